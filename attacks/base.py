@@ -1,0 +1,154 @@
+"""The contract of an attack.
+
+An attack is a frozen dataclass of its parameters, registered by name. It declares what it sees
+(:class:`Knowledge`), and the grid that hides it hands it no more than that. It has three hooks, all
+optional: :meth:`Attack.poison` on a client's data, :meth:`Attack.tamper` on a client's own update,
+and :meth:`Attack.craft` for colluding clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Flag, auto
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Space: TypeAlias = Literal["ranks", "weights", "data"]
+Update: TypeAlias = dict[str, NDArray[Any]]
+"""Per layer: int32 positions of shape (n,) in rank space, float32 differences in weight space."""
+AttackState: TypeAlias = dict[str, NDArray[Any]]
+"""What an attack remembers between rounds; arrays, so that a checkpoint can hold it."""
+RuleCall: TypeAlias = Callable[[Sequence[Update]], Update]
+"""The server's rule as a function: what the global state would become (ranks) or move by (weights)."""
+
+
+class Knowledge(Flag):
+    """What an attacker sees. ``OWN`` (its data, its update, the global state) goes without saying."""
+
+    OWN = auto()
+    COLLUDERS = auto()
+    BENIGN = auto()
+    RULE = auto()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every client of a run knows, malicious or not.
+
+    Attributes
+    ----------
+    seed, round, clients_per_round : int
+        Of the run.
+    keep : float
+        Share of edges a mask keeps.
+    mask_by : {"score", "abs"}
+        How the mask is taken from a ranking.
+    sorted_scores : mapping of layer to float32 array
+        The scores that ranks stand for, ascending (rank space only; empty otherwise).
+    """
+
+    seed: int
+    round: int
+    clients_per_round: int
+    keep: float = 0.5
+    mask_by: str = "score"
+    sorted_scores: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TamperView:
+    """What one malicious client sees when it changes its own update."""
+
+    setting: Setting
+    client: int
+    previous: Update
+
+
+@dataclass(frozen=True)
+class CraftView:
+    """What colluders see when they agree on their replies.
+
+    Attributes
+    ----------
+    setting : Setting
+    previous : Update
+        The global state the round began with.
+    own : sequence of Update
+        Honest updates of the colluders (always at least one unless none could be trained).
+    benign : sequence of Update or None
+        Updates of this round's benign clients; ``None`` unless the attack declares ``BENIGN``.
+    rule : RuleCall or None
+        The server's rule; ``None`` unless the attack declares ``RULE``.
+    sampled : int
+        Number of clients sampled this round, malicious ones included.
+    state : AttackState
+        What :meth:`Attack.craft` returned last time; empty at first.
+    """
+
+    setting: Setting
+    previous: Update
+    own: Sequence[Update]
+    sampled: int
+    benign: Sequence[Update] | None = None
+    rule: RuleCall | None = None
+    state: AttackState = field(default_factory=dict)
+
+
+class Crafted(NamedTuple):
+    """What colluders send, one update for each, and what they remember."""
+
+    updates: Sequence[Update]
+    state: AttackState
+
+
+class Attack:
+    """An attack; override the hooks it needs.
+
+    Class attributes feed ``frl list attacks`` and the table in the docs.
+
+    Attributes
+    ----------
+    space : {"ranks", "weights", "data"}
+        What it poisons.
+    knowledge : Knowledge
+        What it needs to see; the grid gives no more.
+    formula : str
+        The attack in one line.
+    paper : str
+        Authors, year, and an identifier; or ``"this project"``.
+    """
+
+    space: ClassVar[Space]
+    knowledge: ClassVar[Knowledge] = Knowledge.OWN
+    formula: ClassVar[str]
+    paper: ClassVar[str]
+
+    def poison(
+        self, images: NDArray[Any], labels: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Change a malicious client's shard before it trains; must not modify its arguments.
+
+        Parameters
+        ----------
+        images : array of shape (m, channels, height, width) uint8, or (m, features) float32
+        labels : int64 array of shape (m,)
+        rng : numpy Generator
+            Keyed by (seed, client): a client poisons the same way in every round.
+        """
+        return images, labels
+
+    def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
+        """Change a malicious client's own update; must not modify its arguments."""
+        return update
+
+    def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
+        """Agree on the replies of ``count`` malicious clients that were sampled this round."""
+        raise NotImplementedError
+
+
+def crafts(attack: Attack) -> bool:
+    """Whether an attack has the colluders' hook."""
+    return type(attack).craft is not Attack.craft

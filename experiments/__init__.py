@@ -1,0 +1,1 @@
+"""How clients, strategies and attacks are put together, run, recorded and plotted."""

@@ -1,0 +1,32 @@
+"""What can be wrong with what a user gave us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class FRLError(Exception):
+    """Base of every error that this project raises on purpose."""
+
+
+class InputError(FRLError, ValueError):
+    """The user asked for something that cannot be done: one line that says what and where."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """Build the error for a name that does not exist, with the nearest one that does.
+
+    Parameters
+    ----------
+    kind : str
+        What was named, e.g. ``"rule"``.
+    name : str
+        What was given.
+    known : Iterable[str]
+        What would have been accepted.
+    """
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return InputError(f"unknown {kind} {name!r}{hint} (takes: {', '.join(names) or 'nothing'})")

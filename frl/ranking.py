@@ -1,0 +1,108 @@
+"""Rankings of edges: what a client sends and what the server keeps.
+
+A ranking gives, for each layer, the *position* of every edge: ``positions[e]`` is the rank of edge
+``e`` (C order of the weight tensor), 0 the least important and ``n - 1`` the most. Positions rather
+than the sort order, so that a vote is an addition (Mozaffari et al., USENIX Security 2023).
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Positions: TypeAlias = NDArray[np.int32]
+Ranking: TypeAlias = dict[str, Positions]
+
+_LITTLE_ENDIAN = np.dtype("<i4")
+
+
+def kept_edges(n: int, keep: float) -> int:
+    """Count the edges of a layer of ``n`` that a mask keeps: ``n - int((1 - keep) * n)``."""
+    return n - int((1.0 - keep) * n)
+
+
+def sortable(values: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Map floats to integers of the same order; ``-0.0`` and ``0.0`` map to the same one."""
+    bits = (values + np.float32(0.0)).view(np.int32)
+    return bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))
+
+
+def packed_order(
+    high: NDArray[np.int32] | NDArray[np.int64], low: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Sort by ``high``, then by ``low``, and return ``low`` in that order.
+
+    The two are packed into one 64-bit key. Where ``low`` has no repeated value all keys differ, so
+    the result does not depend on the sorting algorithm or the machine.
+
+    Parameters
+    ----------
+    high : integer array of shape (n,)
+        Must fit 32 bits signed.
+    low : int32 array of shape (n,)
+        Tie-breaker, not negative.
+    """
+    keys = np.left_shift(high.astype(np.int64), 32)
+    np.bitwise_or(keys, low, out=keys)
+    keys.sort()
+    return np.bitwise_and(keys, 0x7FFFFFFF, out=keys).astype(np.int32)
+
+
+def invert(permutation: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the inverse permutation, in O(n): positions from an order, or an order from positions."""
+    inverse = np.empty_like(permutation)
+    inverse[permutation] = np.arange(permutation.size, dtype=np.int32)
+    return inverse
+
+
+def rank(scores: NDArray[np.float32]) -> Positions:
+    """Rank the edges of one layer by score; of equal scores the higher edge id ranks higher.
+
+    Parameters
+    ----------
+    scores : float32 array of any shape, n values
+
+    Returns
+    -------
+    int32 array of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If a score is not finite: such a client has diverged and has no ranking.
+    """
+    flat = np.ascontiguousarray(scores, dtype=np.float32).reshape(-1)
+    if not np.isfinite(flat).all():
+        raise ValueError("scores are not finite: local training diverged; lower train.lr")
+    return invert(packed_order(sortable(flat), np.arange(flat.size, dtype=np.int32)))
+
+
+def unrank(positions: Positions, sorted_scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give each edge the score that belongs to its rank: ``sorted_scores[positions]``."""
+    return sorted_scores[positions]
+
+
+def top_mask(positions: Positions, keep: float) -> NDArray[np.bool_]:
+    """Mark the edges of the highest ranks: exactly ``kept_edges(n, keep)`` of them."""
+    return positions >= positions.size - kept_edges(positions.size, keep)
+
+
+def permutation_fault(positions: NDArray[np.int32], n: int) -> str | None:
+    """Say why an array is not a permutation of ``0 .. n-1``, or ``None`` if it is one; O(n).
+
+    Parameters
+    ----------
+    positions : int32 array
+        Whatever a client sent.
+    n : int
+        Edges of the layer.
+    """
+    if positions.shape != (n,):
+        return "wrong-shape"
+    if n and int(positions.view(np.uint32).max()) >= n:
+        return "out-of-range"
+    seen = np.zeros(n, dtype=np.bool_)
+    seen[positions] = True
+    return None if seen.all() else "not-a-permutation"

@@ -1,0 +1,1 @@
+"""How a server turns clients' replies into the next global state."""

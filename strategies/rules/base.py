@@ -1,0 +1,136 @@
+"""The contract of a robust aggregation rule.
+
+A rule is a frozen dataclass of its parameters. It turns a stack of admitted updates into one
+vector. It draws nothing from global state: what it may know of the round is in ``RuleContext``,
+and what it remembers between rounds is passed in and out as ``RuleState``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
+
+from frl.errors import InputError
+
+Space: TypeAlias = Literal["weights", "ranks"]
+RuleState: TypeAlias = dict[str, Tensor]
+
+
+class RuleContext(NamedTuple):
+    """What the server knows of a round besides the updates.
+
+    Attributes
+    ----------
+    clients : tuple[int, ...]
+        Client id of each row of the stack, ascending.
+    layers : tuple[int, ...]
+        Number of edges of each layer; the columns of the stack are the layers one after another.
+    round : int
+        Number of the round, from 1.
+    seed : int
+        Seed of the run.
+    keep : float
+        Share of edges that the mask keeps (rules on ranks).
+    previous : Tensor or None
+        Shape (d,): the global ranking (int32 positions) or weights (float32) the round began with.
+    root : Tensor or None
+        Shape (d,): the server's own update, for rules that trust a root shard.
+    """
+
+    clients: tuple[int, ...]
+    layers: tuple[int, ...]
+    round: int = 1
+    seed: int = 0
+    keep: float = 0.5
+    previous: Tensor | None = None
+    root: Tensor | None = None
+
+
+class Aggregate(NamedTuple):
+    """What a rule returns: the aggregated vector and the state to hand back next round.
+
+    For a rule on weights ``vector`` is the float32 update to add to the global weights. For a rule
+    on ranks it is a reputation: the next ranking sorts each layer by it, ties by the previous
+    ranking. A reputation is float32 or an integer type.
+    """
+
+    vector: Tensor
+    state: RuleState
+
+
+class Rule(ABC):
+    """A robust aggregation rule.
+
+    Class attributes feed ``frl list rules`` and the table in the docs.
+
+    Attributes
+    ----------
+    space : {"weights", "ranks"}
+        What the rows of the stack are: float32 updates or int32 positions.
+    formula : str
+        The rule in one line.
+    breakdown : str
+        Largest share or number of malicious clients it is meant to stand, e.g. ``"f < n/2"``.
+    cost : str
+        Time, e.g. ``"O(n d)"``.
+    paper : str
+        Authors, year, and an identifier.
+    """
+
+    space: ClassVar[Space]
+    formula: ClassVar[str]
+    breakdown: ClassVar[str]
+    cost: ClassVar[str]
+    paper: ClassVar[str]
+
+    def minimum(self) -> int:
+        """Return the smallest number of updates the rule can aggregate with its parameters."""
+        return 1
+
+    def check(self, n: int) -> None:
+        """Refuse an impossible number of updates.
+
+        Raises
+        ------
+        InputError
+            If ``n`` is below :meth:`minimum`.
+        """
+        if n < self.minimum():
+            raise InputError(f"{self!r} needs at least {self.minimum()} updates, got {n}")
+
+    def initial_state(self) -> RuleState:
+        """Return the state before the first round."""
+        return {}
+
+    @abstractmethod
+    def aggregate(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
+        """Aggregate one round.
+
+        Parameters
+        ----------
+        updates : Tensor
+            Shape (n, d), one admitted update a row, rows in client-id order; never modified.
+            float32 (space ``"weights"``) or int32 positions (space ``"ranks"``).
+        context : RuleContext
+        state : RuleState
+            What the previous round returned; never modified.
+
+        Raises
+        ------
+        InputError
+            If there are too few updates.
+        """
+
+    def __call__(self, updates: Tensor) -> Tensor:
+        """Aggregate one stack by itself: no history, clients numbered by row, one layer."""
+        context = RuleContext(clients=tuple(range(len(updates))), layers=(updates.shape[1],))
+        return self.aggregate(updates, context, self.initial_state()).vector
+
+
+def require_nonnegative(rule: str, name: str, value: float) -> None:
+    """Raise ``InputError`` unless ``value`` is a finite number of at least 0."""
+    if not (value >= 0 and torch.isfinite(torch.tensor(float(value)))):
+        raise InputError(f"parameter {name!r} of rule {rule!r}: got {value!r}; takes a number >= 0")
