@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from frl.augmentation import augment
-from frl.models.initial import signed_constant, sorted_scores
+from frl.models.initial import initial_scores, signed_constant, sorted_scores
 from frl.randomness import Purpose, generator
 from frl.ranking import Ranking, rank, unrank
 from frl.supermask import MaskBy, attach, score_parameters
@@ -126,6 +126,13 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, place: Place) 
 class RankTrainer:
     """The resident model of a worker: one module, reused for every client that comes along.
 
+    Attributes
+    ----------
+    initial_ranking : Ranking
+        The global ranking that round 1 begins with.
+    sorted_scores : dict of layer name to float32 array
+        The scores that ranks stand for, ascending.
+
     Parameters
     ----------
     module : nn.Module
@@ -149,11 +156,14 @@ class RankTrainer:
         device: str = "cpu",
     ) -> None:
         signed_constant(module, seed)
-        self.sorted_scores = sorted_scores(module, seed)
+        initial = initial_scores(module, seed)
+        self.initial_ranking: Ranking = {name: rank(scores) for name, scores in initial.items()}
+        self.sorted_scores = sorted_scores(initial)
         self.module = module.to(device)
-        attach(self.module, self.sorted_scores, keep, mask_by)
+        attach(self.module, initial, keep, mask_by)
         self.settings = settings
         self._scores = score_parameters(self.module)
+        self.load(self.initial_ranking)
 
     def load(self, ranking: Ranking) -> None:
         """Give every edge the score of its rank, in place."""

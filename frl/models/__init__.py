@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from frl.models.initial import kaiming_uniform, signed_constant, sorted_scores
+from frl.models.initial import initial_scores, kaiming_uniform, signed_constant, sorted_scores
 from frl.models.shape import DataShape
 from frl.registry import Registry
 
@@ -27,6 +27,7 @@ def make(name: str, shape: DataShape) -> nn.Module:
 __all__ = [
     "DataShape",
     "get",
+    "initial_scores",
     "kaiming_uniform",
     "list",
     "make",

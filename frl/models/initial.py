@@ -58,16 +58,13 @@ def initial_scores(module: nn.Module, seed: int) -> dict[str, NDArray[np.float32
     }
 
 
-def sorted_scores(module: nn.Module, seed: int) -> dict[str, NDArray[np.float32]]:
+def sorted_scores(scores: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
     """Return the scores that ranks stand for: the initial ones of each layer, ascending.
 
     Equal draws are pushed apart by single units in the last place, so that the values are strictly
     increasing and a ranking and its scores determine each other.
     """
-    return {
-        name: _strictly_increasing(np.sort(scores))
-        for name, scores in initial_scores(module, seed).items()
-    }
+    return {name: _strictly_increasing(np.sort(values)) for name, values in scores.items()}
 
 
 def _uniform(seed: int, purpose: Purpose, layer: int, n: int, fan_in: int) -> NDArray[np.float32]:
