@@ -22,11 +22,11 @@ Update: TypeAlias = dict[str, NDArray[Any]]
 AttackState: TypeAlias = dict[str, NDArray[Any]]
 """What an attack remembers between rounds; arrays, so that a checkpoint can hold it."""
 RuleCall: TypeAlias = Callable[[Sequence[Update]], Update]
-"""The server's rule as a function: what the global state would become (ranks) or move by (weights)."""
+"""The server's rule: what the global state would become (ranks) or move by (weights)."""
 
 
 class Knowledge(Flag):
-    """What an attacker sees. ``OWN`` (its data, its update, the global state) goes without saying."""
+    """What an attacker sees; ``OWN`` (its data, update and the global state) is a given."""
 
     OWN = auto()
     COLLUDERS = auto()

@@ -165,6 +165,14 @@ def find_runs(*paths: str | Path) -> list[Path]:
     return found
 
 
+def next_directory(parent: Path, name: str) -> Path:
+    """Return the first of ``name-1``, ``name-2``, … that does not exist."""
+    number = 1
+    while (parent / f"{name}-{number}").exists():
+        number += 1
+    return parent / f"{name}-{number}"
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file under a temporary name, flush it to the disk, and rename it into place."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -103,8 +104,6 @@ def make_grid(config: Config) -> LocalGrid:
 
     engine, flat = config.engine, flatten(config)
     if engine.name == "ray":
-        import os
-
         workers = engine.workers or len(os.sched_getaffinity(0))
         return RayGrid(
             app,

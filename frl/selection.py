@@ -82,9 +82,10 @@ class TopSelector:
 
     def _centre(self, values: NDArray[np.float32], threshold: np.float32) -> None:
         """Guess a band that holds about ``_BAND_SHARE`` of the values, from their spread."""
-        width = np.float32(_BAND_SHARE) * values.std(dtype=np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):
+            width = np.float32(_BAND_SHARE) * values.std(dtype=np.float32)
         self._low, self._high = threshold - width, threshold + width
-        self._warm = bool(width > 0)
+        self._warm = bool(0 < width < np.inf)
 
     def _move(self, threshold: np.float32, inside: int, n: int) -> None:
         """Centre the band on the new threshold; widen or narrow it towards ``_BAND_SHARE``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from math import cos, pi
 from typing import NamedTuple, cast
 
@@ -68,10 +69,11 @@ class Place(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """What local optimisation did."""
+    """What local optimisation did, and the seconds it took."""
 
     loss: float
     steps: int
+    seconds: float
 
 
 def fit(module: nn.Module, shard: Shard, settings: TrainSettings, place: Place) -> Fit:
@@ -92,8 +94,9 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, place: Place) 
     Returns
     -------
     Fit
-        Mean loss of the last epoch and number of steps.
+        Mean loss of the last epoch.
     """
+    begun = time.perf_counter()
     count = len(shard.labels)
     optimiser = torch.optim.SGD(
         module.parameters(),
@@ -120,7 +123,7 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, place: Place) 
             total += loss.detach() * len(batch)
             steps += 1
         losses = float(total) / count
-    return Fit(loss=losses, steps=steps)
+    return Fit(loss=losses, steps=steps, seconds=time.perf_counter() - begun)
 
 
 class RankTrainer:

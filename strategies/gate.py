@@ -1,4 +1,4 @@
-"""The gate: every reply passes it before any rule sees it, and is admitted or rejected with a reason.
+"""The gate: every reply passes it before any rule sees it, and may be rejected with a reason.
 
 A rejection never stops a round. What a client says of itself is not trusted: whom a reply is from
 follows from the message that it answers.

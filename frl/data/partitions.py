@@ -18,7 +18,7 @@ from frl.randomness import Purpose, generator
 KINDS = {
     "iid": "examples dealt out at random, equally many to each client",
     "dirichlet": "per class, shares of the clients drawn from Dirichlet(alpha)",
-    "shard": "sorted by label, cut into shards, a few shards to each client",
+    "shard": "sorted by label, cut into equal shards, a few to each client; the rest is left out",
     "natural": "one client for each value of a column, such as the writer",
 }
 
