@@ -1,0 +1,160 @@
+"""Small signed integers, entropy-coded under a context each.
+
+A value is split into a class (zero, or sign and bit length) and the bits below its leading one. The
+class is coded with asymmetric numeral systems under the frequency table of its context; the bits
+below the leading one are close to uniform and are packed as they are. Tables are sent with the
+values. Both sides must derive the same contexts from what they share.
+
+Layout: classes ``u8`` | table bytes ``u32`` | words ``u32`` | tables (zlib) | ANS words
+(little-endian ``u32``) | for each bit length ascending, the packed low bits.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from frl.wire.bitpack import pack, packed_size, unpack
+from frl.wire.errors import WireError
+from frl.wire.reader import Reader
+from frl.wire.tables import WEIGHTS, quantise
+
+_HEAD = struct.Struct("<BII")
+_WORD = np.dtype("<u4")
+MAX_BITS = 24
+"""Bit length of the largest magnitude that can be coded."""
+CONTEXTS = 1 << 12
+"""Largest number of contexts."""
+
+
+def encode_integers(
+    values: NDArray[np.int32], contexts: NDArray[np.uint16] | None = None
+) -> bytes:
+    """Encode integers of magnitude below ``2**MAX_BITS``.
+
+    Parameters
+    ----------
+    values : int32 array of shape (n,)
+    contexts : uint16 array of shape (n,), each below ``CONTEXTS``; or None for a single context
+    """
+    if not values.size:
+        return b""
+    largest = max(int(values.max()), -int(values.min()))
+    classes = _classes(largest)[values + largest]
+    alphabet = max(2, int(classes.max()) + 1)
+    grouping, counts = _grouping(contexts, values.size)
+    symbols = classes if grouping is None else classes[grouping]
+    ends = np.cumsum(counts)
+    present = np.flatnonzero(counts)
+    histogram = np.stack(
+        [np.bincount(symbols[ends[c] - counts[c] : ends[c]], minlength=alphabet) for c in present]
+    )
+    tables = quantise(histogram)
+    coder = constriction.stream.stack.AnsCoder()
+    symbols = symbols.astype(np.int32)
+    for row, context in zip(tables[::-1], present[::-1], strict=True):
+        part = symbols[ends[context] - counts[context] : ends[context]]
+        coder.encode_reverse(part, _model(row))
+    words = coder.get_compressed().astype(_WORD, copy=False)
+    packed_tables = zlib.compress(tables.tobytes(), 9)
+    parts = [_HEAD.pack(alphabet, len(packed_tables), words.size), packed_tables, words.tobytes()]
+    for bits in range(2, (alphabet + 1) // 2 + 1):
+        chosen = np.flatnonzero((classes + 1) >> 1 == bits)
+        parts.append(pack(np.abs(values[chosen]) & ((1 << (bits - 1)) - 1), bits - 1))
+    return b"".join(parts)
+
+
+def decode_integers(
+    reader: Reader, n: int, contexts: NDArray[np.uint16] | None = None
+) -> NDArray[np.int32]:
+    """Decode ``n`` integers, in time and memory bounded by ``n`` and the number of contexts.
+
+    Raises
+    ------
+    WireError
+        ``"truncated"`` or ``"corrupt"``.
+    """
+    if not n:
+        return np.zeros(0, dtype=np.int32)
+    alphabet, table_bytes, word_count = reader.structure(_HEAD)
+    if not 2 <= alphabet <= 2 * MAX_BITS + 1:
+        raise WireError("corrupt", f"alphabet of {alphabet} classes")
+    grouping, counts = _grouping(contexts, n)
+    present = np.flatnonzero(counts)
+    tables = _tables(reader.take(table_bytes), len(present), alphabet)
+    words = np.frombuffer(reader.take(4 * word_count), dtype=_WORD).astype(np.uint32)
+    symbols = np.empty(n, dtype=np.uint8)
+    coder = _coder(words)
+    start = 0
+    for row, count in zip(tables, counts[present].tolist(), strict=True):
+        symbols[start : start + count] = coder.decode(_model(row), count)
+        start += count
+    if not coder.is_empty():
+        raise WireError("corrupt", "entropy-coded words left over")
+    if grouping is None:
+        classes = symbols
+    else:
+        classes = np.empty_like(symbols)
+        classes[grouping] = symbols
+    values = _SMALLEST[classes]
+    for bits in range(2, (alphabet + 1) // 2 + 1):
+        chosen = np.flatnonzero((classes + 1) >> 1 == bits)
+        low = unpack(reader.take(packed_size(chosen.size, bits - 1)), chosen.size, bits - 1)
+        low_bits = low.astype(np.int32)
+        values[chosen] += np.where(classes[chosen] & 1, low_bits, -low_bits)
+    return values
+
+
+def _classes(largest: int) -> NDArray[np.uint8]:
+    """Class of each of ``-largest .. largest``: 0, or ``2 * bit_length - 1`` (+1 where negative)."""
+    if largest.bit_length() > MAX_BITS:
+        raise ValueError(f"magnitude {largest} does not fit {MAX_BITS} bits")
+    lengths = np.frexp(np.arange(largest + 1, dtype=np.float64))[1]
+    positive = np.maximum(2 * lengths - 1, 0).astype(np.uint8)
+    return np.concatenate([positive[:0:-1] + np.uint8(1), positive])
+
+
+def _smallest() -> NDArray[np.int32]:
+    magnitudes = [1 << bits for bits in range(MAX_BITS)]
+    return np.array([0] + [v for m in magnitudes for v in (m, -m)], dtype=np.int32)
+
+
+_SMALLEST = _smallest()
+
+
+def _grouping(
+    contexts: NDArray[np.uint16] | None, n: int
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+    if contexts is None:
+        return None, np.array([n])
+    return np.argsort(contexts, kind="stable"), np.bincount(contexts)
+
+
+def _tables(packed: memoryview, rows: int, alphabet: int) -> NDArray[np.uint8]:
+    size = rows * alphabet
+    inflate = zlib.decompressobj()
+    try:
+        raw = inflate.decompress(packed, size + 1)
+    except zlib.error as error:
+        raise WireError("corrupt", f"frequency tables: {error}") from None
+    if len(raw) != size or not inflate.eof or inflate.unused_data:
+        raise WireError("corrupt", f"frequency tables are not {size} bytes")
+    tables = np.frombuffer(raw, dtype=np.uint8).reshape(rows, alphabet)
+    if not tables.any(axis=1).all():
+        raise WireError("corrupt", "a frequency table is all zero")
+    return tables
+
+
+def _model(table: NDArray[np.uint8]) -> Any:
+    return constriction.stream.model.Categorical(WEIGHTS[table], perfect=False)
+
+
+def _coder(words: NDArray[np.uint32]) -> Any:
+    if words.size and not words[-1]:
+        raise WireError("corrupt", "the last entropy-coded word is zero")
+    return constriction.stream.stack.AnsCoder(words)
