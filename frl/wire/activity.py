@@ -20,21 +20,23 @@ from frl.wire.reader import Reader
 CLASSES = 16
 """Number of activity classes."""
 _HEAD = struct.Struct("<IB")
-_STEPS = 2.0
 _RANGE = 20
+_COUNTS = 1.5
 _DEFAULT_WIDTH = 256
-_SMALL = 1024
+_SMALL = 512
 
 
 class Activity(NamedTuple):
-    """Levels of the rows and columns of a layer, in half-octaves about the layer's mean.
+    """Levels of the rows and columns of a layer, about the layer's mean.
 
     Attributes
     ----------
     width : int
         Edges a row; the last row may be shorter.
-    rows, columns : int8 arrays
-        Levels; ``columns`` is empty where only rows are told apart.
+    rows : int32 array of shape (ceil(n / width),)
+        Levels in half-octaves.
+    columns : int32 array of shape (width,)
+        Levels in octaves; empty where only rows are told apart.
     """
 
     width: int
@@ -45,10 +47,15 @@ class Activity(NamedTuple):
         """Give each of the ``n`` edges its class, shape (n,), each below ``CLASSES``."""
         rows = self.rows.astype(np.int8)[:, None]
         columns = (self.columns if self.columns.size else np.zeros(self.width)).astype(np.int8)
-        levels = rows + columns[None, :]
+        levels = rows + np.int8(2) * columns[None, :]
         levels += np.int8(CLASSES // 2)
         np.clip(levels, 0, CLASSES - 1, out=levels)
         return levels.reshape(-1)[:n].view(np.uint8)
+
+
+def uniform(n: int) -> Activity:
+    """Make no difference between rows or columns."""
+    return Activity(max(n, 1), np.zeros(1, np.int32), np.zeros(0, np.int32))
 
 
 def measure(movement: NDArray[np.uint8], rows: int | None) -> Activity:
@@ -63,17 +70,18 @@ def measure(movement: NDArray[np.uint8], rows: int | None) -> Activity:
     """
     n = movement.size
     if n < _SMALL:
-        return Activity(n, np.zeros(1, np.int32), np.zeros(0, np.int32))
+        return uniform(n)
     known = rows is not None and rows >= 8 and n % rows == 0
     width = n // rows if known and rows else _DEFAULT_WIDTH
     if n % width:
         movement = np.concatenate([movement, np.zeros(-n % width, dtype=np.uint8)])
     matrix = movement.reshape(-1, width)
     mean = max(float(matrix.mean()), 1e-6)
-    by_row = _levels(matrix.sum(axis=1, dtype=np.uint32) / width, mean, 1 / width)
+    by_row = _levels(2, matrix.sum(axis=1, dtype=np.uint32) / width, mean, 1 / width)
     by_column = np.zeros(0, dtype=np.int32)
-    if known:
-        by_column = _levels(matrix.sum(axis=0, dtype=np.uint32) / len(matrix), mean, 1 / len(matrix))
+    if known and mean * len(matrix) >= _COUNTS:
+        heights = matrix.sum(axis=0, dtype=np.uint32) / len(matrix)
+        by_column = _levels(1, heights, mean, 1 / len(matrix))
     return Activity(width, by_row, by_column)
 
 
@@ -103,6 +111,8 @@ def decode_activity(reader: Reader, n: int) -> Activity:
     return Activity(width, rows, columns)
 
 
-def _levels(means: NDArray[np.float64], mean: float, least: float) -> NDArray[np.int32]:
-    levels = np.round(_STEPS * np.log2(np.maximum(means, least / 2) / mean))
+def _levels(
+    steps: int, means: NDArray[np.float64], mean: float, least: float
+) -> NDArray[np.int32]:
+    levels = np.round(steps * np.log2(np.maximum(means, least / 2) / mean))
     return np.clip(levels, -_RANGE, _RANGE).astype(np.int32)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from frl.errors import InputError
 from frl.ranking import Positions, Ranking
 
 Update: TypeAlias = Mapping[str, NDArray[Any]]
@@ -97,3 +98,16 @@ class Coding(ABC):
         WireError
             If the payload is not what :meth:`encode_layer` makes of a layer of ``n`` edges.
         """
+
+
+def require_base(coding: str, base: Positions | None) -> Positions:
+    """Return the base positions of a layer.
+
+    Raises
+    ------
+    InputError
+        If there are none: the caller forgot them.
+    """
+    if base is None:
+        raise InputError(f"coding {coding!r} needs a base ranking that both sides hold")
+    return base

@@ -28,19 +28,17 @@ _HEAD = struct.Struct("<BII")
 _WORD = np.dtype("<u4")
 MAX_BITS = 24
 """Bit length of the largest magnitude that can be coded."""
-CONTEXTS = 1 << 12
-"""Largest number of contexts."""
 
 
 def encode_integers(
-    values: NDArray[np.int32], contexts: NDArray[np.uint16] | None = None
+    values: NDArray[np.int32], contexts: NDArray[np.uint8] | None = None
 ) -> bytes:
     """Encode integers of magnitude below ``2**MAX_BITS``.
 
     Parameters
     ----------
     values : int32 array of shape (n,)
-    contexts : uint16 array of shape (n,), each below ``CONTEXTS``; or None for a single context
+    contexts : uint8 array of shape (n,), or None for a single context
     """
     if not values.size:
         return b""
@@ -48,18 +46,12 @@ def encode_integers(
     classes = _classes(largest)[values + largest]
     alphabet = max(2, int(classes.max()) + 1)
     grouping, counts = _grouping(contexts, values.size)
-    symbols = classes if grouping is None else classes[grouping]
-    ends = np.cumsum(counts)
-    present = np.flatnonzero(counts)
-    histogram = np.stack(
-        [np.bincount(symbols[ends[c] - counts[c] : ends[c]], minlength=alphabet) for c in present]
-    )
-    tables = quantise(histogram)
+    symbols = (classes if grouping is None else classes[grouping]).astype(np.int32)
+    parts_of = np.split(symbols, np.cumsum(counts)[:-1])
+    tables = quantise(np.stack([np.bincount(part, minlength=alphabet) for part in parts_of]))
     coder = constriction.stream.stack.AnsCoder()
-    symbols = symbols.astype(np.int32)
-    for row, context in zip(tables[::-1], present[::-1], strict=True):
-        part = symbols[ends[context] - counts[context] : ends[context]]
-        coder.encode_reverse(part, _model(row))
+    for part, table in zip(parts_of[::-1], tables[::-1], strict=True):
+        coder.encode_reverse(part, _model(table))
     words = coder.get_compressed().astype(_WORD, copy=False)
     packed_tables = zlib.compress(tables.tobytes(), 9)
     parts = [_HEAD.pack(alphabet, len(packed_tables), words.size), packed_tables, words.tobytes()]
@@ -70,7 +62,7 @@ def encode_integers(
 
 
 def decode_integers(
-    reader: Reader, n: int, contexts: NDArray[np.uint16] | None = None
+    reader: Reader, n: int, contexts: NDArray[np.uint8] | None = None
 ) -> NDArray[np.int32]:
     """Decode ``n`` integers, in time and memory bounded by ``n`` and the number of contexts.
 
@@ -85,14 +77,13 @@ def decode_integers(
     if not 2 <= alphabet <= 2 * MAX_BITS + 1:
         raise WireError("corrupt", f"alphabet of {alphabet} classes")
     grouping, counts = _grouping(contexts, n)
-    present = np.flatnonzero(counts)
-    tables = _tables(reader.take(table_bytes), len(present), alphabet)
+    tables = _tables(reader.take(table_bytes), counts.size, alphabet)
     words = np.frombuffer(reader.take(4 * word_count), dtype=_WORD).astype(np.uint32)
     symbols = np.empty(n, dtype=np.uint8)
     coder = _coder(words)
     start = 0
-    for row, count in zip(tables, counts[present].tolist(), strict=True):
-        symbols[start : start + count] = coder.decode(_model(row), count)
+    for table, count in zip(tables, counts.tolist(), strict=True):
+        symbols[start : start + count] = coder.decode(_model(table), count)
         start += count
     if not coder.is_empty():
         raise WireError("corrupt", "entropy-coded words left over")
@@ -128,11 +119,12 @@ _SMALLEST = _smallest()
 
 
 def _grouping(
-    contexts: NDArray[np.uint16] | None, n: int
+    contexts: NDArray[np.uint8] | None, n: int
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
     if contexts is None:
         return None, np.array([n])
-    return np.argsort(contexts, kind="stable"), np.bincount(contexts)
+    counts = np.bincount(contexts)
+    return np.argsort(contexts, kind="stable"), counts[counts > 0]
 
 
 def _tables(packed: memoryview, rows: int, alphabet: int) -> NDArray[np.uint8]:
