@@ -67,13 +67,15 @@ class Ballot(Coding):
         base = require_base("ballot", base)
         n = values.size
         edges = self._edges(n)
-        moved = values.astype(np.int16) - bucket_table(edges)[base]
+        if not n:
+            return bytes([_PACKED])
+        moved = values.astype(np.int16) - bucket_table(edges).take(base)
         activity = measure(np.minimum(np.abs(moved), 64).astype(np.uint8), rows)
         ways = [(_PLACES[-1], activity)]
         if n < _SMALL:
             ways = [(places, how) for places in _PLACES for how in (activity, uniform(n))]
-        payloads = [self._coded(moved, edges, base, places, how) for places, how in ways]
-        return min([*payloads, bytes([_PACKED]) + pack(values, self.bits)], key=len)
+        coded = min((self._coded(moved, edges, base, *way) for way in ways), key=len)
+        return coded if len(coded) < self.limit(n) else bytes([_PACKED]) + pack(values, self.bits)
 
     def decode_layer(self, payload: memoryview, n: int, base: Positions | None) -> NDArray[Any]:
         """Decode the buckets of one layer and check how many edges each holds."""
@@ -87,7 +89,7 @@ class Ballot(Coding):
         elif places in _PLACES and n:
             activity = decode_activity(reader, n)
             contexts = self._contexts(places, edges, base, activity)
-            buckets = decode_integers(reader, n, contexts) + bucket_table(edges)[base]
+            buckets = decode_integers(reader, n, contexts) + bucket_table(edges).take(base)
         else:
             raise WireError("corrupt", f"{places} context places")
         reader.finish()
@@ -114,7 +116,7 @@ class Ballot(Coding):
         self, places: int, edges: NDArray[np.int64], base: Positions, activity: Activity
     ) -> NDArray[np.uint8]:
         fine = places if self.bits < 7 else max(1, places // 8)
-        return _places(edges, fine, places // fine)[base] * np.uint8(CLASSES) + activity.classes(
+        return _places(edges, fine, places // fine).take(base) * np.uint8(CLASSES) + activity.classes(
             base.size
         )
 

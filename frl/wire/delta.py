@@ -58,9 +58,8 @@ class Delta(Coding):
 def encode_delta(positions: Positions, base: Positions, rows: int | None) -> bytes:
     """Encode positions given base positions, both permutations of ``0 .. n-1``."""
     n = positions.size
-    packed = bytes([_PACKED]) + pack(positions, width_for(n))
     if n < BLOCK:
-        return packed
+        return _packed(positions)
     drift = _drift(positions, base)
     moved = (positions >> 4) - _predicted(base, drift)
     activity = measure(_movement(moved), rows)
@@ -72,7 +71,8 @@ def encode_delta(positions: Positions, base: Positions, rows: int | None) -> byt
     filled[:n] = invert(positions)
     orders = encode_orders(filled.reshape(-1, BLOCK))
     drifts = encode_integers(np.diff(drift, prepend=np.int32(0)))
-    return min(integers[:1] + drifts + integers[1:] + orders, packed, key=len)
+    coded = integers[:1] + drifts + integers[1:] + orders
+    return coded if len(coded) <= packed_size(n, width_for(n)) else _packed(positions)
 
 
 def decode_delta(reader: Reader, n: int, base: Positions) -> Positions:
@@ -113,6 +113,10 @@ def decode_delta(reader: Reader, n: int, base: Positions) -> Positions:
     return invert(ordered)[:n]
 
 
+def _packed(positions: Positions) -> bytes:
+    return bytes([_PACKED]) + pack(positions, width_for(positions.size))
+
+
 def _drift(positions: Positions, base: Positions) -> NDArray[np.int32]:
     """Blocks that the typical edge of each window of base ranks has moved, shape (windows,)."""
     moved = np.empty_like(positions)
@@ -130,7 +134,7 @@ def _predicted(base: Positions, drift: NDArray[np.int32]) -> NDArray[np.int32]:
     table = np.arange(base.size, dtype=np.int32) >> 4
     last = int(table[-1])
     table += np.repeat(drift, _WINDOW)[: base.size]
-    return np.clip(table, 0, last, out=table)[base]
+    return np.clip(table, 0, last, out=table).take(base)
 
 
 def _movement(moved: NDArray[np.int32]) -> NDArray[np.uint8]:
@@ -149,4 +153,4 @@ def _contexts(base: Positions, regions: int, activity: Activity) -> NDArray[np.u
     n = base.size
     edges = np.arange(regions + 1, dtype=np.int64) * n // regions
     region = np.arange(regions, dtype=np.uint8) * np.uint8(CLASSES)
-    return np.repeat(region, np.diff(edges))[base] + activity.classes(n)
+    return np.repeat(region, np.diff(edges)).take(base) + activity.classes(n)

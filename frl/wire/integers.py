@@ -13,19 +13,18 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import Any
+from collections.abc import Iterator
 
-import constriction
 import numpy as np
 from numpy.typing import NDArray
 
 from frl.wire.bitpack import pack, packed_size, unpack
+from frl.wire.entropy import decode_runs, encode_runs
 from frl.wire.errors import WireError
 from frl.wire.reader import Reader
-from frl.wire.tables import WEIGHTS, quantise
+from frl.wire.tables import quantise
 
 _HEAD = struct.Struct("<BII")
-_WORD = np.dtype("<u4")
 MAX_BITS = 24
 """Bit length of the largest magnitude that can be coded."""
 
@@ -43,20 +42,15 @@ def encode_integers(
     if not values.size:
         return b""
     largest = max(int(values.max()), -int(values.min()))
-    classes = _classes(largest)[values + largest]
+    classes = _classes(largest).take(values + largest)
     alphabet = max(2, int(classes.max()) + 1)
-    grouping, counts = _grouping(contexts, values.size)
-    symbols = (classes if grouping is None else classes[grouping]).astype(np.int32)
-    parts_of = np.split(symbols, np.cumsum(counts)[:-1])
-    tables = quantise(np.stack([np.bincount(part, minlength=alphabet) for part in parts_of]))
-    coder = constriction.stream.stack.AnsCoder()
-    for part, table in zip(parts_of[::-1], tables[::-1], strict=True):
-        coder.encode_reverse(part, _model(table))
-    words = coder.get_compressed().astype(_WORD, copy=False)
+    counts = _histogram(classes, contexts, alphabet)
+    tables = quantise(counts)
+    symbols = classes if contexts is None else classes.take(_grouping(contexts))
+    words = encode_runs(np.split(symbols, np.cumsum(counts.sum(axis=1))[:-1]), tables)
     packed_tables = zlib.compress(tables.tobytes(), 9)
-    parts = [_HEAD.pack(alphabet, len(packed_tables), words.size), packed_tables, words.tobytes()]
-    for bits in range(2, (alphabet + 1) // 2 + 1):
-        chosen = np.flatnonzero((classes + 1) >> 1 == bits)
+    parts = [_HEAD.pack(alphabet, len(packed_tables), len(words) // 4), packed_tables, words]
+    for bits, chosen in _by_length(classes, alphabet):
         parts.append(pack(np.abs(values[chosen]) & ((1 << (bits - 1)) - 1), bits - 1))
     return b"".join(parts)
 
@@ -76,25 +70,16 @@ def decode_integers(
     alphabet, table_bytes, word_count = reader.structure(_HEAD)
     if not 2 <= alphabet <= 2 * MAX_BITS + 1:
         raise WireError("corrupt", f"alphabet of {alphabet} classes")
-    grouping, counts = _grouping(contexts, n)
+    counts = np.array([n]) if contexts is None else np.bincount(contexts)
+    counts = counts[counts > 0]
     tables = _tables(reader.take(table_bytes), counts.size, alphabet)
-    words = np.frombuffer(reader.take(4 * word_count), dtype=_WORD).astype(np.uint32)
-    symbols = np.empty(n, dtype=np.uint8)
-    coder = _coder(words)
-    start = 0
-    for table, count in zip(tables, counts.tolist(), strict=True):
-        symbols[start : start + count] = coder.decode(_model(table), count)
-        start += count
-    if not coder.is_empty():
-        raise WireError("corrupt", "entropy-coded words left over")
-    if grouping is None:
-        classes = symbols
-    else:
+    symbols = decode_runs(reader.take(4 * word_count), counts.tolist(), tables)
+    classes = symbols
+    if contexts is not None:
         classes = np.empty_like(symbols)
-        classes[grouping] = symbols
-    values = _SMALLEST[classes]
-    for bits in range(2, (alphabet + 1) // 2 + 1):
-        chosen = np.flatnonzero((classes + 1) >> 1 == bits)
+        classes[_grouping(contexts)] = symbols
+    values = _SMALLEST.take(classes)
+    for bits, chosen in _by_length(classes, alphabet):
         low = unpack(reader.take(packed_size(chosen.size, bits - 1)), chosen.size, bits - 1)
         low_bits = low.astype(np.int32)
         values[chosen] += np.where(classes[chosen] & 1, low_bits, -low_bits)
@@ -118,13 +103,30 @@ def _smallest() -> NDArray[np.int32]:
 _SMALLEST = _smallest()
 
 
-def _grouping(
-    contexts: NDArray[np.uint8] | None, n: int
-) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
-    if contexts is None:
-        return None, np.array([n])
-    counts = np.bincount(contexts)
-    return np.argsort(contexts, kind="stable"), counts[counts > 0]
+def _grouping(contexts: NDArray[np.uint8]) -> NDArray[np.int64]:
+    return np.argsort(contexts, kind="stable")
+
+
+def _histogram(
+    classes: NDArray[np.uint8], contexts: NDArray[np.uint8] | None, alphabet: int
+) -> NDArray[np.int64]:
+    """Count classes by context, shape (contexts that occur, alphabet)."""
+    joint = classes.astype(np.uint16)
+    if contexts is not None:
+        joint += contexts * np.uint16(alphabet)
+    cells = -(-(int(joint.max()) + 1) // alphabet) * alphabet
+    counts = np.bincount(joint, minlength=cells).reshape(-1, alphabet)
+    return counts[counts.any(axis=1)]
+
+
+def _by_length(
+    classes: NDArray[np.uint8], alphabet: int
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield each bit length of 2 and more, and where values of that length are."""
+    places = np.flatnonzero(classes > 2)
+    lengths = (classes[places] + 1) >> 1
+    for bits in range(2, (alphabet + 1) // 2 + 1):
+        yield bits, places[lengths == bits]
 
 
 def _tables(packed: memoryview, rows: int, alphabet: int) -> NDArray[np.uint8]:
@@ -141,12 +143,3 @@ def _tables(packed: memoryview, rows: int, alphabet: int) -> NDArray[np.uint8]:
         raise WireError("corrupt", "a frequency table is all zero")
     return tables
 
-
-def _model(table: NDArray[np.uint8]) -> Any:
-    return constriction.stream.model.Categorical(WEIGHTS[table], perfect=False)
-
-
-def _coder(words: NDArray[np.uint32]) -> Any:
-    if words.size and not words[-1]:
-        raise WireError("corrupt", "the last entropy-coded word is zero")
-    return constriction.stream.stack.AnsCoder(words)
