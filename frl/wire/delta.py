@@ -44,7 +44,7 @@ class Delta(Coding):
 
     def limit(self, n: int) -> int:
         """Return the fixed-width size and the byte that says so: no payload is larger."""
-        return 1 + packed_size(n, width_for(n))
+        return delta_limit(n)
 
     def encode_layer(self, values: NDArray[Any], base: Positions | None, rows: int | None) -> bytes:
         """Encode the positions of one layer."""
@@ -53,6 +53,11 @@ class Delta(Coding):
     def decode_layer(self, payload: memoryview, n: int, base: Positions | None) -> NDArray[Any]:
         """Decode the positions of one layer and check that they are a permutation."""
         return decode_delta(Reader(payload), n, require_base("delta", base))
+
+
+def delta_limit(n: int) -> int:
+    """Bytes of a packed layer and of the byte that says so: nothing is encoded to more."""
+    return 1 + packed_size(n, width_for(n))
 
 
 def encode_delta(positions: Positions, base: Positions, rows: int | None) -> bytes:
@@ -72,7 +77,7 @@ def encode_delta(positions: Positions, base: Positions, rows: int | None) -> byt
     orders = encode_orders(filled.reshape(-1, BLOCK))
     drifts = encode_integers(np.diff(drift, prepend=np.int32(0)))
     coded = integers[:1] + drifts + integers[1:] + orders
-    return coded if len(coded) <= packed_size(n, width_for(n)) else _packed(positions)
+    return coded if len(coded) < delta_limit(n) else _packed(positions)
 
 
 def decode_delta(reader: Reader, n: int, base: Positions) -> Positions:
