@@ -19,9 +19,9 @@ def boundaries(n: int, bits: int, *, focus: float = 1.0, centre: float = 0.5) ->
     """First rank of each bucket, and ``n`` at the end.
 
     Bucket ``i`` holds the ranks from ``boundaries[i]`` to ``boundaries[i + 1] - 1``. With
-    ``focus = 1`` buckets are equal, ``bucket = floor(rank * 2**bits / n)``. With ``focus > 1`` they are
-    finer about ``centre * n``, where the mask is decided, and coarser far from it: a boundary at the
-    share ``t`` of the way from the centre to either end lies at ``t**focus`` of that way.
+    ``focus = 1`` buckets are equal, ``bucket = floor(rank * 2**bits / n)``. With ``focus > 1`` they
+    are finer about ``centre * n``, where the mask is decided, and coarser far from it: a boundary
+    at the share ``t`` of the way from the centre to either end lies at ``t**focus`` of that way.
 
     Parameters
     ----------
@@ -51,7 +51,9 @@ def boundaries(n: int, bits: int, *, focus: float = 1.0, centre: float = 0.5) ->
     if focus == 1.0:
         return -((-np.arange(buckets + 1, dtype=np.int64) * n) // buckets)
     if not 0.0 < centre < 1.0:
-        raise InputError(f"centre of a focused ballot: got {centre}; takes more than 0, less than 1")
+        raise InputError(
+            f"centre of a focused ballot: got {centre}; takes more than 0, less than 1"
+        )
     share = np.arange(buckets + 1) / buckets
     below = share <= centre
     way = np.where(below, (centre - share) / centre, (share - centre) / (1.0 - centre))

@@ -111,8 +111,6 @@ def decode_activity(reader: Reader, n: int) -> Activity:
     return Activity(width, rows, columns)
 
 
-def _levels(
-    steps: int, means: NDArray[np.float64], mean: float, least: float
-) -> NDArray[np.int32]:
+def _levels(steps: int, means: NDArray[np.float64], mean: float, least: float) -> NDArray[np.int32]:
     levels = np.round(steps * np.log2(np.maximum(means, least / 2) / mean))
     return np.clip(levels, -_RANGE, _RANGE).astype(np.int32)

@@ -37,11 +37,11 @@ class Base:
 
     @cached_property
     def digest(self) -> int:
-        """CRC-32 over all layers in their order."""
+        """CRC-32 over all layers, ascending by name."""
         crc = 0
-        for name, positions in self.ranking.items():
+        for name in sorted(self.ranking):
             crc = zlib.crc32(name.encode(), crc)
-            crc = zlib.crc32(np.ascontiguousarray(positions, dtype="<i4"), crc)
+            crc = zlib.crc32(np.ascontiguousarray(self.ranking[name], dtype="<i4").data, crc)
         return crc
 
 
@@ -75,9 +75,7 @@ class Coding(ABC):
         """Largest payload, in bytes, that a layer of ``n`` edges can have."""
 
     @abstractmethod
-    def encode_layer(
-        self, values: NDArray[Any], base: Positions | None, rows: int | None
-    ) -> bytes:
+    def encode_layer(self, values: NDArray[Any], base: Positions | None, rows: int | None) -> bytes:
         """Encode one layer.
 
         Parameters

@@ -73,7 +73,9 @@ def unpack(payload: bytes | memoryview, count: int, width: int) -> NDArray[np.ui
     size = packed_size(count, width)
     if len(payload) != size:
         reason = "truncated" if len(payload) < size else "trailing-bytes"
-        raise WireError(reason, f"{count} values of {width} bits take {size} bytes, got {len(payload)}")
+        raise WireError(
+            reason, f"{count} values of {width} bits take {size} bytes, got {len(payload)}"
+        )
     if not size:
         return np.zeros(count, dtype=np.uint64)
     groups = -(-count // 8)
@@ -99,4 +101,3 @@ def unpack(payload: bytes | memoryview, count: int, width: int) -> NDArray[np.ui
     if flat_values[count:].any():
         raise WireError("padding", "unused bits of the last byte are set")
     return flat_values[:count]
-

@@ -51,6 +51,7 @@ def encode_buckets(
     """
     n, buckets = values.size, edges.size - 1
     packed = bytes([_PACKED])
+    require_counts(values, np.diff(edges))
     if not n:
         return packed
     moved = values.astype(np.int16) - bucket_table(edges).take(base)
@@ -59,7 +60,11 @@ def encode_buckets(
     if n < _SMALL:
         ways = [(places, how) for places in PLACES for how in (activity, uniform(n))]
     coded = min((_coded(moved, edges, base, *way) for way in ways), key=len)
-    return coded if len(coded) < buckets_limit(n, buckets) else packed + pack(values, width_for(buckets))
+    return (
+        coded
+        if len(coded) < buckets_limit(n, buckets)
+        else packed + pack(values, width_for(buckets))
+    )
 
 
 def decode_buckets(

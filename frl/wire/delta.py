@@ -32,9 +32,9 @@ class Delta(Coding):
 
     Ranks are split into blocks of 16. Where an edge's block lies, relative to where its base rank
     predicts, is entropy-coded; then the order within each block is one number below 16!
-    (:mod:`frl.wire.blocks`). The prediction follows the drift of quiet edges, which keep their score
-    while others overtake them; the context is the region of the base rank and the activity of
-    row and column.
+    (:mod:`frl.wire.blocks`). The prediction follows the drift of quiet edges, which keep their
+    score while others overtake them; the context is the region of the base rank and the activity
+    of row and column.
     """
 
     code: ClassVar[int] = 2
@@ -48,6 +48,7 @@ class Delta(Coding):
 
     def encode_layer(self, values: NDArray[Any], base: Positions | None, rows: int | None) -> bytes:
         """Encode the positions of one layer."""
+        require_permutation(values, values.size)
         return encode_delta(values, require_base("delta", base), rows)
 
     def decode_layer(self, payload: memoryview, n: int, base: Positions | None) -> NDArray[Any]:
@@ -146,9 +147,7 @@ def _movement(moved: NDArray[np.int32]) -> NDArray[np.uint8]:
     return np.minimum(np.abs(moved), 255).astype(np.uint8)
 
 
-def _coded(
-    moved: NDArray[np.int32], base: Positions, regions: int, activity: Activity
-) -> bytes:
+def _coded(moved: NDArray[np.int32], base: Positions, regions: int, activity: Activity) -> bytes:
     contexts = _contexts(base, regions, activity)
     head = bytes([regions]) + encode_activity(activity)
     return head + encode_integers(moved, contexts)

@@ -40,7 +40,9 @@ def encode_runs(runs: Sequence[NDArray[np.uint8]], tables: NDArray[np.uint8]) ->
         if whole:
             digits = run[:whole].reshape(-1, size).T.astype(np.int32)
             radix = np.int32(_used(table))
-            coder.encode_reverse(reduce(lambda high, low: high * radix + low, digits), _model(weights))
+            coder.encode_reverse(
+                reduce(lambda high, low: high * radix + low, digits), _model(weights)
+            )
     words: NDArray[np.uint32] = coder.get_compressed()
     return words.astype(_WORD, copy=False).tobytes()
 
@@ -89,7 +91,9 @@ def _joint(table: NDArray[np.uint8], count: int) -> tuple[NDArray[np.float64], i
         size += 1
     single = WEIGHTS[table[:used]]
     scaled = single / 2.0 ** np.frexp(single.max())[1]
-    return reduce(lambda joint, _: np.multiply.outer(joint, scaled).ravel(), range(size - 1), scaled), size
+    return reduce(
+        lambda joint, _: np.multiply.outer(joint, scaled).ravel(), range(size - 1), scaled
+    ), size
 
 
 @cache

@@ -30,7 +30,7 @@ class Fixed(Coding):
 
     def encode_layer(self, values: NDArray[Any], base: Positions | None, rows: int | None) -> bytes:
         """Pack the positions."""
-        return pack(values, width_for(values.size))
+        return pack(require_permutation(values, values.size), width_for(values.size))
 
     def decode_layer(self, payload: memoryview, n: int, base: Positions | None) -> NDArray[Any]:
         """Unpack the positions and check that they are a permutation."""

@@ -29,9 +29,7 @@ MAX_BITS = 24
 """Bit length of the largest magnitude that can be coded."""
 
 
-def encode_integers(
-    values: NDArray[np.int32], contexts: NDArray[np.uint8] | None = None
-) -> bytes:
+def encode_integers(values: NDArray[np.int32], contexts: NDArray[np.uint8] | None = None) -> bytes:
     """Encode integers of magnitude below ``2**MAX_BITS``.
 
     Parameters
@@ -87,7 +85,7 @@ def decode_integers(
 
 
 def _classes(largest: int) -> NDArray[np.uint8]:
-    """Class of each of ``-largest .. largest``: 0, or ``2 * bit_length - 1`` (+1 where negative)."""
+    """Class of each of ``-largest .. largest``: 0, or ``2 * bit_length - (value > 0)``."""
     if largest.bit_length() > MAX_BITS:
         raise ValueError(f"magnitude {largest} does not fit {MAX_BITS} bits")
     lengths = np.frexp(np.arange(largest + 1, dtype=np.float64))[1]
@@ -142,4 +140,3 @@ def _tables(packed: memoryview, rows: int, alphabet: int) -> NDArray[np.uint8]:
     if not tables.any(axis=1).all():
         raise WireError("corrupt", "a frequency table is all zero")
     return tables
-

@@ -18,6 +18,7 @@ from frl.wire.buckets import buckets_limit, decode_buckets, encode_buckets
 from frl.wire.delta import decode_delta, delta_limit, encode_delta
 from frl.wire.errors import WireError
 from frl.wire.reader import Reader
+from frl.wire.validate import require_permutation
 
 _SCALE = 1_000_000
 _LENGTH = struct.Struct("<I")
@@ -77,7 +78,7 @@ class Sparse(_Sparse):
 
     def encode_layer(self, values: NDArray[Any], base: Positions | None, rows: int | None) -> bytes:
         """Pack the ids of the highest positions."""
-        n = values.size
+        n = require_permutation(values, values.size).size
         return pack(invert(values)[n - kept_edges(n, self.top) :], width_for(n))
 
     def decode_layer(self, payload: memoryview, n: int, base: Positions | None) -> NDArray[Any]:
@@ -98,8 +99,8 @@ class Sparse(_Sparse):
 class SparseDelta(_Sparse):
     """The same votes given the base ranking.
 
-    Which edges are sent is coded as a ballot of two unequal buckets; their ranking among themselves as
-    a ``delta`` against their ranking in the base.
+    Which edges are sent is coded as a ballot of two unequal buckets; their ranking among themselves
+    as a ``delta`` against their ranking in the base.
     """
 
     code: ClassVar[int] = 5
@@ -112,7 +113,7 @@ class SparseDelta(_Sparse):
     def encode_layer(self, values: NDArray[Any], base: Positions | None, rows: int | None) -> bytes:
         """Encode the highest positions."""
         base = require_base("sparse-delta", base)
-        n = values.size
+        n = require_permutation(values, values.size).size
         unsent = n - kept_edges(n, self.top)
         sent = values >= unsent
         chosen = np.flatnonzero(sent)
