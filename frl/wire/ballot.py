@@ -36,7 +36,7 @@ class Ballot(Coding):
     centre: float = 0.5
 
     code: ClassVar[int] = 3
-    takes: ClassVar[str] = "uint8 buckets"
+    takes: ClassVar[type[np.generic]] = np.uint8
     gives: ClassVar[str] = "uint8 buckets, as many edges in each as in a ballot made of a ranking"
     needs_base: ClassVar[bool] = True
 

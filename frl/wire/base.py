@@ -52,16 +52,16 @@ class Coding(ABC):
     ----------
     code : int
         Number of the coding on the wire, 1 to 255, never reused.
-    takes : str
-        What it encodes, for people: ``"int32 positions"``.
+    takes : type
+        NumPy type of the values it encodes.
     gives : str
-        What it decodes to.
+        What it decodes to, for people.
     needs_base : bool
         Whether both sides must hold a base ranking.
     """
 
     code: ClassVar[int]
-    takes: ClassVar[str]
+    takes: ClassVar[type[np.generic]]
     gives: ClassVar[str]
     needs_base: ClassVar[bool] = False
 

@@ -38,7 +38,7 @@ class Delta(Coding):
     """
 
     code: ClassVar[int] = 2
-    takes: ClassVar[str] = "int32 positions"
+    takes: ClassVar[type[np.generic]] = np.int32
     gives: ClassVar[str] = "int32 positions, a permutation"
     needs_base: ClassVar[bool] = True
 

@@ -23,7 +23,7 @@ class Float32(Coding):
     """Every value as it is (FedAvg). Values may be non-finite: a rule's gate decides on them."""
 
     code: ClassVar[int] = 7
-    takes: ClassVar[str] = "float32"
+    takes: ClassVar[type[np.generic]] = np.float32
     gives: ClassVar[str] = "float32"
 
     def limit(self, n: int) -> int:
@@ -48,7 +48,7 @@ class Signs(Coding):
     """One bit a value (signSGD, Bernstein et al., 2019); a zero counts as positive."""
 
     code: ClassVar[int] = 8
-    takes: ClassVar[str] = "float32"
+    takes: ClassVar[type[np.generic]] = np.float32
     gives: ClassVar[str] = "float32, +1 or -1"
 
     def limit(self, n: int) -> int:

@@ -21,7 +21,7 @@ class Fixed(Coding):
     """A full ranking at fixed width; needs nothing but the model (Mozaffari et al., 2023)."""
 
     code: ClassVar[int] = 1
-    takes: ClassVar[str] = "int32 positions"
+    takes: ClassVar[type[np.generic]] = np.int32
     gives: ClassVar[str] = "int32 positions, a permutation"
 
     def limit(self, n: int) -> int:

@@ -32,7 +32,7 @@ class Mask(Coding):
     keep: float | None = None
 
     code: ClassVar[int] = 6
-    takes: ClassVar[str] = "bool"
+    takes: ClassVar[type[np.generic]] = np.bool_
     gives: ClassVar[str] = "bool"
 
     def __post_init__(self) -> None:
@@ -50,7 +50,7 @@ class Mask(Coding):
 
     def encode_layer(self, values: NDArray[Any], base: Positions | None, rows: int | None) -> bytes:
         """Pack the bits."""
-        return pack(self._checked(values.astype(np.bool_)), 1)
+        return pack(self._checked(values), 1)
 
     def decode_layer(self, payload: memoryview, n: int, base: Positions | None) -> NDArray[Any]:
         """Unpack the bits and count the kept edges."""

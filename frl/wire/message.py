@@ -38,7 +38,7 @@ def encode(
     Raises
     ------
     InputError
-        If the base is missing or of another model.
+        If a layer has the wrong type, or the base is missing or of another model.
     WireError
         If the update is nothing that a receiver would admit, for example not a permutation.
     """
@@ -46,7 +46,7 @@ def encode(
     _require_same_model(coding, layers, base)
     payloads = [
         coding.encode_layer(
-            np.ascontiguousarray(update[name]).reshape(-1),
+            _flat(coding, name, update[name]),
             _base_layer(coding, base, name),
             None if rows is None else rows.get(name),
         )
@@ -130,6 +130,15 @@ def payload_sizes(
     ordered = {name: layers[name] for name in sorted(layers)}
     sizes = dict(zip(ordered, map(len, read_payloads(view, ordered)), strict=True))
     return {name: sizes[name] for name in layers}
+
+
+def _flat(coding: Coding, name: str, values: NDArray[Any]) -> NDArray[Any]:
+    if values.dtype != coding.takes:
+        raise InputError(
+            f"layer {name!r}: {type(coding).__name__} takes {coding.takes.__name__}, "
+            f"got {values.dtype}"
+        )
+    return np.ascontiguousarray(values).reshape(-1)
 
 
 def _frame(coding: Coding, base: Base | None) -> Frame:

@@ -43,7 +43,7 @@ class _Sparse(Coding):
     top: float = 0.5
     fill: Literal["mean", "zero"] = "mean"
 
-    takes: ClassVar[str] = "int32 positions"
+    takes: ClassVar[type[np.generic]] = np.int32
     gives: ClassVar[str] = "int32 doubled ranks; equal for all edges that were not sent"
 
     def __post_init__(self) -> None:

@@ -34,7 +34,7 @@ class TopK(Coding):
     share: float = 0.1
 
     code: ClassVar[int] = 9
-    takes: ClassVar[str] = "float32, finite"
+    takes: ClassVar[type[np.generic]] = np.float32
     gives: ClassVar[str] = "float32, 0 where nothing was sent"
 
     def __post_init__(self) -> None:
