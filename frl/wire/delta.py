@@ -97,12 +97,10 @@ def decode_delta(reader: Reader, n: int, base: Positions) -> Positions:
     if regions not in _REGIONS or n < BLOCK:
         raise WireError("corrupt", f"{regions} context regions")
     blocks = -(-n // BLOCK)
-    drift = np.cumsum(decode_integers(reader, -(-n // _WINDOW)), dtype=np.int64)
-    if int(np.abs(drift).max()) > blocks:
-        raise WireError("corrupt", "a drift is larger than the layer")
+    drift = np.cumsum(decode_integers(reader, -(-n // _WINDOW)), dtype=np.int32)
     activity = decode_activity(reader, n)
     contexts = _contexts(base, regions, activity)
-    block = decode_integers(reader, n, contexts) + _predicted(base, drift.astype(np.int32))
+    block = decode_integers(reader, n, contexts) + _predicted(base, drift)
     orders = reader.take(orders_size(blocks))
     reader.finish()
     keys = block.astype(np.int64) << 32

@@ -12,6 +12,7 @@ from experiments.benchmarks.rankings import base_ranking, moved_ranking
 from frl import wire
 from frl.ballots import ballot
 from frl.errors import FRLError, InputError
+from frl.wire import buckets, delta
 from frl.wire.bitpack import pack, width_for
 from frl.wire.header import header_size
 
@@ -58,8 +59,8 @@ def test_too_large(message):
 
 
 def test_bytes_after_the_end(message):
-    delta = wire.encode(RANKING, DELTA, base=BASE)
-    assert reason(sealed(delta[:-4] + b"x"), DELTA) == "trailing-bytes"
+    sent = wire.encode(RANKING, DELTA, base=BASE)
+    assert reason(sealed(sent[:-4] + b"x"), DELTA) == "trailing-bytes"
 
 
 def test_one_layer_larger_than_it_can_be(message):
@@ -94,9 +95,9 @@ def test_another_model(message):
 
 
 def test_another_base():
-    delta = wire.encode(RANKING, DELTA, base=BASE)
-    assert reason(delta, DELTA, base=wire.Base(4, BASE.ranking)) == "wrong-base"
-    assert reason(delta, DELTA, base=wire.Base(3, RANKING)) == "wrong-base"
+    sent = wire.encode(RANKING, DELTA, base=BASE)
+    assert reason(sent, DELTA, base=wire.Base(4, BASE.ranking)) == "wrong-base"
+    assert reason(sent, DELTA, base=wire.Base(3, RANKING)) == "wrong-base"
 
 
 def test_a_coding_without_a_base_names_none(message):
@@ -113,6 +114,20 @@ def test_not_a_permutation():
         assert reason(sealed(good[: -4 - len(payload)] + payload), layers=layers) == expected
 
 
+def test_blocks_that_do_not_hold_sixteen_edges(monkeypatch):
+    predicted = delta._predicted
+
+    def off_by_one_edge(base, drift):
+        blocks = predicted(base, drift)
+        blocks[7] += 1
+        return blocks
+
+    monkeypatch.setattr(delta, "_predicted", off_by_one_edge)
+    message = wire.encode(RANKING, DELTA, base=BASE)
+    monkeypatch.undo()
+    assert reason(message, DELTA) == "not-a-permutation"
+
+
 def test_a_ballot_that_votes_more_than_others():
     layers = {"a": 64}
     base = wire.Base(0, base_ranking(layers, 0))
@@ -123,6 +138,15 @@ def test_a_ballot_that_votes_more_than_others():
     greedy = bytearray(good[: -4 - length] + bytes(1) + pack(np.full(64, 15), 4))
     struct.pack_into("<I", greedy, header_size(0) - 4 + 12, 33)
     assert reason(sealed(greedy), coding, layers, base) == "wrong-counts"
+
+
+def test_a_bucket_below_the_first(monkeypatch):
+    table = buckets.bucket_table
+    monkeypatch.setattr(buckets, "bucket_table", lambda edges: table(edges) + np.uint8(1))
+    votes = {name: ballot(positions, 4) for name, positions in RANKING.items()}
+    message = wire.encode(votes, BALLOT, base=BASE)
+    monkeypatch.undo()
+    assert reason(message, BALLOT) == "out-of-range"
 
 
 def test_an_edge_sent_twice():

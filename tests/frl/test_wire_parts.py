@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -84,6 +86,37 @@ def test_the_largest_integers_come_back(value):
     assert np.array_equal(decode_integers(Reader(encode_integers(values)), 3), values)
 
 
+def coded(alphabet, tables, words):
+    """Lay out coded integers by hand."""
+    packed = zlib.compress(bytes(tables), 9)
+    head = struct.pack("<BII", alphabet, len(packed), len(words))
+    return head + packed + np.array(words, dtype="<u4").tobytes()
+
+
+def test_the_layout_by_hand_is_that_of_the_encoder():
+    assert coded(2, [27, 0], []) == encode_integers(np.zeros(44, dtype=np.int32))
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "tables", "words"),
+    [
+        (0, [], []),
+        (1, [9], []),
+        (50, [9] * 50, []),
+        (2, [0, 0], []),
+        (2, [9], []),
+        (2, [9, 0, 0], []),
+        (2, [27, 0], [77, 78]),
+        (2, [27, 0], [1, 0]),
+    ],
+    ids=["none", "one", "many", "zero", "short", "long", "words left", "last word zero"],
+)
+def test_integers_that_nobody_encoded_are_corrupt(alphabet, tables, words):
+    with pytest.raises(WireError) as caught:
+        decode_integers(Reader(coded(alphabet, tables, words)), 44)
+    assert caught.value.reason == "corrupt"
+
+
 def test_larger_integers_are_refused():
     with pytest.raises(ValueError, match="24 bits"):
         encode_integers(np.array([2**24], dtype=np.int32))
@@ -154,6 +187,16 @@ def test_activity_comes_back(rows, columns, known, seed):
     back = decode_activity(Reader(encode_activity(activity)), movement.size)
     assert np.array_equal(back.classes(movement.size), activity.classes(movement.size))
     assert int(back.classes(movement.size).max()) < CLASSES
+
+
+@pytest.mark.parametrize(
+    ("width", "by_column", "levels"), [(0, 0, [0]), (65, 0, [0]), (64, 2, [0]), (64, 0, [21])]
+)
+def test_activity_that_fits_no_layer_is_corrupt(width, by_column, levels):
+    rows = encode_integers(np.array(levels, dtype=np.int32))
+    with pytest.raises(WireError) as caught:
+        decode_activity(Reader(struct.pack("<IB", width, by_column) + rows), 64)
+    assert caught.value.reason == "corrupt"
 
 
 def test_activity_tells_quiet_rows_and_columns_from_lively_ones():
