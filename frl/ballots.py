@@ -59,6 +59,7 @@ def boundaries(n: int, bits: int, *, focus: float = 1.0, centre: float = 0.5) ->
     way = np.where(below, (centre - share) / centre, (share - centre) / (1.0 - centre))
     bent = np.array([float(w) ** focus for w in way])
     edges = np.where(below, centre - centre * bent, centre + (1.0 - centre) * bent)
+    edges = np.round(edges, 12)
     first = np.clip(np.ceil(edges * n), 0, n).astype(np.int64)
     first[0], first[-1] = 0, n
     return np.maximum.accumulate(first)

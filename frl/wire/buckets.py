@@ -25,7 +25,7 @@ from frl.wire.reader import Reader
 from frl.wire.validate import require_counts
 
 _PACKED = 0
-_SMALL = 1 << 17
+_SMALL = 1 << 15
 
 
 def buckets_limit(n: int, buckets: int) -> int:

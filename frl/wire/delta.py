@@ -21,7 +21,7 @@ from frl.wire.validate import require_permutation
 
 _PACKED = 0
 _REGIONS = (1, 4, 16)
-_SMALL = 1 << 17
+_SMALL = 1 << 15
 _WINDOW = 256
 
 
