@@ -150,8 +150,6 @@ def _carry_out(settings: Any, directory: Any, *, resume: bool, as_json: bool) ->
     from experiments.run import execute
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if not resume:
-        directory.create(settings)
     try:
         with progress(settings, quiet=as_json, done=len(directory.rows())) as watch:
             result = execute(settings, directory, resume=resume, watch=watch)

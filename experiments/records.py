@@ -50,18 +50,22 @@ class RunDirectory:
         Raises
         ------
         InputError
-            If there is a run in it already, which is left as it is.
+            If there is a run in it already, which is left as it is, or it cannot be made.
         """
-        if (self.path / CONFIG).exists():
-            raise InputError(
-                f"{self.path} holds a run already; resume it (frl resume {self.path}) or "
-                "choose another --out"
-            )
+        self.refuse_existing()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             configuration.write(config, self.path / CONFIG)
         except OSError as error:
             raise InputError(f"--out {self.path}: {error.strerror}") from None
+
+    def refuse_existing(self) -> None:
+        """Raise ``InputError`` if the directory holds a run."""
+        if (self.path / CONFIG).exists():
+            raise InputError(
+                f"{self.path} holds a run already; resume it (frl resume {self.path}) or "
+                "choose another --out"
+            )
 
     def config(self) -> Config:
         """Read the configuration."""
@@ -93,7 +97,11 @@ class RunDirectory:
         """Write a checkpoint: whole, or not at all."""
         folder = self.path / CHECKPOINT
         folder.mkdir(exist_ok=True)
-        about = {"round": str(checkpoint.round), "progress": json.dumps(checkpoint.progress)}
+        about = {
+            "round": str(checkpoint.round),
+            "layers": json.dumps(list(checkpoint.state)),
+            "progress": json.dumps(checkpoint.progress),
+        }
         tensors = {name: np.ascontiguousarray(array) for name, array in checkpoint.state.items()}
         write_atomically(folder / STATE, save(tensors, metadata=about))
 
@@ -109,7 +117,8 @@ class RunDirectory:
         try:
             about = _metadata(path)
             state = load_file(path)
-            return Checkpoint(int(about["round"]), state, json.loads(about["progress"]))
+            ordered = {name: state[name] for name in json.loads(about["layers"])}
+            return Checkpoint(int(about["round"]), ordered, json.loads(about["progress"]))
         except FileNotFoundError:
             raise InputError(f"{self.path} has no checkpoint to resume from") from None
         except (SafetensorError, KeyError, ValueError, OSError) as error:

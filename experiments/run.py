@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -135,43 +136,47 @@ def execute(
     ----------
     config : Config
     directory : RunDirectory
-        Made already; everything is written there.
+        Made here once everything that can be checked was checked; everything is written there.
     grid : Grid, optional
         An engine; by default the one the configuration names, started and closed here.
     resume : bool
         Carry on from the checkpoint.
     watch : callable, optional
         Told of each round.
+
+    Raises
+    ------
+    InputError
+        If the configuration asks for what cannot be done; nothing is written then.
     """
+    if not resume:
+        directory.refuse_existing()
     dataset = load_data(config)
     load_partition(config, dataset)
     trainer = rank_trainer(config, dataset)
     evaluator = Evaluator(dataset, trainer, config.engine.device)
-    progress, first, state = Progress(), 1, trainer.initial_ranking
-    if resume:
-        checkpoint = directory.checkpoint()
-        progress, first = Progress(**checkpoint.progress), checkpoint.round + 1
-        state = {name: checkpoint.state[name] for name in state}
-        directory.keep_rows(checkpoint.round)
-    if grid is not None:
-        return _loop(config, directory, grid, evaluator, state, progress, first, watch)
-    with make_grid(config) as own:
-        return _loop(config, directory, own, evaluator, state, progress, first, watch)
+    start = Checkpoint(0, trainer.initial_ranking, vars(Progress()))
+    with nullcontext(grid) if grid is not None else make_grid(config) as engine:
+        if resume:
+            start = directory.checkpoint()
+            directory.keep_rows(start.round)
+        else:
+            directory.create(config)
+        return _rounds(config, directory, engine, evaluator, start, watch)
 
 
-def _loop(
+def _rounds(
     config: Config,
     directory: RunDirectory,
     grid: Grid,
     evaluator: Evaluator,
-    state: State,
-    progress: Progress,
-    first: int,
+    start: Checkpoint,
     watch: Watcher | None,
 ) -> dict[str, Any]:
     strategy = make_strategy(config)
+    state, progress = start.state, Progress(**start.progress)
     evaluation: Evaluation | None = None
-    for number in range(first, config.rounds + 1):
+    for number in range(start.round + 1, config.rounds + 1):
         begun = time.perf_counter()
         arrays = arrays_record(state)
         messages = strategy.configure_train(number, arrays, ConfigRecord(), grid)

@@ -23,7 +23,6 @@ def main(grid: Grid, context: Context) -> None:
     """Run the configuration of a Flower run; the record goes to ``$FRL_RUNS``, or ``runs``."""
     config = from_flat(context.run_config)
     directory = RunDirectory(Path(os.environ.get("FRL_RUNS", "runs")) / f"flower-{context.run_id}")
-    directory.create(config)
     log.info("recording in %s", directory.path.resolve())
 
     def watch(row: Row) -> None:

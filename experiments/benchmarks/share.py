@@ -35,7 +35,6 @@ def measure(name: str) -> Row:
     )
     with TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder))
-        directory.create(config)
         try:
             execute(config, directory)
         except InputError as error:

@@ -1,0 +1,194 @@
+"""The command line as a user meets it: a process, its output and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments.cli import main
+
+QUICK = ["rounds=2", "clients=8", "clients_per_round=3", "train.epochs=1"]
+
+
+def frl(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "experiments.cli", *arguments]
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment},
+    )
+
+
+def overrides(*pairs: str) -> list[str]:
+    return [part for pair in (*QUICK, *pairs) for part in ("-o", pair)]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    folder = tmp_path_factory.mktemp("cli")
+    done = frl("run", *overrides(), "--out", "first", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout, done.stderr
+
+
+def test_a_run_prints_lines_and_a_table(finished: tuple[Path, str, str]) -> None:
+    folder, out, err = finished
+
+    assert err.splitlines()[0].startswith("round 1/2  accuracy ")
+    assert len(err.splitlines()) == 2
+    assert "\x1b" not in out + err
+    assert "accuracy" in out
+    assert "picture  first/curve.png" in out
+    assert (folder / "first" / "curve.png").stat().st_size > 5_000
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_json_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
+    done = frl("run", *overrides(), "--json", cwd=tmp_path)
+
+    result = json.loads(done.stdout)
+    assert result["rounds"] == 2
+    assert done.stderr == ""
+    assert [p.name for p in (tmp_path / "runs").iterdir()] == ["digits-frl-1"]
+
+
+def test_plot(finished: tuple[Path, str, str], tmp_path: Path) -> None:
+    folder, _, _ = finished
+
+    for suffix, magic in ((".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml")):
+        picture = tmp_path / f"picture{suffix}"
+        done = frl("plot", "first", "-o", str(picture), cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert picture.read_bytes().startswith(magic)
+
+
+def test_resuming_a_finished_run_shows_its_result(finished: tuple[Path, str, str]) -> None:
+    folder, out, _ = finished
+
+    assert frl("resume", "first", cwd=folder).stdout == out
+
+
+@pytest.mark.parametrize("kind", ["", "models", "datasets", "partitions", "engines", "rules"])
+def test_list(
+    kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [kind] if kind else []
+
+    monkeypatch.setenv("COLUMNS", "80")
+    printed = []
+    for options in (["--json"], []):
+        monkeypatch.setattr(sys, "argv", ["frl", "list", *arguments, *options])
+        with pytest.raises(SystemExit):
+            main()
+        printed.append(capsys.readouterr().out)
+    as_json, as_table = json.loads(printed[0]), printed[1]
+
+    assert as_json
+    for entry in as_json:
+        assert (entry if kind == "" else entry["name"]) in as_table
+    assert max(map(len, as_table.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "-o", "round=3"], "unknown configuration key 'round'; did you mean 'rounds'"),
+        (["run", "-o", "rounds=none"], "rounds: got 'none'; takes a valid integer"),
+        (["run", "nothing.toml"], "no configuration file 'nothing.toml'"),
+        (["run", "-o", "data.name=mnits"], "unknown data set 'mnits'; did you mean 'mnist'"),
+        (["run", "-o", "data.path=/nowhere"], "data.path: no folder '/nowhere'"),
+        (["run", "-o", "model.name=conv8"], "model 'conv8' takes images"),
+        (["run", "-o", "clients=5000"], "clients: 5000 clients is more than the 1437"),
+        (["run", "--out", "/proc/nothing"], "--out /proc/nothing"),
+        (["run", "--rounds", "3"], "No such option"),
+        (["ruin"], "No such command 'ruin'"),
+        (["resume", "nothing"], "nothing is no run directory"),
+        (["plot", "nothing", "-o", "x.png"], "no runs in nothing"),
+        (["list", "rule"], "unknown list 'rule'; did you mean 'rules'"),
+        (["bench", "--only", "setp"], "unknown benchmark 'setp'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_status_2(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["frl", *arguments])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2
+    assert out == ""
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_not_written_over(finished: tuple[Path, str, str]) -> None:
+    folder, _, _ = finished
+
+    done = frl("run", *overrides(), "--out", "first", cwd=folder)
+
+    assert done.returncode == 2
+    assert "first holds a run already; resume it (frl resume first)" in done.stderr
+
+
+def test_plot_refuses_other_formats(finished: tuple[Path, str, str]) -> None:
+    folder, _, _ = finished
+
+    done = frl("plot", "first", "-o", "picture.gif", cwd=folder)
+
+    assert done.returncode == 2
+    assert "takes a file name ending in .png, .pdf, .svg" in done.stderr
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_how_to_resume(
+    sign: signal.Signals, tmp_path: Path, finished: tuple[Path, str, str]
+) -> None:
+    command = [sys.executable, "-m", "experiments.cli", "run", *overrides("rounds=500")]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(
+        [*command, "--out", "long"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    rows = tmp_path / "long" / "rounds.jsonl"
+    deadline = time.monotonic() + 60
+    while not (rows.exists() and len(rows.read_text().splitlines()) >= 3):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+    process.send_signal(sign)
+    _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert err.splitlines()[-1].startswith("frl: interrupted after round ")
+    assert err.splitlines()[-1].endswith("resume with: frl resume long")
+    assert frl("plot", "long", "-o", "so-far.png", cwd=tmp_path).returncode == 0
+
+
+def test_help_is_quick_and_names_every_command(tmp_path: Path) -> None:
+    done = frl("--help", cwd=tmp_path)
+
+    assert done.returncode == 0
+    for command in ("run", "resume", "plot", "list", "bench"):
+        assert command in done.stdout

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from experiments.config import Config, flatten, from_flat, read, write
+from frl.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_written_and_read_again_it_is_the_same(tmp_path: Path) -> None:
+    config = read(None, ["seed=7", "strategy.keep=0.3", "data.name=mnist"])
+
+    write(config, tmp_path / "config.toml")
+
+    assert read(tmp_path / "config.toml") == config
+    assert from_flat(flatten(config)) == config
+    written = tomllib.loads((tmp_path / "config.toml").read_text())
+    assert written == config.model_dump(), "every default is written out"
+
+
+def test_flower_knows_every_key_with_its_default() -> None:
+    """Flower's ``-c`` takes only keys that are in the project file."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    assert project["tool"]["flwr"]["app"]["config"] == Config().model_dump()
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("rounds=5", "rounds", 5),
+        ("train.lr = 0.1", "train.lr", 0.1),
+        ("train.lr=1", "train.lr", 1.0),
+        ("data.augment=false", "data.augment", False),
+        ("data.path=/some/where", "data.path", "/some/where"),
+        ('data.column="writer_id"', "data.column", "writer_id"),
+    ],
+)
+def test_overrides(override: str, key: str, value: object) -> None:
+    assert flatten(read(None, [override]))[key] == value
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("round=5", r"unknown configuration key 'round'; did you mean 'rounds'"),
+        ("train.rate=1", r"unknown configuration key 'train.rate'"),
+        ("rounds=0", r"rounds: got 0; takes greater than or equal to 1"),
+        ("rounds=many", r"rounds: got 'many'; takes a valid integer"),
+        ("rounds=2.5", r"rounds: got 2.5; takes a valid integer"),
+        ("strategy.keep=1.5", r"strategy.keep: got 1.5; takes less than or equal to 1"),
+        ("strategy.keep=0", r"strategy.keep: got 0; takes greater than 0"),
+        ("train.lr=nan", r"train.lr: got nan; takes a finite number"),
+        ("strategy.mask_by=size", r"strategy.mask_by: got 'size'; takes 'score' or 'abs'"),
+        ("model.name=lennet", r"unknown model.name 'lennet'; did you mean 'lenet'"),
+        ("engine.name=rya", r"unknown engine.name 'rya'; did you mean 'ray'"),
+        ("data.partition=dirichlett", r"unknown data.partition 'dirichlett'; did you mean"),
+        ("data.partition=natural", r"data.column: a natural partition takes the name"),
+        ("clients=5", r"clients_per_round: got 10; takes at most clients = 5"),
+        ("seed=-1", r"seed: got -1; takes greater than or equal to 0"),
+        ("rounds", r"-o 'rounds': takes key=value"),
+        ("seed.x=1", r"seed: got \{'x': 1\}; takes a valid integer"),
+        ("train=5", r"train: got 5; takes"),
+    ],
+)
+def test_bad_values_get_one_line_with_the_key(override: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        read(None, [override])
+
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rounds = ", r"config.toml: Invalid value"),
+        ("rounds = 5\nrounds = 6", r"config.toml: Cannot overwrite"),
+        ("[trian]\nlr = 1", r"unknown configuration key 'trian'"),
+        ("[train]\nlr = 'x'", r"train.lr: got 'x'; takes a valid number"),
+        ("[[train]]\nlr = 1", r"train: got "),
+        ("[train.deep]\nlr = 1", r"unknown configuration key 'train.deep'"),
+    ],
+)
+def test_bad_files(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+
+    with pytest.raises(InputError, match=message):
+        read(path)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no configuration file"):
+        read(tmp_path / "nothing.toml")
+
+
+def test_every_key_is_described() -> None:
+    for table in (Config, *(f.annotation for f in Config.model_fields.values())):
+        for name, field in getattr(table, "model_fields", {}).items():
+            nested = hasattr(field.annotation, "model_fields")
+            assert nested or field.description, f"{table.__name__}.{name} says nothing of itself"
