@@ -10,7 +10,8 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from experiments.config import from_flat
-from experiments.records import RunDirectory
+from experiments.plotting import accuracy_curves
+from experiments.records import CURVE, RunDirectory, load
 from experiments.run import Row, execute
 
 log = logging.getLogger("flwr")
@@ -37,4 +38,5 @@ def main(grid: Grid, context: Context) -> None:
         )
 
     result = execute(config, directory, grid=grid, watch=watch)
+    accuracy_curves(load(directory.path), directory.path / CURVE)
     log.info("accuracy %.2f %%  digest %s", 100 * result["accuracy"], result["digest"])
