@@ -1,0 +1,137 @@
+"""Search against the server's rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks import register
+from attacks.base import Crafted, CraftView, Knowledge, Space, Update
+from attacks.checks import require
+from attacks.consensus import ascending, summed
+from attacks.crossing import Boundaries, Crossing, cross, mask_boundaries, reach
+from attacks.informed import Informed
+from frl.errors import InputError
+from frl.ranking import Positions, invert
+
+
+class Candidate(NamedTuple):
+    """One member of the family searched.
+
+    Attributes
+    ----------
+    window : float
+        Share, 0 to 1, of the edges that can cross the boundary which do.
+    mix : float
+        Weight, 0 to 1, of the crossing ranking against the honest consensus.
+    nearest : float
+        At least one half: the nearest edges get the largest lift.
+    """
+
+    window: float
+    mix: float
+    nearest: float
+
+
+FIRST = (Candidate(1, 1, 0), Candidate(0.3, 1, 0), Candidate(0.3, 1, 1), Candidate(0.1, 1, 0))
+
+
+@register("adaptive")
+@dataclass(frozen=True)
+class Adaptive(Informed):
+    """Colluders search a family of rankings for the one that moves the rule's mask the most.
+
+    Threat model: colluders share their honest rankings, or see the benign ones, and can run the
+    server's rule. Formula: over the window's share, the mix with the honest consensus (which hides
+    from filters) and the order of the lift, maximise the number of edges that differ between the
+    mask of ``rule(benign + crafted)`` and of ``rule(benign)``. Benign votes that are not known are
+    stood in for by the known ones, repeated. Window 1 and mix 1 is rank reversal, so no query
+    leaves the attack weaker than that against the votes it assumes. The first queries try the last
+    round's best and fixed starting points, the others random steps from the best so far.
+
+    Costs ``queries + 1`` runs of the rule on a full round each round.
+
+    Parameters
+    ----------
+    source : {"colluders", "benign"}
+    queries : int
+        Candidates tried in a round.
+    step : float
+        Standard deviation of a random step.
+    """
+
+    knowledge: ClassVar[Knowledge] = Informed.knowledge | Knowledge.RULE
+    space: ClassVar[Space] = "ranks"
+    formula: ClassVar[str] = "argmax over (window, mix, nearest) of mask flips under the rule"
+    paper: ClassVar[str] = "this project"
+
+    queries: int = 12
+    step: float = 0.2
+
+    def __post_init__(self) -> None:
+        require(self.queries >= 1, "adaptive", "queries", self.queries, "an integer >= 1")
+        require(0 < self.step < np.inf, "adaptive", "step", self.step, "a number > 0")
+
+    def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
+        """Send the best candidate found."""
+        if view.rule is None:
+            raise InputError("attack 'adaptive' needs the server's rule")
+        known = self.known(view)
+        expected = max(1, view.sampled - count)
+        benign = known if known is view.benign else [known[i % len(known)] for i in range(expected)]
+        family = _Family(view, known)
+        clean = family.mask(view.rule(benign))
+        best, most = _first(view)[0], -1
+        for query in range(self.queries):
+            trial = _first(view)[query] if query < len(_first(view)) else self._near(best, rng)
+            crafted = family.ranking(trial)
+            attacked = family.mask(view.rule([*benign, *[crafted] * count]))
+            flips = sum(int((clean[name] != attacked[name]).sum()) for name in clean)
+            if flips > most:
+                best, most, update = trial, flips, crafted
+        return Crafted([update] * count, {"best": np.array(best)})
+
+    def _near(self, best: Candidate, rng: np.random.Generator) -> Candidate:
+        return Candidate(*np.clip(best + rng.normal(0, self.step, 3), 0, 1).tolist())
+
+
+def _first(view: CraftView) -> tuple[Candidate, ...]:
+    if not view.state:
+        return FIRST
+    return (Candidate(*view.state["best"].tolist()), FIRST[0])
+
+
+class _Family:
+    """Rankings by candidate, from one sort per layer."""
+
+    def __init__(self, view: CraftView, known: Sequence[Update]) -> None:
+        self._boundaries: dict[str, Boundaries] = {}
+        self._orders: dict[str, NDArray[np.int32]] = {}
+        for name, previous in view.previous.items():
+            self._boundaries[name] = mask_boundaries(view.setting, name, previous.size)
+            self._orders[name] = ascending(summed([vote[name] for vote in known]), previous)
+
+    def ranking(self, candidate: Candidate) -> Update:
+        return {name: self._layer(name, candidate) for name in self._orders}
+
+    def _layer(self, name: str, candidate: Candidate) -> Positions:
+        order, boundaries = self._orders[name], self._boundaries[name]
+        edges = tuple(round(candidate.window * q) for q in reach(boundaries, order.size))
+        crossed = invert(cross(order, boundaries, Crossing(edges, candidate.nearest >= 0.5)))
+        if candidate.mix == 1:
+            return crossed
+        honest = invert(order)
+        weight = round(candidate.mix * 256)
+        blend = crossed.astype(np.int64) * weight + honest.astype(np.int64) * (256 - weight)
+        return invert(ascending(blend, honest))
+
+    def mask(self, ranking: Update) -> dict[str, NDArray[np.int64]]:
+        """Mask state of every edge, as the number of boundaries at or below its rank, modulo 2."""
+        return {
+            name: np.searchsorted(boundaries, ranking[name], side="right") % 2
+            for name, boundaries in self._boundaries.items()
+        }
