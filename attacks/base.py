@@ -189,15 +189,12 @@ class Attack:
 
 
 class Backdoor(ABC):
-    """An attack that plants a trigger; lets an evaluator measure whether the trigger works.
+    """An attack that plants a trigger; lets an evaluator measure whether the trigger works."""
 
-    Attributes
-    ----------
-    target : int
-        The class that triggered samples are meant to be taken for.
-    """
-
-    target: int
+    @property
+    @abstractmethod
+    def target(self) -> int:
+        """Class that triggered samples are meant to be taken for."""
 
     @abstractmethod
     def stamp(self, images: NDArray[Any]) -> NDArray[Any]:

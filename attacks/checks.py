@@ -12,7 +12,9 @@ from frl.errors import InputError
 def require(holds: bool, attack: str, parameter: str, value: object, takes: str) -> None:
     """Raise ``InputError`` naming an attack's parameter unless ``holds``."""
     if not holds:
-        raise InputError(f"parameter {parameter!r} of attack {attack!r}: got {value!r}; takes {takes}")
+        raise InputError(
+            f"parameter {parameter!r} of attack {attack!r}: got {value!r}; takes {takes}"
+        )
 
 
 def require_images(attack: str, images: NDArray[Any]) -> None:

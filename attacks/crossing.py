@@ -138,9 +138,7 @@ def expected_flips(
     return float((_side(sums, boundaries) != _side(sums + votes, boundaries)).mean(0).sum())
 
 
-def best_crossing(
-    estimate: Estimate, boundaries: Boundaries, rng: np.random.Generator
-) -> Crossing:
+def best_crossing(estimate: Estimate, boundaries: Boundaries, rng: np.random.Generator) -> Crossing:
     """Choose the crossing that is expected to flip the most edges of the mask.
 
     Expected flips are counted on a few random draws of the benign sum, over an even sample of the

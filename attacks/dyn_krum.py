@@ -76,7 +76,7 @@ def all_selected(distances: Spread, step: float, benign: int, count: int, f: int
     Parameters
     ----------
     distances : Spread
-        Of the known updates; repeated in turn to stand for all benign ones.
+        Of the known updates, repeated in turn to stand for all benign ones.
     step : float
     benign, count : int
         Updates of either kind.
@@ -92,11 +92,18 @@ def all_selected(distances: Spread, step: float, benign: int, count: int, f: int
 def simulated_distances(
     distances: Spread, step: float, benign: int, count: int
 ) -> NDArray[np.float64]:
-    """Squared distances of the benign updates followed by the copies; shape (n, n)."""
-    who = np.arange(benign) % len(distances.to_mean)
+    """Squared distances of the benign updates followed by the copies; shape (n, n).
+
+    Two stand-ins for the same known update are as far apart as it is from the others on average:
+    real benign updates would not coincide.
+    """
+    known = len(distances.to_mean)
+    who = np.arange(benign) % known
     n = benign + count
+    typical = distances.between.sum(axis=1) / max(1, known - 1)
     table = np.zeros((n, n))
-    table[:benign, :benign] = distances.between[np.ix_(who, who)]
+    table[:benign, :benign] = (distances.between + np.diag(typical))[np.ix_(who, who)]
+    np.fill_diagonal(table, 0.0)
     table[:benign, benign:] = distances.along(step)[who, None]
     table[benign:, :benign] = table[:benign, benign:].T
     return table

@@ -31,7 +31,9 @@ class MinSum(OneVectorAttack):
     Shejwalkar, Houmansadr, "Manipulating the Byzantine", NDSS 2021.
     """
 
-    formula: ClassVar[str] = "u' = mean + gamma p; sum of squared distances <= the largest honest one"
+    formula: ClassVar[str] = (
+        "u' = mean + gamma p; sum of squared distances <= the largest honest one"
+    )
     paper: ClassVar[str] = "Shejwalkar and Houmansadr, NDSS 2021"
 
     direction: Direction = "std"

@@ -35,7 +35,9 @@ class SignFlip(Attack):
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        require(0 <= self.strength < np.inf, "sign_flip", "strength", self.strength, "a number >= 0")
+        require(
+            0 <= self.strength < np.inf, "sign_flip", "strength", self.strength, "a number >= 0"
+        )
 
     def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
         """Negate every layer."""

@@ -80,7 +80,9 @@ class VEM(Informed):
             )
             edges = order[window]
             chosen = [votes[j % len(votes)] for j in range(count)]
-            for update, ranks in zip(updates, self._permuted(edges, total, chosen, rng), strict=True):
+            for update, ranks in zip(
+                updates, self._permuted(edges, total, chosen, rng), strict=True
+            ):
                 update[name] = ranks
         return Crafted(updates, view.state)
 

@@ -84,7 +84,9 @@ class Registry(Generic[T]):
         """Parameters that ``make(name, ...)`` takes, in their order of declaration."""
         factory = self.get(name)
         signature = inspect.signature(factory, eval_str=True)
-        return tuple(Parameter(p.name, p.annotation, p.default) for p in signature.parameters.values())
+        return tuple(
+            Parameter(p.name, p.annotation, p.default) for p in signature.parameters.values()
+        )
 
     def make(self, name: str, **params: Any) -> T:
         """Build an entry.
