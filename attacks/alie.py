@@ -47,7 +47,8 @@ class ALIE(OneVectorAttack):
     def vector(self, rows: Vector, view: CraftView, count: int) -> Vector:
         """Shift the mean by ``z`` standard deviations."""
         z = alie_z(view.sampled, count) if self.z is None else self.z
-        return rows.mean(axis=0) - np.float32(z) * rows.std(axis=0)
+        crafted: Vector = rows.mean(axis=0) - np.float32(z) * rows.std(axis=0)
+        return crafted
 
 
 def alie_z(n: int, m: int) -> float:

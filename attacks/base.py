@@ -24,7 +24,7 @@ Update: TypeAlias = dict[str, NDArray[Any]]
 AttackState: TypeAlias = dict[str, NDArray[Any]]
 """What an attack remembers between rounds; arrays, so that a checkpoint can hold it."""
 RuleCall: TypeAlias = Callable[[Sequence[Update]], Update]
-"""The server's rule as a function: what the global state would become (ranks) or move by (weights)."""
+"""The server's rule as a function: what the global state becomes (ranks) or moves by (weights)."""
 AccuracyCall: TypeAlias = Callable[[Update], float]
 """Accuracy, 0 to 1, of a global state on the colluders' own data."""
 
@@ -202,7 +202,8 @@ class Backdoor(ABC):
 
     def victims(self, images: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Mark the clean samples on which success is counted: by default all not of the target."""
-        return labels != self.target
+        others: NDArray[np.bool_] = labels != self.target
+        return others
 
 
 def crafts(attack: Attack) -> bool:

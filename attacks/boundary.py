@@ -128,7 +128,8 @@ def plan_crossing(
     estimate = Estimate(
         total[edges] * scale + tie, deviation, malicious * (n - 1) / max(1, edges.size - 1)
     )
-    inside = {at: sampled for at in boundaries if 0 < (sampled := int(np.searchsorted(places, at)))}
+    sampled = {at: int(np.searchsorted(places, at)) for at in boundaries}
+    inside = {at: place for at, place in sampled.items() if place > 0}
     if not inside:
         return Plan(order, (), Crossing((), nearest=False))
     found = best_crossing(estimate, tuple(inside.values()), rng)

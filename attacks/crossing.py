@@ -82,6 +82,8 @@ def mask_boundaries(setting: Setting, layer: str, n: int) -> Boundaries:
 
 def reach(boundaries: Boundaries, n: int) -> tuple[int, ...]:
     """Most edges that can cross each boundary without meeting those of the next one."""
+    if not boundaries:
+        return ()
     walls = (0, *((a + b) // 2 for a, b in pairwise(boundaries)), n)
     return tuple(
         min(boundary - low, high - boundary)

@@ -22,8 +22,8 @@ class DBA(Attack, Backdoor):
 
     Threat model: as for BadNets, with the trigger split over the colluders, so that no client's
     data shows all of it. Formula: part ``k`` is a bar of ``length`` pixels in row
-    ``2 (k div 2)``, column ``(k mod 2) (length + 2)``, each shifted by ``margin``; client ``c`` uses
-    part ``c mod parts``.
+    ``2 (k div 2)``, column ``(k mod 2) (length + 2)``, each shifted by ``margin``; client ``c``
+    uses part ``c mod parts``.
 
     Parameters
     ----------
@@ -38,7 +38,8 @@ class DBA(Attack, Backdoor):
 
     References
     ----------
-    Xie, Huang, Chen, Li, "DBA: Distributed Backdoor Attacks against Federated Learning", ICLR 2020.
+    Xie, Huang, Chen, Li, "DBA: Distributed Backdoor Attacks against Federated Learning", ICLR
+    2020.
     """
 
     space: ClassVar[Space] = "data"

@@ -22,10 +22,10 @@ class DynKrum(OneVectorAttack):
     r"""Colluders push as far as Multi-Krum still selects all of them.
 
     Threat model: colluders know their own or the benign updates and that the rule is Multi-Krum.
-    Formula: ``u' = mean + lambda * p`` with the largest ``lambda`` such that all ``m`` copies are among
-    the ``n - f`` updates of the lowest Krum score (sum of squared distances to the ``n - f - 2``
-    nearest others). All distances are quadratic in ``lambda``, so one Gram matrix of the known
-    updates and ``p`` serves the whole search.
+    Formula: ``u' = mean + lambda * p`` with the largest ``lambda`` such that all ``m`` copies are
+    among the ``n - f`` updates of the lowest Krum score (sum of squared distances to the
+    ``n - f - 2`` nearest others). All distances are quadratic in ``lambda``, so one Gram
+    matrix of the known updates and ``p`` serves the whole search.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class DynKrum(OneVectorAttack):
 
     def vector(self, rows: Vector, view: CraftView, count: int) -> Vector:
         """Search the largest push that is selected."""
-        mean = rows.mean(axis=0)
+        mean: Vector = rows.mean(axis=0)
         push = deviation(rows, mean, self.direction)
         distances = spread(rows, mean, push)
         benign = len(rows) if self.known(view) is view.benign else max(1, view.sampled - count)
@@ -67,7 +67,8 @@ class DynKrum(OneVectorAttack):
             self.limit,
             self.tolerance,
         )
-        return mean + np.float32(step) * push
+        crafted: Vector = mean + np.float32(step) * push
+        return crafted
 
 
 def all_selected(distances: Spread, step: float, benign: int, count: int, f: int) -> bool:
@@ -114,4 +115,5 @@ def krum_scores(table: NDArray[np.float64], f: int) -> NDArray[np.float64]:
     n = len(table)
     nearest = max(1, n - f - 2)
     others = np.sort(table + np.diag(np.full(n, np.inf)), axis=1)
-    return others[:, : min(nearest, n - 1)].sum(axis=1)
+    scores: NDArray[np.float64] = others[:, : min(nearest, n - 1)].sum(axis=1)
+    return scores

@@ -21,8 +21,8 @@ class DynOpt(OneVectorAttack):
     r"""Colluders push as far as the server's rule still follows.
 
     Threat model: colluders know their own or the benign updates and can run the rule. Formula:
-    ``u' = mean + lambda * p`` with the largest ``lambda`` that the rule accepts: against ``lambda = 0``
-    its output moves along ``p`` by at least ``share`` of what a plain mean would,
+    ``u' = mean + lambda * p`` with the largest ``lambda`` that the rule accepts: against
+    ``lambda = 0`` its output moves along ``p`` by at least ``share`` of what a plain mean would,
     ``lambda * m / n``. Benign updates that are not known are stood in for by the known ones,
     repeated. The search doubles ``lambda`` until it is refused and then bisects, so it assumes that
     the rule which refuses one value refuses larger ones; about 15 to 25 runs of the rule a round.
@@ -65,7 +65,7 @@ class DynOpt(OneVectorAttack):
         rule, known = view.rule, self.known(view)
         expected = max(1, view.sampled - count)
         benign = known if known is view.benign else [known[i % len(known)] for i in range(expected)]
-        mean = rows.mean(axis=0)
+        mean: Vector = rows.mean(axis=0)
         push = deviation(rows, mean, self.direction)
         length = float(push @ push)
         if length == 0:
@@ -80,7 +80,8 @@ class DynOpt(OneVectorAttack):
         step = largest_accepted(
             lambda step: along(step) - start >= fair * step, self.limit, self.tolerance
         )
-        return mean + np.float32(step) * push
+        crafted: Vector = mean + np.float32(step) * push
+        return crafted
 
 
 def largest_accepted(accepts: Callable[[float], bool], limit: float, tolerance: float) -> float:

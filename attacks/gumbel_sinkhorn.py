@@ -71,7 +71,7 @@ def farthest_permutations(
         soft = sinkhorn((logits + noise) / temperature)
         loss = -torch.linalg.vector_norm(goal - torch.einsum("mt,mtu->u", rows, soft))
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
     moved = []
     for matrix, row in zip(logits.detach().numpy(), ranks, strict=True):

@@ -42,4 +42,5 @@ class IPM(OneVectorAttack):
 
     def vector(self, rows: Vector, view: CraftView, count: int) -> Vector:
         """Scale the mean."""
-        return np.float32(-self.epsilon) * rows.mean(axis=0)
+        crafted: Vector = np.float32(-self.epsilon) * rows.mean(axis=0)
+        return crafted

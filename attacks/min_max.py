@@ -41,11 +41,12 @@ class MinMax(OneVectorAttack):
 
     def vector(self, rows: Vector, view: CraftView, count: int) -> Vector:
         """Spend the largest distance between two updates."""
-        mean = rows.mean(axis=0)
+        mean: Vector = rows.mean(axis=0)
         push = deviation(rows, mean, self.direction)
         distances = spread(rows, mean, push)
         gamma = min(
             largest_step(own, slope, distances.push, distances.between.max())
             for own, slope in zip(distances.to_mean, distances.slopes, strict=True)
         )
-        return mean + np.float32(gamma) * push
+        crafted: Vector = mean + np.float32(gamma) * push
+        return crafted

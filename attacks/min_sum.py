@@ -40,7 +40,7 @@ class MinSum(OneVectorAttack):
 
     def vector(self, rows: Vector, view: CraftView, count: int) -> Vector:
         """Spend the largest summed distance of an update to the others."""
-        mean = rows.mean(axis=0)
+        mean: Vector = rows.mean(axis=0)
         push = deviation(rows, mean, self.direction)
         distances = spread(rows, mean, push)
         gamma = largest_step(
@@ -49,4 +49,5 @@ class MinSum(OneVectorAttack):
             len(rows) * distances.push,
             distances.between.sum(axis=1).max(),
         )
-        return mean + np.float32(gamma) * push
+        crafted: Vector = mean + np.float32(gamma) * push
+        return crafted

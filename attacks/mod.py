@@ -23,8 +23,8 @@ def adversary_mod(codec: Codec, setting_of: SettingOf) -> Mod:
     """Make the mod that lets a ClientApp obey orders to attack.
 
     Orders come with the message, from :class:`attacks.grid.AdversarialGrid`, or from a SuperNode's
-    own node config (see :func:`attacks.orders.ordered_attack`). The attack's ``poison`` changes the
-    shard that is trained on, its ``tamper`` the update that is sent. Without orders nothing changes.
+    own node config (see :func:`attacks.orders.ordered_attack`). The attack's ``poison`` changes
+    the shard trained on, its ``tamper`` the update sent. Without orders it does nothing.
 
     Parameters
     ----------

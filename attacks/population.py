@@ -108,4 +108,5 @@ def _within(members: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.bo
     if not members.size:
         return np.zeros(ids.shape, np.bool_)
     place = np.minimum(np.searchsorted(members, ids), members.size - 1)
-    return members[place] == ids
+    found: NDArray[np.bool_] = members[place] == ids
+    return found

@@ -17,7 +17,7 @@ class RandomRanking(Attack):
     """Colluders vote for a random ranking, the same one if they agree on it.
 
     Threat model: knows nothing but the shapes. One agreed random vote adds up over colluders,
-    where independent ones partly cancel.
+    where independent ones partly cancel. Formula: ``positions`` is a random permutation.
 
     Parameters
     ----------

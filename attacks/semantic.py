@@ -65,13 +65,14 @@ class Semantic(Attack, Backdoor):
     def victims(self, images: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Mark the samples with the property that are not of the target class."""
         if self.column is None:
-            return labels == self.source
+            return np.equal(labels, self.source)
         if images.ndim != 2 or not 0 <= self.column < images.shape[1]:
             raise InputError(
                 f"parameter 'column' of attack 'semantic': got {self.column}; "
                 f"samples have shape {images.shape}"
             )
-        return (images[:, self.column] > self.above) & (labels != self.target)
+        found: NDArray[np.bool_] = (images[:, self.column] > self.above) & (labels != self.target)
+        return found
 
     def poison(
         self,

@@ -28,8 +28,8 @@ class VEM(Informed):
 
     Window: with ``w`` the known rankings' sum scaled to the number of benign clients and ``w_k``
     its value at the mask's boundary, the edges with ``|w - w_k| <= M (n - 1)``: those whose mask
-    state ``M`` votes may change. Objective: permutations ``P_j`` of the window's ranks ``x_j`` that
-    maximise ``|| w - sum_j x_j P_j ||_2``. It has a closed form: the norm of the sum is largest when
+    state ``M`` votes may change. Formula: permutations ``P_j`` of the window's ranks ``x_j`` that
+    maximise ``|| w - sum_j x_j P_j ||_2``. It has a closed form: the sum is longest when
     all ``x_j P_j`` ascend together and its product with ``w`` smallest when they descend along
     ``w``, so reversing every ``x_j`` within the window is optimal.
 

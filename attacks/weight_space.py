@@ -45,11 +45,12 @@ def deviation(rows: Vector, mean: Vector, direction: Direction) -> Vector:
         ``-std(rows)`` per coordinate (population), ``-mean / ||mean||``, or ``-sign(mean)``.
     """
     if direction == "std":
-        return -rows.std(axis=0)
-    if direction == "sign":
-        return -np.sign(mean)
-    norm = np.linalg.norm(mean)
-    return -mean / norm if norm > 0 else np.zeros_like(mean)
+        push: Vector = -rows.std(axis=0)
+    elif direction == "sign":
+        push = -np.sign(mean)
+    else:
+        push = -mean / max(np.linalg.norm(mean), np.finfo(np.float32).tiny)
+    return push
 
 
 @dataclass(frozen=True)
