@@ -77,8 +77,6 @@ class AccuracyControl(Attack):
                 rng=rng,
             )
             edges = tuple(round(strength * q) for q in plan.crossing.edges)
-            update[name] = invert(
-                cross(plan.order, plan.boundaries, plan.crossing._replace(edges=edges))
-            )
+            update[name] = invert(cross(plan.order, plan.crossing._replace(edges=edges)))
         state = {"integral": np.float64(integral), "strength": np.float64(strength)}
         return Crafted([update] * count, {key: np.asarray(value) for key, value in state.items()})

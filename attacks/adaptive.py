@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from attacks import register
 from attacks.base import Crafted, CraftView, Knowledge, Space, Update
+from attacks.boundary import Plan, plan_crossing
 from attacks.checks import require
-from attacks.consensus import ascending, summed
+from attacks.consensus import ascending
 from attacks.crossing import Boundaries, Crossing, cross, mask_boundaries, reach
 from attacks.informed import Informed
 from frl.errors import InputError
@@ -25,7 +26,8 @@ class Candidate(NamedTuple):
     Attributes
     ----------
     window : float
-        Share, 0 to 1, of the edges that can cross the boundary which do.
+        How many edges cross the boundary: none at 0, as many as in the boundary attack at 0.5, all
+        that can at 1.
     mix : float
         Weight, 0 to 1, of the crossing ranking against the honest consensus.
     nearest : float
@@ -37,7 +39,8 @@ class Candidate(NamedTuple):
     nearest: float
 
 
-FIRST = (Candidate(1, 1, 0), Candidate(0.3, 1, 0), Candidate(0.3, 1, 1), Candidate(0.1, 1, 0))
+BOUNDARY, REVERSAL = Candidate(0.5, 1, 0), Candidate(1, 1, 0)
+FIRST = (BOUNDARY, Candidate(0.5, 1, 1), REVERSAL, Candidate(0.5, 0.7, 0))
 
 
 @register("adaptive")
@@ -46,12 +49,13 @@ class Adaptive(Informed):
     """Colluders search a family of rankings for the one that moves the rule's mask the most.
 
     Threat model: colluders share their honest rankings, or see the benign ones, and can run the
-    server's rule. Formula: over the window's share, the mix with the honest consensus (which hides
-    from filters) and the order of the lift, maximise the number of edges that differ between the
+    server's rule. Formula: over the number of edges that cross the boundary, the mix with the
+    honest consensus (which hides from filters) and the order of the lift, maximise the number of edges that differ between the
     mask of ``rule(benign + crafted)`` and of ``rule(benign)``. Benign votes that are not known are
-    stood in for by the known ones, repeated. Window 1 and mix 1 is rank reversal, so no query
-    leaves the attack weaker than that against the votes it assumes. The first queries try the last
-    round's best and fixed starting points, the others random steps from the best so far.
+    stood in for by the known ones, repeated. The boundary attack and, where the mask has
+    one boundary in the middle, rank reversal are tried first, so against the votes it assumes this
+    is no weaker; in later rounds the last round's best is tried before them. The other queries are
+    random steps from the best so far.
 
     Costs ``queries + 1`` runs of the rule on a full round each round.
 
@@ -83,7 +87,7 @@ class Adaptive(Informed):
         known = self.known(view)
         expected = max(1, view.sampled - count)
         benign = known if known is view.benign else [known[i % len(known)] for i in range(expected)]
-        family = _Family(view, known)
+        family = _Family(view, known, count, rng)
         clean = family.mask(view.rule(benign))
         best, most = _first(view)[0], -1
         for query in range(self.queries):
@@ -102,26 +106,42 @@ class Adaptive(Informed):
 def _first(view: CraftView) -> tuple[Candidate, ...]:
     if not view.state:
         return FIRST
-    return (Candidate(*view.state["best"].tolist()), FIRST[0])
+    return (Candidate(*view.state["best"].tolist()), *FIRST)
 
 
 class _Family:
-    """Rankings by candidate, from one sort per layer."""
+    """Rankings by candidate, from one boundary attack per layer."""
 
-    def __init__(self, view: CraftView, known: Sequence[Update]) -> None:
+    def __init__(
+        self, view: CraftView, known: Sequence[Update], count: int, rng: np.random.Generator
+    ) -> None:
+        exact = known is view.benign
         self._boundaries: dict[str, Boundaries] = {}
-        self._orders: dict[str, NDArray[np.int32]] = {}
+        self._plans: dict[str, Plan] = {}
         for name, previous in view.previous.items():
             self._boundaries[name] = mask_boundaries(view.setting, name, previous.size)
-            self._orders[name] = ascending(summed([vote[name] for vote in known]), previous)
+            self._plans[name] = plan_crossing(
+                [vote[name] for vote in known],
+                previous,
+                self._boundaries[name],
+                benign=len(known) if exact else view.sampled - count,
+                malicious=count,
+                spread=0.0 if exact else 1.0,
+                rng=rng,
+            )
 
     def ranking(self, candidate: Candidate) -> Update:
-        return {name: self._layer(name, candidate) for name in self._orders}
+        return {name: self._layer(name, candidate) for name in self._plans}
 
     def _layer(self, name: str, candidate: Candidate) -> Positions:
-        order, boundaries = self._orders[name], self._boundaries[name]
-        edges = tuple(round(candidate.window * q) for q in reach(boundaries, order.size))
-        crossed = invert(cross(order, boundaries, Crossing(edges, candidate.nearest >= 0.5)))
+        order, planned = self._plans[name]
+        share = min(1.0, 2 * candidate.window)
+        beyond = max(0.0, 2 * candidate.window - 1)
+        edges = tuple(
+            round(share * q + beyond * (most - q))
+            for q, most in zip(planned.edges, reach(planned.at, order.size), strict=True)
+        )
+        crossed = invert(cross(order, Crossing(planned.at, edges, candidate.nearest >= 0.5)))
         if candidate.mix == 1:
             return crossed
         honest = invert(order)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,13 +34,14 @@ class Boundary(Informed):
     round's benign ones (``source="benign"``); they know the rule sums positions and how the mask
     is taken. Formula: order the edges by the estimated benign sum; the ``q`` edges just below the
     boundary get ranks ``n - q .. n - 1`` and the ``q`` just above it ``0 .. q - 1``; the others
-    keep their order in between. ``q`` maximises the expected number of mask edges flipped, with
-    the benign sum of an edge taken as normal with mean ``B * mean(votes)`` and variance
-    ``(B + B^2 / m) * var(votes)`` for ``B`` benign clients and ``m`` known votes. With
-    ``mask_by="abs"`` both boundaries are attacked, each with a ``q`` of its own.
+    keep their order in between. ``q`` maximises the expected number of mask edges flipped. For
+    ``B`` benign clients and ``m`` known votes of mean ``x`` and variance ``s^2``, an edge's benign
+    sum is taken as normal with mean ``B (c + rho (x - c))`` and variance
+    ``B s^2 + B^2 rho s^2 / m``, where ``c = (n - 1) / 2`` and ``rho`` is the share of the variance
+    of ``x`` over the edges that is not noise. With ``mask_by="abs"`` both boundaries are attacked, each with a ``q`` of its own.
 
     With the benign sums known no ranking sent by all colluders flips more edges
-    (``mask_by="score"``). ``q`` at its largest is rank reversal, when half the edges are kept.
+    (``mask_by="score"``). Rank reversal and half swap are in the family that is searched.
 
     Parameters
     ----------
@@ -76,16 +77,14 @@ class Boundary(Informed):
                 spread=0.0 if exact else self.spread,
                 rng=rng,
             )
-            update[name] = invert(cross(plan.order, plan.boundaries, plan.crossing))
+            update[name] = invert(cross(plan.order, plan.crossing))
         return Crafted([update] * count, view.state)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The crossing of one layer: edges by estimated benign sum, boundaries, edges that cross."""
+class Plan(NamedTuple):
+    """The crossing of one layer, with its edges ascending by the estimated benign sum."""
 
     order: NDArray[np.int32]
-    boundaries: tuple[int, ...]
     crossing: Crossing
 
 
@@ -116,25 +115,55 @@ def plan_crossing(
     """
     total = summed(votes)
     order = ascending(total, previous)
-    n, known = order.size, len(votes)
+    n = order.size
     places = np.unique(np.linspace(0, n - 1, min(n, SAMPLE)).round().astype(np.int64))
-    edges = order[places]
-    scale = benign / known
-    tie = previous[edges] / (2.0 * known * n)
-    deviation = np.zeros(edges.size)
-    if known > 1:
-        seen = np.stack([vote[edges] for vote in votes])
-        deviation = spread * np.sqrt(benign + benign * scale) * seen.std(0, ddof=1)
-    estimate = Estimate(
-        total[edges] * scale + tie, deviation, malicious * (n - 1) / max(1, edges.size - 1)
-    )
-    sampled = {at: int(np.searchsorted(places, at)) for at in boundaries}
-    inside = {at: place for at, place in sampled.items() if place > 0}
+    inside = tuple(int(place) for place in np.searchsorted(places, boundaries) if place > 0)
     if not inside:
-        return Plan(order, (), Crossing((), nearest=False))
-    found = best_crossing(estimate, tuple(inside.values()), rng)
-    limits = reach(tuple(inside), n)
+        return Plan(order, Crossing((), (), nearest=False))
+    edges = order[places]
+    seen = np.stack([vote[edges] for vote in votes])
+    estimate = estimate_sums(seen, previous[edges], benign, malicious, spread, n)
+    found = best_crossing(estimate, inside, rng)
+    exact = dict(zip(np.searchsorted(places, boundaries).tolist(), boundaries, strict=True))
+    at = tuple(exact.get(place, round(place * n / edges.size)) for place in found.at)
     full = tuple(
-        min(limit, round(q * n / edges.size)) for q, limit in zip(found.edges, limits, strict=True)
+        min(limit, round(q * n / edges.size))
+        for q, limit in zip(found.edges, reach(at, n), strict=True)
     )
-    return Plan(order, tuple(inside), Crossing(full, found.nearest))
+    return Plan(order, Crossing(at, full, found.nearest))
+
+
+def estimate_sums(
+    seen: NDArray[np.int32],
+    previous: Positions,
+    benign: int,
+    malicious: int,
+    spread: float,
+    n: int,
+) -> Estimate:
+    """Estimate the benign sum of some edges of a layer.
+
+    Parameters
+    ----------
+    seen : int32 array of shape (m, edges)
+        Known votes on these edges, which ascend by their sum, ties by ``previous``.
+    previous : int32 array of shape (edges,)
+    benign, malicious : int
+        Number of votes of either kind.
+    spread : float
+        Factor on the standard deviation; 0 also takes the mean as it is, without shrinking it.
+    n : int
+        Edges of the layer.
+    """
+    known, edges = seen.shape
+    mean = seen.mean(axis=0)
+    noise = seen.var(axis=0, ddof=1) * spread**2 if known > 1 else np.zeros(edges)
+    observed = float(np.mean((mean - (n - 1) / 2) ** 2))
+    trust = 1.0 - min(0.99, float(noise.mean()) / known / observed) if observed else 1.0
+    centred = benign * ((n - 1) / 2 + trust * (mean - (n - 1) / 2))
+    ties = previous * (trust * benign / (2.0 * known * known * n))
+    return Estimate(
+        centred + ties,
+        np.sqrt(benign * noise + benign**2 * trust * noise / known),
+        malicious * (n - 1) / max(1, edges - 1),
+    )

@@ -8,7 +8,7 @@ boundary with the highest ranks and lowers the ``q`` just above it with the lowe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -26,17 +26,20 @@ CANDIDATES = 32
 
 
 class Crossing(NamedTuple):
-    """How many edges to carry over each boundary, and which of them get the largest lift.
+    """How many edges to carry over which rank, and which of them get the largest lift.
 
     Attributes
     ----------
+    at : tuple of int
+        Ranks to carry edges over, ascending.
     edges : tuple of int
-        On each side of each boundary.
+        On each side of each of them.
     nearest : bool
         Whether the nearest edges get the most extreme ranks. Otherwise the farthest do, which
         makes the weakest of the lifted edges as strong as can be.
     """
 
+    at: tuple[int, ...]
     edges: tuple[int, ...]
     nearest: bool
 
@@ -67,6 +70,8 @@ def mask_boundaries(setting: Setting, layer: str, n: int) -> Boundaries:
         If the mask is by absolute score and the scores are not known.
     """
     kept = kept_edges(n, setting.keep)
+    if kept in (0, n):
+        return ()
     if setting.mask_by == "score":
         found: Boundaries = (n - kept,)
     else:
@@ -74,7 +79,7 @@ def mask_boundaries(setting: Setting, layer: str, n: int) -> Boundaries:
             raise InputError(f"mask_by 'abs' needs the sorted scores of layer {layer!r}")
         scores = setting.sorted_scores[layer]
         size = np.abs(scores)
-        least = np.partition(size, n - kept)[n - kept] if kept else np.inf
+        least = np.partition(size, n - kept)[n - kept]
         negative = min(kept, int(np.count_nonzero(scores[size >= least] < 0)))
         found = (negative, n - kept + negative)
     return tuple(boundary for boundary in found if 0 < boundary < n)
@@ -91,31 +96,27 @@ def reach(boundaries: Boundaries, n: int) -> tuple[int, ...]:
     )
 
 
-def cross(
-    order: NDArray[np.int32], boundaries: Boundaries, crossing: Crossing
-) -> NDArray[np.int32]:
+def cross(order: NDArray[np.int32], crossing: Crossing) -> NDArray[np.int32]:
     """Craft the order to send from the order of the estimated benign sums.
 
     Parameters
     ----------
     order : int32 array of shape (n,)
         Edge ids, ascending by estimated sum.
-    boundaries : tuple of int
     crossing : Crossing
 
     Returns
     -------
     int32 array of shape (n,)
-        Lowered edges, the others as they were, lifted edges. Nothing crosses: ``order`` itself.
-        With one boundary in the middle, all edges crossing is the reversal of ``order`` or, with
-        ``nearest``, the exchange of its halves.
+        Lowered edges, the others as they were, lifted edges. If nothing crosses, ``order`` itself;
+        if all edges cross the middle, its reversal or, with ``nearest``, its halves exchanged.
     """
     step = 1 if crossing.nearest else -1
-    spans = list(zip(boundaries, crossing.edges, strict=True))
-    edges = [0, *(side for at, q in spans for side in (at - q, at, at + q)), order.size]
+    spans = list(zip(crossing.at, crossing.edges, strict=True))
+    ends = [0, *(side for at, q in spans for side in (at - q, at + q)), order.size]
     return np.concatenate(
         [order[at : at + q][::step] for at, q in spans]
-        + [order[a:b] for a, b in zip(edges[::3], edges[1::3], strict=True)]
+        + [order[a:b] for a, b in zip(ends[::2], ends[1::2], strict=True)]
         + [order[at - q : at][::step] for at, q in spans]
     )
 
@@ -130,48 +131,50 @@ def expected_flips(
     sums : float64 array of shape (draws, n)
         Possible benign sums; columns in ascending order of the estimate.
     boundaries : tuple of int
+        Of the mask.
     crossing : Crossing
     lift : float
         What one step of the crafted ranking adds to a sum.
     """
     n = sums.shape[1]
     votes = np.empty(n)
-    votes[cross(np.arange(n, dtype=np.int32), boundaries, crossing)] = np.arange(n) * lift
+    votes[cross(np.arange(n, dtype=np.int32), crossing)] = np.arange(n) * lift
     return float((_side(sums, boundaries) != _side(sums + votes, boundaries)).mean(0).sum())
 
 
 def best_crossing(estimate: Estimate, boundaries: Boundaries, rng: np.random.Generator) -> Crossing:
     """Choose the crossing that is expected to flip the most edges of the mask.
 
-    Expected flips are counted on a few random draws of the benign sum, over an even sample of the
-    edges where there are many; both numbers of edges and ``nearest`` are searched.
+    Expected flips are counted on a few random draws of the benign sum. Searched are crossings of
+    the mask's boundaries and of the middle, with any number of edges and either ``nearest``.
 
     Parameters
     ----------
     estimate : Estimate
         Of all edges, or an even sample of them with ``lift`` in proportion.
     boundaries : tuple of int
-        Ranks among the edges of the estimate.
+        Of the mask, among the edges of the estimate.
     rng : numpy Generator
         For the draws.
     """
     n = estimate.mean.size
     draws = DRAWS if estimate.deviation.any() else 1
     sums = estimate.mean + estimate.deviation * rng.standard_normal((draws, n))
-    limits = reach(boundaries, n)
 
     def flips(crossing: Crossing) -> float:
         return expected_flips(sums, boundaries, crossing, estimate.lift)
 
-    best = Crossing((0,) * len(boundaries), nearest=False)
+    best = Crossing(boundaries, (0,) * len(boundaries), nearest=False)
     most = flips(best)
-    for nearest in (False, True):
-        for share in _grid(max(limits, default=0)):
-            trial = Crossing(tuple(min(share, limit) for limit in limits), nearest)
+    families = dict.fromkeys([boundaries, (n // 2,)] if n > 1 else [boundaries])
+    for at, nearest in product(families, (False, True)):
+        limits = reach(at, n)
+        for q in _grid(max(limits, default=0)):
+            trial = Crossing(at, tuple(min(q, limit) for limit in limits), nearest)
             if (count := flips(trial)) > most:
                 best, most = trial, count
-    for i in range(len(boundaries)):
-        for q in _around(best.edges[i], limits[i], alone=len(boundaries) == 1):
+    for i, limit in enumerate(reach(best.at, n)):
+        for q in _around(best.edges[i], limit, alone=len(best.at) == 1):
             trial = best._replace(edges=(*best.edges[:i], q, *best.edges[i + 1 :]))
             if (count := flips(trial)) > most:
                 best, most = trial, count
@@ -199,4 +202,4 @@ def _around(q: int, limit: int, *, alone: bool) -> list[int]:
     if alone:
         near = np.linspace(q / 1.25, q * 1.25, 9)
         return sorted({min(limit, round(value)) for value in near})
-    return [0, *(value for value in _grid(limit))]
+    return [0, *_grid(limit)]

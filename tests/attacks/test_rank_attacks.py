@@ -43,13 +43,6 @@ def flips(benign: Any, crafted: np.ndarray, count: int, previous: np.ndarray, ma
     return int((before != after).sum())
 
 
-def tau(a: np.ndarray, b: np.ndarray) -> int:
-    """Pairs of edges that two rankings order alike less those they order otherwise."""
-    return int(
-        sum(np.sign(a[i] - a[j]) * np.sign(b[i] - b[j]) for i in range(len(a)) for j in range(i))
-    )
-
-
 @pytest.mark.parametrize("n", [2, 5, 7])
 @pytest.mark.parametrize("seed", range(3))
 def test_reversal_is_the_permutation_least_like_the_sum(n: int, seed: int) -> None:
@@ -182,12 +175,13 @@ def test_vem_closed_form_is_the_maximum_of_its_objective(seed: int) -> None:
             st.lists(st.permutations(range(n)), min_size=1, max_size=4),
             st.integers(1, 2),
             st.sampled_from([0.1, 0.5, 0.9]),
+            st.lists(st.permutations(range(n)), min_size=2, max_size=2),
         )
     )
 )
-@settings(max_examples=80, deadline=None)
-def test_edges_outside_the_window_are_those_no_vote_can_move(case: Any) -> None:
-    votes, malicious, keep = case
+@settings(max_examples=200, deadline=None)
+def test_votes_cannot_move_the_mask_more_than_the_window_allows(case: Any) -> None:
+    votes, malicious, keep, extra = case
     n = len(votes[0])
     total = np.sum(votes, axis=0).astype(np.int64)
     previous = np.arange(n, dtype=np.int32)
@@ -195,21 +189,12 @@ def test_edges_outside_the_window_are_those_no_vote_can_move(case: Any) -> None:
 
     window = vulnerable(total[order].astype(float), keep, malicious)
 
-    mask = top_mask(voted(one_layer(votes), previous), keep)
-    outside = np.setdiff1d(np.arange(n), order[window])
-    random = builders.rng(1)
-    for _ in range(30):
-        extra = [random.permutation(n) for _ in range(malicious)]
-        moved = top_mask(voted(one_layer([*votes, *extra]), previous), keep)
-        lifts = np.sum(extra, axis=0)
-        threshold = np.sort(total + lifts)[::-1][mask.sum() - 1]
-        unmoved = np.abs(threshold - np.sort(total)[::-1][mask.sum() - 1]) <= malicious * (n - 1)
-        assert unmoved
-        far = outside[
-            np.abs(total[outside] - np.sort(total)[::-1][mask.sum() - 1]) > malicious * (n - 1)
-        ]
-        np.testing.assert_array_equal(np.sort(far), np.sort(outside))
-        assert moved.sum() == mask.sum()
+    before = top_mask(voted(one_layer(votes), previous), keep)
+    after = top_mask(voted(one_layer([*votes, *extra[:malicious]]), previous), keep)
+    assert set(np.flatnonzero(before != after)) <= set(order[window].tolist())
+    boundary = total[order][n - before.sum()]
+    inside = np.abs(total - boundary) <= malicious * (n - 1)
+    np.testing.assert_array_equal(np.sort(order[window]), np.flatnonzero(inside))
 
 
 def test_vem_scales_the_known_votes_to_the_benign_clients() -> None:
@@ -314,46 +299,46 @@ def test_boundary_is_the_best_single_ranking_there_is(
 
 @pytest.mark.parametrize("mask_by", ["score", "abs"])
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("source", ["benign", "colluders"])
-def test_boundary_flips_more_than_a_thousand_random_rankings(
-    mask_by: str, seed: int, source: str
-) -> None:
+def test_boundary_flips_more_than_a_thousand_random_rankings(mask_by: str, seed: int) -> None:
     n, count = 40, 3
     random = builders.rng(seed)
     scores = {"w": np.sort(random.uniform(-1, 1, n)).astype(np.float32)}
     setting = builders.setting(mask_by=mask_by, sorted_scores=scores)
-    everyone = votes_of(12 + count, n, seed, noise=0.6)
-    benign, own = everyone[:12], everyone[12:]
-    view = builders.rank_view(setting=setting, previous=own[0], own=own, benign=benign, sampled=15)
+    benign = votes_of(12, n, seed, noise=0.6)
+    view = builders.rank_view(setting=setting, previous=benign[0], own=benign[:1], benign=benign)
 
-    (sent, *_) = attacks.make("boundary", source=source).craft(view, count, builders.rng()).updates
+    attack = attacks.make("boundary", source="benign")
+    sent = attack.craft(view, count, builders.rng()).updates[0]["w"]
 
-    masked, previous = masks(setting, n), own[0]["w"]
-    reached = flips(benign, sent["w"], count, previous, masked)
+    masked, previous = masks(setting, n), benign[0]["w"]
     rivals = [
         flips(benign, random.permutation(n).astype(np.int32), count, previous, masked)
         for _ in range(1000)
     ]
-    assert reached >= max(rivals) if source == "benign" else reached >= np.quantile(rivals, 0.99)
+    assert flips(benign, sent, count, previous, masked) >= max(rivals)
 
 
 @pytest.mark.parametrize("mask_by", ["score", "abs"])
-def test_boundary_flips_no_fewer_than_reversal_on_many_edges(mask_by: str) -> None:
-    n, count = 20_000, 5
+@pytest.mark.parametrize("noise", [0.6, 1.5, 3.0])
+@pytest.mark.parametrize("keep", [0.3, 0.5])
+def test_boundary_without_sight_of_the_benign_votes_is_the_strongest(
+    mask_by: str, noise: float, keep: float
+) -> None:
+    n, count = 5_000, 5
     random = builders.rng(1)
     scores = {"w": np.sort(random.uniform(-1, 1, n)).astype(np.float32)}
-    setting = builders.setting(mask_by=mask_by, sorted_scores=scores)
-    everyone = votes_of(25, n, 4, noise=1.5)
+    setting = builders.setting(keep=keep, mask_by=mask_by, sorted_scores=scores)
+    everyone = votes_of(25, n, 4, noise=noise)
     benign, own = everyone[:20], everyone[20:]
     view = builders.rank_view(setting=setting, previous=own[0], own=own, sampled=25)
     masked = masks(setting, n)
 
     reached = {}
-    for name in ("boundary", "reversal", "vem"):
-        sent = attacks.make(name).craft(view, count, builders.rng()).updates[0]["w"]
-        reached[name] = flips(benign, sent, count, own[0]["w"], masked)
+    for name in ("boundary", "reversal", "vem", "half_swap", "random_ranking"):
+        sent = attacks.make(name).craft(view, count, builders.rng()).updates
+        reached[name] = flips(benign, sent[0]["w"], count, own[0]["w"], masked)
 
-    assert reached["boundary"] >= max(reached["reversal"], reached["vem"])
+    assert reached.pop("boundary") >= 0.97 * max(reached.values())
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.2, 0.5, 1.0])
@@ -388,13 +373,16 @@ def test_accuracy_control_is_honest_below_the_target_and_the_boundary_attack_far
         view = builders.rank_view(previous=own[0], own=own, accuracy=lambda state: accuracy)
         return attack.craft(view, 2, builders.rng(7))
 
+    def moved(crafted: np.ndarray, honest: np.ndarray) -> int:
+        return int(np.abs(crafted.astype(int) - honest).sum())
+
     view = builders.rank_view(previous=own[0], own=own)
     full = attacks.make("boundary").craft(view, 2, builders.rng(7)).updates[0]["w"]
     honest = voted(own, own[0]["w"])
     np.testing.assert_array_equal(sent(0.4).updates[0]["w"], honest)
     np.testing.assert_array_equal(sent(0.9).updates[0]["w"], full)
     between = sent(0.55).updates[0]["w"]
-    assert 0 < (between != honest).sum() < (full != honest).sum()
+    assert 0 < moved(between, honest) < moved(full, honest)
 
 
 def test_accuracy_control_settles_at_the_target() -> None:
@@ -418,7 +406,7 @@ def test_accuracy_control_needs_an_accuracy() -> None:
 
 
 @pytest.mark.parametrize("mask_by", ["score", "abs"])
-def test_adaptive_is_at_least_as_strong_as_reversal_and_remembers(mask_by: str) -> None:
+def test_adaptive_is_no_weaker_than_boundary_and_reversal_and_remembers(mask_by: str) -> None:
     n, count = 101, 3
     scores = {"w": np.sort(builders.rng().uniform(-1, 1, n)).astype(np.float32)}
     setting = builders.setting(mask_by=mask_by, sorted_scores=scores)
@@ -437,9 +425,10 @@ def test_adaptive_is_at_least_as_strong_as_reversal_and_remembers(mask_by: str) 
 
     crafted = Adaptive(source="benign", queries=10).craft(view, count, builders.rng(3))
 
-    reversal = attacks.make("boundary", source="benign").craft(view, count, builders.rng())
     found = flips(benign, crafted.updates[0]["w"], count, previous["w"], masked)
-    assert found >= 0.8 * flips(benign, reversal.updates[0]["w"], count, previous["w"], masked)
+    for rival in (attacks.make("boundary", source="benign"), attacks.make("reversal")):
+        sent = rival.craft(view, count, builders.rng(3)).updates[0]["w"]
+        assert found >= flips(benign, sent, count, previous["w"], masked)
     assert calls == [12] + [15] * 10
     assert crafted.state["best"].shape == (3,)
 
