@@ -50,12 +50,12 @@ class Adaptive(Informed):
 
     Threat model: colluders share their honest rankings, or see the benign ones, and can run the
     server's rule. Formula: over the number of edges that cross the boundary, the mix with the
-    honest consensus (which hides from filters) and the order of the lift, maximise the number of edges that differ between the
-    mask of ``rule(benign + crafted)`` and of ``rule(benign)``. Benign votes that are not known are
-    stood in for by the known ones, repeated. The boundary attack and, where the mask has
-    one boundary in the middle, rank reversal are tried first, so against the votes it assumes this
-    is no weaker; in later rounds the last round's best is tried before them. The other queries are
-    random steps from the best so far.
+    honest consensus (which hides from filters) and the order of the lift, maximise the number of
+    edges that differ between the mask of ``rule(benign + crafted)`` and of ``rule(benign)``. Benign
+    votes that are not known are stood in for by the known ones, repeated. The boundary attack and,
+    where the mask has one boundary in the middle, rank reversal are tried first, so against the
+    votes it assumes this is no weaker; in later rounds the last round's best is tried before them.
+    The other queries are random steps from the best so far.
 
     Costs ``queries + 1`` runs of the rule on a full round each round.
 

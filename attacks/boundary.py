@@ -38,7 +38,8 @@ class Boundary(Informed):
     ``B`` benign clients and ``m`` known votes of mean ``x`` and variance ``s^2``, an edge's benign
     sum is taken as normal with mean ``B (c + rho (x - c))`` and variance
     ``B s^2 + B^2 rho s^2 / m``, where ``c = (n - 1) / 2`` and ``rho`` is the share of the variance
-    of ``x`` over the edges that is not noise. With ``mask_by="abs"`` both boundaries are attacked, each with a ``q`` of its own.
+    of ``x`` over the edges that is not noise. With ``mask_by="abs"`` both boundaries are
+    attacked, each with a ``q`` of its own.
 
     With the benign sums known no ranking sent by all colluders flips more edges
     (``mask_by="score"``). Rank reversal and half swap are in the family that is searched.
