@@ -1,1 +1,1 @@
-"""Federated rank learning: clients rank the edges of a fixed random network, a server counts votes."""
+"""Federated rank learning: clients rank the edges of a fixed random network, a server votes."""

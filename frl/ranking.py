@@ -7,15 +7,13 @@ than the sort order, so that a vote is an addition (Mozaffari et al., USENIX Sec
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Positions: TypeAlias = NDArray[np.int32]
 Ranking: TypeAlias = dict[str, Positions]
-
-_LITTLE_ENDIAN = np.dtype("<i4")
 
 
 def kept_edges(n: int, keep: float) -> int:
@@ -26,12 +24,15 @@ def kept_edges(n: int, keep: float) -> int:
 def sortable(values: NDArray[np.float32]) -> NDArray[np.int32]:
     """Map floats to integers of the same order; ``-0.0`` and ``0.0`` map to the same one."""
     bits = (values + np.float32(0.0)).view(np.int32)
-    return bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))
+    magnitude = bits >> 31
+    magnitude &= np.int32(0x7FFFFFFF)
+    bits ^= magnitude
+    return bits
 
 
 def packed_order(
     high: NDArray[np.int32] | NDArray[np.int64], low: NDArray[np.int32]
-) -> NDArray[np.int32]:
+) -> NDArray[np.intp]:
     """Sort by ``high``, then by ``low``, and return ``low`` in that order.
 
     The two are packed into one 64-bit key. Where ``low`` has no repeated value all keys differ, so
@@ -44,15 +45,17 @@ def packed_order(
     low : int32 array of shape (n,)
         Tie-breaker, not negative.
     """
-    keys = np.left_shift(high.astype(np.int64), 32)
-    np.bitwise_or(keys, low, out=keys)
+    keys = high.astype(np.int64)
+    keys <<= 32
+    keys |= low
     keys.sort()
-    return np.bitwise_and(keys, 0x7FFFFFFF, out=keys).astype(np.int32)
+    keys &= 0x7FFFFFFF
+    return keys
 
 
-def invert(permutation: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return the inverse permutation, in O(n): positions from an order, or an order from positions."""
-    inverse = np.empty_like(permutation)
+def invert(permutation: NDArray[np.integer[Any]]) -> Positions:
+    """Return the inverse permutation in O(n): positions of an order, or the order of positions."""
+    inverse = np.empty(permutation.size, dtype=np.int32)
     inverse[permutation] = np.arange(permutation.size, dtype=np.int32)
     return inverse
 

@@ -1,1 +1,19 @@
 """How a server turns clients' replies into the next global state."""
+
+from strategies.base import RoundReport, SeededStrategy
+from strategies.frl import FRL
+from strategies.gate import Admitted, Gate, Rejected
+from strategies.sampling import sample_clients
+from strategies.vote import Vote, rank_by
+
+__all__ = [
+    "FRL",
+    "Admitted",
+    "Gate",
+    "Rejected",
+    "RoundReport",
+    "SeededStrategy",
+    "Vote",
+    "rank_by",
+    "sample_clients",
+]

@@ -1,0 +1,43 @@
+# Two commands do everything on a fresh machine: make demo, make test.
+VENV   ?= .venv
+PYTHON ?= python3
+BIN    := $(VENV)/bin
+
+export FLWR_TELEMETRY_ENABLED ?= 0
+export FLWR_DISABLE_UPDATE_CHECK ?= 1
+export FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION ?= 1
+export RAY_USAGE_STATS_ENABLED ?= 0
+export RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER ?= 0
+
+.PHONY: demo test lint soak bench clean
+
+demo: $(VENV)/.installed
+	$(BIN)/frl run
+
+test: lint
+	$(BIN)/python -m pytest -m "not soak"
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+soak: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m soak --timeout 0
+
+bench: $(VENV)/.installed
+	$(BIN)/frl bench
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	touch $(VENV)/.installed $@
+
+clean:
+	rm -rf $(VENV) dist build

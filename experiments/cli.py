@@ -1,0 +1,181 @@
+"""The command line: ``frl run``, ``resume``, ``plot``, ``list`` and ``bench``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from experiments.environment import be_quiet
+
+DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
+
+app = typer.Typer(
+    name="frl",
+    help="Federated rank learning: clients send rankings, the server votes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("-o", "--override", metavar="KEY=VALUE", help="Set a configuration key."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
+
+
+@app.command()
+def run(
+    config: Annotated[
+        Path | None,
+        typer.Argument(help="TOML file; without one: embedded digits, under a minute."),
+    ] = None,
+    override: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory; default: runs/NAME-N.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run an experiment and record it."""
+    from experiments import config as configuration
+    from experiments.records import RunDirectory, next_directory
+
+    settings = configuration.read(config, override or ())
+    name = Path(settings.data.name).name
+    directory = RunDirectory(
+        out or next_directory(Path("runs"), f"{name}-{settings.strategy.name}")
+    )
+    _carry_out(settings, directory, resume=False, as_json=as_json)
+
+
+@app.command()
+def resume(
+    directory: Annotated[Path, typer.Argument(help="Run directory.")], as_json: AsJson = False
+) -> None:
+    """Carry on a run that was stopped, from its checkpoint."""
+    from experiments.records import RunDirectory
+
+    stopped = RunDirectory(directory)
+    settings = stopped.config()
+    finished = stopped.result()
+    if finished is not None:
+        _report(finished, stopped.path, as_json=as_json)
+        return
+    _carry_out(settings, stopped, resume=True, as_json=as_json)
+
+
+@app.command()
+def plot(
+    directories: Annotated[list[Path], typer.Argument(help="Run directories, or folders of them.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="PNG, PDF or SVG file.")],
+) -> None:
+    """Draw accuracy over rounds; runs that differ only in their seed become one band."""
+    from experiments.plotting import accuracy_curves
+    from experiments.records import load
+
+    accuracy_curves(load(*directories), output)
+    typer.echo(output)
+
+
+@app.command(name="list")
+def list_(
+    kind: Annotated[
+        str, typer.Argument(help="What to list; without it: what there is to list.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List what a configuration can name: attacks, rules, models, datasets and so on."""
+    from experiments.catalogue import catalogue, print_catalogue
+
+    if as_json:
+        typer.echo(json.dumps(catalogue(kind), indent=2))
+    else:
+        print_catalogue(kind)
+
+
+@app.command()
+def bench(
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME", help="Just this row or group.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure speed and memory; each figure is a ratio taken inside one run."""
+    from experiments.benchmarks import measure, print_rows
+
+    rows = measure(only or ())
+    if as_json:
+        typer.echo(json.dumps([{**row._asdict(), "met": row.met} for row in rows], indent=2))
+    else:
+        print_rows(rows)
+
+
+def main() -> None:
+    """Run the command line; every error of the user's is one line and exit status 2."""
+    be_quiet()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    import click
+
+    from frl.errors import InputError
+
+    try:
+        status = app(standalone_mode=False)
+    except InputError as error:
+        _complain(str(error))
+        sys.exit(BAD_INPUT)
+    except click.exceptions.NoArgsIsHelpError as error:
+        typer.echo(error.format_message())
+        sys.exit(BAD_INPUT)
+    except click.ClickException as error:
+        _complain(error.format_message())
+        sys.exit(BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(DONE)
+    sys.exit(status if isinstance(status, int) else DONE)
+
+
+def _carry_out(settings: Any, directory: Any, *, resume: bool, as_json: bool) -> None:
+    from experiments.plotting import accuracy_curves
+    from experiments.progress import progress
+    from experiments.records import CURVE, load
+    from experiments.run import execute
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if not resume:
+        directory.create(settings)
+    try:
+        with progress(settings, quiet=as_json, done=len(directory.rows())) as watch:
+            result = execute(settings, directory, resume=resume, watch=watch)
+    except KeyboardInterrupt:
+        rounds = len(directory.rows())
+        how = f"resume with: frl resume {directory.path}" if rounds else "nothing to resume"
+        _complain(f"interrupted after round {rounds} of {settings.rounds}; {how}")
+        raise
+    accuracy_curves(load(directory.path), directory.path / CURVE)
+    _report(result, directory.path, as_json=as_json)
+
+
+def _report(result: dict[str, Any], path: Path, *, as_json: bool) -> None:
+    from experiments.progress import print_result
+
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        print_result(result, path)
+
+
+def _complain(message: str) -> None:
+    typer.echo(f"frl: {' '.join(message.split())}", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""The Flower ClientApp: one message in, one update out, on every engine."""
+
+from __future__ import annotations
+
+from flwr.app import ConfigRecord, Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from experiments.resident import resident
+from frl.messages import CLIENT, CONFIG, reply_content
+
+app = ClientApp()
+
+
+@app.train()
+def train(message: Message, context: Context) -> Message:
+    """Train from the global state on this client's shard and reply with the update."""
+    update, report = resident(context.run_config).answer(message)
+    return Message(reply_content(update, report), reply_to=message)
+
+
+@app.query()
+def query(message: Message, context: Context) -> Message:
+    """Say which client this node is."""
+    client = context.node_config.get("partition-id", -1)
+    config = ConfigRecord({CLIENT: int(client)})
+    return Message(RecordDict({CONFIG: config}), reply_to=message)

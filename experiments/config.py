@@ -1,0 +1,218 @@
+"""The configuration of a run: TOML tables with every default, checked before anything starts."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from frl import models
+from frl.data.partitions import KINDS
+from frl.errors import InputError, unknown
+from frl.training import TrainSettings
+
+Scalar: TypeAlias = bool | int | float | str
+
+_Positive = Annotated[int, Field(ge=1)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Table(BaseModel):
+    """A table of the configuration: frozen, and nothing in it goes unnoticed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataConfig(_Table):
+    """Which data, and who holds what."""
+
+    name: str = Field("digits", description="short name, hub id or folder (frl list datasets)")
+    path: str = Field("", description="local folder that holds the data set")
+    partition: str = Field("dirichlet", description="frl list partitions")
+    alpha: float = Field(1.0, gt=0, description="concentration of dirichlet; smaller: more uneven")
+    shards: _Positive = Field(2, description="shards per client of the shard partition")
+    column: str = Field("", description="column of the natural partition, e.g. writer_id")
+    augment: bool = Field(True, description="change training images at random where it suits them")
+
+
+class ModelConfig(_Table):
+    """Which network."""
+
+    name: str = Field("conv2", description="frl list models")
+
+
+class TrainConfig(_Table):
+    """Local training; see :class:`frl.training.TrainSettings`."""
+
+    epochs: _Positive = Field(2, description="local epochs")
+    batch_size: _Positive = Field(8, description="examples a step")
+    lr: float = Field(0.4, gt=0, description="learning rate of round 1")
+    lr_decay: float = Field(0.999, gt=0, le=1, description="factor a round")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of SGD; starts anew every round")
+    weight_decay: float = Field(1e-4, ge=0, description="of SGD")
+
+
+class StrategyConfig(_Table):
+    """How the server aggregates."""
+
+    name: Literal["frl"] = Field("frl", description="frl: rankings, vote by sum of ranks")
+    keep: float = Field(0.5, gt=0, le=1, description="share of edges in the mask")
+    mask_by: Literal["score", "abs"] = Field("score", description="highest scores, or highest |s|")
+
+
+class EngineConfig(_Table):
+    """Where clients run."""
+
+    name: str = Field("inprocess", description="frl list engines")
+    workers: int = Field(0, ge=0, description="Ray workers; 0: one a core")
+    device: str = Field("cpu", description="cpu, cuda or cuda:N")
+    num_gpus: float = Field(0.0, ge=0, description="share of a GPU for each Ray worker")
+    address: str = Field("", description="of a Ray cluster; empty: start one here")
+    timeout: float = Field(
+        3600.0, gt=0, description="seconds before a round goes on without a reply"
+    )
+
+
+class Config(_Table):
+    """A complete run."""
+
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="fixes every random number of the run")
+    rounds: _Positive = Field(30, description="rounds of training")
+    clients: _Positive = Field(50, description="population")
+    clients_per_round: _Positive = Field(10, description="clients sampled in a round")
+    eval_every: _Positive = Field(1, description="rounds between evaluations; the last has one")
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    strategy: StrategyConfig = StrategyConfig()
+    engine: EngineConfig = EngineConfig()
+
+    @model_validator(mode="after")
+    def _together(self) -> Config:
+        if self.clients_per_round > self.clients:
+            raise InputError(
+                f"clients_per_round: got {self.clients_per_round}; takes at most "
+                f"clients = {self.clients}"
+            )
+        if self.model.name not in models.list():
+            raise unknown("model.name", self.model.name, models.list())
+        if self.data.partition not in KINDS:
+            raise unknown("data.partition", self.data.partition, KINDS)
+        if self.engine.name not in ENGINES:
+            raise unknown("engine.name", self.engine.name, ENGINES)
+        if self.data.partition == "natural" and not self.data.column:
+            raise InputError("data.column: a natural partition takes the name of a column")
+        return self
+
+    def train_settings(self, augmentation: str) -> TrainSettings:
+        """Return the settings of local training for data that this augmentation suits."""
+        return TrainSettings(
+            **self.train.model_dump(), augmentation=augmentation if self.data.augment else "none"
+        )
+
+
+ENGINES = {
+    "inprocess": "one client after another in this process",
+    "ray": "Ray actors on the cores or GPUs of this machine or of a cluster",
+}
+
+
+def flatten(config: Config) -> dict[str, Scalar]:
+    """Return a configuration with dotted keys, as ``-o`` and Flower's run configuration have it."""
+    flat: dict[str, Scalar] = {}
+    for key, value in config.model_dump().items():
+        if isinstance(value, dict):
+            flat.update({f"{key}.{inner}": scalar for inner, scalar in value.items()})
+        else:
+            flat[key] = value
+    return flat
+
+
+def from_flat(flat: Mapping[str, Any]) -> Config:
+    """Build a configuration from dotted keys; what is not given has its default.
+
+    Raises
+    ------
+    InputError
+        With the key, what it got, and what it takes.
+    """
+    tables: dict[str, Any] = {}
+    for key, value in flat.items():
+        table, _, inner = key.partition(".")
+        if not inner:
+            tables[table] = value
+            continue
+        place = tables.setdefault(table, {})
+        if not isinstance(place, dict):
+            raise InputError(f"{key}: {table!r} is no table")
+        place[inner] = value
+    return _checked(tables)
+
+
+def read(path: Path | None, overrides: Sequence[str] = ()) -> Config:
+    """Read a TOML file and apply ``key=value`` overrides.
+
+    Parameters
+    ----------
+    path : Path or None
+        ``None`` for the defaults.
+    overrides : sequence of str
+        Dotted keys; a value is read as TOML, and as a string where that fails.
+    """
+    tables: dict[str, Any] = {}
+    if path is not None:
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(f"no configuration file {str(path)!r}") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InputError(f"{path}: {error}") from None
+    flat = {}
+    for key, value in tables.items():
+        if isinstance(value, dict):
+            flat.update({f"{key}.{inner}": scalar for inner, scalar in value.items()})
+            if not value:
+                flat[key] = value
+        else:
+            flat[key] = value
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise InputError(f"-o {override!r}: takes key=value")
+        flat[key.strip()] = _value(text.strip())
+    return from_flat(flat)
+
+
+def write(config: Config, path: Path) -> None:
+    """Write a configuration as TOML, every default included."""
+    path.write_text(tomli_w.dumps(config.model_dump()), encoding="utf-8")
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _checked(tables: Mapping[str, Any]) -> Config:
+    try:
+        return Config.model_validate(tables)
+    except ValidationError as error:
+        raise _one_line(error) from None
+
+
+def _one_line(error: ValidationError) -> InputError:
+    """Turn the first complaint of pydantic into one line with key, value and what it takes."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return unknown("configuration key", key, flatten(Config()))
+    if first["type"] == "value_error":
+        return InputError(str(first["ctx"]["error"]))
+    takes = first["msg"].removeprefix("Input should be ")
+    return InputError(f"{key}: got {first['input']!r}; takes {takes}")

@@ -1,0 +1,120 @@
+"""Pictures of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from frl.errors import InputError
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette, told apart by colour-blind readers."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+FORMATS = (".png", ".pdf", ".svg")
+
+_IGNORED = ("engine.", "eval_every", "rounds")
+
+
+def accuracy_curves(rounds: pd.DataFrame, path: Path) -> None:
+    """Draw test accuracy over rounds.
+
+    Runs that differ only in their seed become one line with a band of one standard deviation.
+
+    Parameters
+    ----------
+    rounds : DataFrame
+        As :func:`experiments.records.load` returns it.
+    path : Path
+        Its suffix chooses the format.
+
+    Raises
+    ------
+    InputError
+        If the format is unknown, or no round was evaluated.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"-o {path}: takes a file name ending in {', '.join(FORMATS)}")
+    if "accuracy" not in rounds or rounds["accuracy"].isna().all():
+        raise InputError("nothing to draw: no round was evaluated yet")
+    evaluated = rounds.dropna(subset=["accuracy"])
+    labels = series_labels(evaluated)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+        axes = figure.add_subplot()
+        for number, (label, runs) in enumerate(evaluated.groupby(labels, sort=True)):
+            by_round = runs.groupby("round")["accuracy"]
+            mean, spread = 100 * by_round.mean(), 100 * by_round.std(ddof=0)
+            colour = COLOURS[number % len(COLOURS)]
+            seeds = runs["run"].nunique()
+            axes.plot(
+                mean.index,
+                mean,
+                color=colour,
+                marker=MARKERS[number % len(MARKERS)],
+                markevery=max(1, len(mean) // 10),
+                label=f"{label} ({seeds} runs)" if seeds > 1 else str(label),
+            )
+            if seeds > 1:
+                axes.fill_between(mean.index, mean - spread, mean + spread, color=colour, alpha=0.2)
+        axes.set_xlabel("round")
+        axes.set_ylabel("test accuracy (%)")
+        axes.set_title(_title(evaluated), loc="left")
+        axes.set_ylim(top=min(100.0, axes.get_ylim()[1]))
+        axes.legend(loc="lower right", frameon=False)
+        try:
+            figure.savefig(path, dpi=150)
+        except OSError as error:
+            raise InputError(f"-o {path}: {error.strerror}") from None
+
+
+def series_labels(rounds: pd.DataFrame) -> pd.Series:
+    """Name each row by what sets its run apart: the configuration keys that differ, seed aside."""
+    keys = [
+        key
+        for key in rounds.columns
+        if ("." in key or key in ("clients", "clients_per_round"))
+        and not key.startswith(_IGNORED)
+        and rounds[key].nunique() > 1
+    ]
+    if not keys:
+        return rounds["strategy.name"].map({"frl": "FRL"}).fillna(rounds["strategy.name"])
+    short = [key.rsplit(".", 1)[-1] for key in keys]
+    names = [
+        key.replace(".", " ") if short.count(last) > 1 else last
+        for key, last in zip(keys, short, strict=True)
+    ]
+    return rounds[keys].apply(
+        lambda row: ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True)),
+        axis=1,
+    )
+
+
+def _title(rounds: pd.DataFrame) -> str:
+    """Say what all runs have in common."""
+
+    def common(key: str) -> Any:
+        values = rounds[key].unique()
+        return values[0] if len(values) == 1 else None
+
+    data, model = common("data.name"), common("model.name")
+    clients, sampled = common("clients"), common("clients_per_round")
+    parts = [Path(str(data)).name if data else "", str(model or "")]
+    if clients and sampled:
+        parts.append(f"{sampled} of {clients} clients a round")
+    return ", ".join(part for part in parts if part)
+
+
+_STYLE: Any = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "svg.hashsalt": "frl",
+}

@@ -1,0 +1,99 @@
+"""A data set in memory: arrays of examples and labels, and how a model takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from frl.models.shape import DataShape
+
+Columns: TypeAlias = dict[str, NDArray[np.int32]]
+"""Other columns of the training examples, each coded ``0 .. distinct - 1``."""
+
+
+class Split(NamedTuple):
+    """Examples and labels of one split.
+
+    Attributes
+    ----------
+    inputs : array of shape (n, channels, height, width) uint8, or (n, features) float32
+    labels : int64 array of shape (n,)
+    """
+
+    inputs: NDArray[Any]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Training and test examples; usually memory-mapped, so that processes share one copy.
+
+    Attributes
+    ----------
+    name : str
+    train, test : Split
+    classes : int
+    mean, std : tuple[float, ...]
+        Of the training inputs, per channel or feature.
+    augmentation : str
+        What suits its training images; see :func:`frl.augmentation.augment`.
+    columns : Columns
+        By which a natural partition can be made.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    augmentation: str = "none"
+    columns: Columns = field(default_factory=dict)
+
+    @property
+    def shape(self) -> DataShape:
+        """Shape of one example and number of classes."""
+        return DataShape(tuple(self.train.inputs.shape[1:]), self.classes)
+
+    def tensors(self, split: Split, device: str = "cpu") -> tuple[Tensor, Tensor]:
+        """Return examples as a model takes them: normalised float32 inputs and int64 labels.
+
+        Parameters
+        ----------
+        split : Split
+            Examples of this data set, or changed copies of some.
+        device : str
+        """
+        inputs = torch.from_numpy(np.array(split.inputs)).to(device).float()
+        labels = torch.from_numpy(np.array(split.labels, dtype=np.int64)).to(device)
+        spread = (1, -1, *(1,) * (inputs.dim() - 2))
+        mean = torch.tensor(self.mean, device=device).view(spread)
+        std = torch.tensor(self.std, device=device).view(spread)
+        return inputs.sub_(mean).div_(std), labels
+
+
+def spread_of(inputs: NDArray[Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel (images) or feature (tables); a constant has std 1.
+
+    Images are summed as integers, so the result does not depend on the order of summation.
+    """
+    if inputs.dtype == np.uint8:
+        values = np.arange(256, dtype=np.float64)
+        counts = [
+            np.bincount(inputs[:, channel].reshape(-1), minlength=256)
+            for channel in range(inputs.shape[1])
+        ]
+        means = [float(values @ count / max(count.sum(), 1)) for count in counts]
+        variances = [
+            float((values - mean) ** 2 @ count / max(count.sum(), 1))
+            for mean, count in zip(means, counts, strict=True)
+        ]
+    else:
+        means = [float(mean) for mean in inputs.mean(axis=0, dtype=np.float64)]
+        variances = [float(variance) for variance in inputs.var(axis=0, dtype=np.float64)]
+    return tuple(means), tuple(variance**0.5 or 1.0 for variance in variances)

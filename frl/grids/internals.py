@@ -1,0 +1,57 @@
+"""Everything we use of Flower outside its public API, in one place.
+
+Flower offers no public way to make messages outside one of its own runs, nor to number them.
+"""
+
+from __future__ import annotations
+
+from flwr.app import Context, Error, Message, RecordDict
+from flwr.app.metadata import Metadata
+from flwr.supercore.run import Run
+from flwr.supercore.task_identity import TaskIdentity
+
+__all__ = ["Metadata", "Run", "assemble", "empty_run", "identify_process", "number"]
+
+RUN_ID = 1
+
+
+def identify_process() -> None:
+    """Tell Flower who makes messages in this process, unless Flower already did."""
+    for name in ("run_id", "node_id", "task_id"):
+        try:
+            getattr(TaskIdentity, name)
+        except RuntimeError:
+            setattr(TaskIdentity, name, RUN_ID)
+
+
+def empty_run() -> Run:
+    """Make the information of a run that no SuperLink knows."""
+    return Run.create_empty(RUN_ID)
+
+
+def number(message: Message, message_id: str) -> None:
+    """Give an outgoing message its id, as a SuperLink would."""
+    message.metadata.__dict__["_message_id"] = message_id
+
+
+def assemble(metadata: Metadata, content: RecordDict | None, error: Error | None) -> Message:
+    """Put a message together that another process took apart."""
+    if error is not None:
+        return Message(error=error, metadata=metadata)  # type: ignore[call-overload,no-any-return]
+    return Message(content=content, metadata=metadata)  # type: ignore[call-overload,no-any-return]
+
+
+def context(
+    node: int,
+    config: dict[str, int],
+    run_config: dict[str, bool | float | int | str],
+    state: RecordDict,
+) -> Context:
+    """Make the context of a virtual client."""
+    return Context(
+        run_id=RUN_ID,
+        node_id=node,
+        node_config=dict(config),
+        state=state,
+        run_config=run_config,
+    )

@@ -1,0 +1,231 @@
+"""The engine for cores, GPUs and clusters: Ray actors that live as long as the run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flwr.app import ArrayRecord, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from frl.errors import InputError
+from frl.grids.local import LocalGrid, RunConfig
+from frl.grids.parcel import flatten, join, restore, split
+
+log = logging.getLogger(__name__)
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+_DEPTH = 2
+"""Messages an actor may hold: the one it works on, and one more so that it never waits."""
+
+
+@dataclass
+class _Worker:
+    """One actor and what it was given, oldest first."""
+
+    actor: Any
+    held: deque[_Job] = field(default_factory=deque)
+
+
+@dataclass
+class _Job:
+    """One message on its way."""
+
+    message: Message
+    attempts: int = 0
+    ref: Any = None
+
+
+class RayGrid(LocalGrid):
+    """Run client apps on Ray actors.
+
+    Each actor keeps one client app, and with it one model and the mapped data, for the whole run.
+    The global state goes into the object store once a round. Replies are handed on as they arrive.
+    An actor that dies is replaced and its messages are done again.
+
+    Parameters
+    ----------
+    client_app : ClientApp
+        From an importable module, so that an actor imports it once.
+    clients : int
+    run_config : mapping
+    workers : int
+        Number of actors.
+    num_gpus : float
+        Share of a GPU for each actor; 0 for none.
+    address : str
+        Of a running Ray cluster; empty to start one on this machine for the run.
+    attempts : int
+        How often a message is tried when workers die on it, before it becomes an error reply.
+
+    Raises
+    ------
+    InputError
+        If Ray cannot offer what is asked for.
+    """
+
+    def __init__(
+        self,
+        client_app: ClientApp,
+        clients: int,
+        run_config: RunConfig | None = None,
+        *,
+        workers: int = 2,
+        num_gpus: float = 0.0,
+        address: str = "",
+        attempts: int = 3,
+    ) -> None:
+        super().__init__(client_app, clients, run_config)
+        for name, value in _QUIET.items():
+            os.environ.setdefault(name, value)
+        import ray
+
+        self._ray = ray
+        self._attempts = attempts
+        self._num_gpus = num_gpus
+        self._owns_ray = not ray.is_initialized()
+        if self._owns_ray:
+            self._start_ray(workers, address)
+        self._check_resources(workers)
+        self._workers = [_Worker(self._spawn()) for _ in range(workers)]
+
+    def worker_pids(self) -> list[int]:
+        """Process ids of the actors, once all of them are up."""
+        return list(self._ray.get([worker.actor.ready.remote() for worker in self._workers]))
+
+    def close(self) -> None:
+        """End the actors, and Ray itself where this grid started it."""
+        if not self._ray.is_initialized():
+            return
+        for worker in self._workers:
+            self._ray.kill(worker.actor)
+        self._workers = []
+        if self._owns_ray:
+            self._ray.shutdown()
+
+    def _start_ray(self, workers: int, address: str) -> None:
+        quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        if address:
+            try:
+                self._ray.init(address=address, **quiet)
+            except Exception as error:
+                reason = str(error).splitlines()[0]
+                raise InputError(f"engine.address: no Ray at {address!r}: {reason}") from None
+        else:
+            self._ray.init(num_cpus=workers, include_dashboard=False, **quiet)
+
+    def _check_resources(self, workers: int) -> None:
+        """Refuse at once what Ray would wait for without end."""
+        offered: dict[str, float] = self._ray.cluster_resources()  # type: ignore[no-untyped-call]
+        for name, share in (("CPU", 1.0), ("GPU", self._num_gpus)):
+            if share * workers > offered.get(name, 0.0) + 1e-9:
+                where = "engine.num_gpus" if name == "GPU" else "engine.workers"
+                fits = int(offered.get(name, 0.0) / share)
+                asked = f"{workers} workers x {share:g} {name}"
+                if self._owns_ray:
+                    self._ray.shutdown()
+                raise InputError(
+                    f"{where}: {asked} asked, {offered.get(name, 0.0):g} there; "
+                    f"takes at most {fits} workers"
+                )
+
+    def _spawn(self) -> Any:
+        from frl.grids.ray_actor import ClientActor
+
+        remote = self._ray.remote(num_cpus=1, num_gpus=self._num_gpus, max_restarts=0)(ClientActor)
+        return remote.remote(self.client_app, self.clients, self.run_config)
+
+    def _answer(self, messages: Iterable[Message], deadline: float | None) -> Iterator[Message]:
+        waiting = iter(messages)
+        again: deque[_Job] = deque()
+        shared: dict[int, tuple[ArrayRecord, Any]] = {}
+        exhausted = False
+        try:
+            while True:
+                while not exhausted or again:
+                    worker = min(self._workers, key=lambda worker: len(worker.held))
+                    if len(worker.held) >= _DEPTH:
+                        break
+                    job = again.popleft() if again else None
+                    if job is None:
+                        message = next(waiting, None)
+                        if message is None:
+                            exhausted = True
+                            continue
+                        job = _Job(message)
+                    self._give(worker, job, shared)
+                if not any(worker.held for worker in self._workers):
+                    return
+                yield from self._collect(again, deadline)
+                if deadline is not None and time.monotonic() >= deadline:
+                    return
+        finally:
+            self._abandon()
+
+    def _give(self, worker: _Worker, job: _Job, shared: dict[int, tuple[ArrayRecord, Any]]) -> None:
+        parcel, big = split(job.message)
+        refs = {}
+        for name, record in big.items():
+            if id(record) not in shared:
+                shared[id(record)] = (record, self._ray.put(flatten(record)))
+            refs[name] = shared[id(record)][1]
+        state = self._states.get(job.message.metadata.dst_node_id, RecordDict())
+        job.attempts += 1
+        job.ref = worker.actor.answer.remote(parcel, refs, state)
+        worker.held.append(job)
+
+    def _collect(self, again: deque[_Job], deadline: float | None) -> Iterator[Message]:
+        """Wait for one reply or death, and take all that is there by then."""
+        where = {job.ref: (worker, job) for worker in self._workers for job in worker.held}
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        done, _ = self._ray.wait(list(where), num_returns=1, timeout=left)
+        for ref in done:
+            worker, job = where[ref]
+            try:
+                reply = self._ray.get(ref)
+            except self._ray.exceptions.RayError as error:
+                yield from self._bury(worker, again, str(error).splitlines()[0])
+                return
+            worker.held.remove(job)
+            if reply.failure is not None:
+                yield self._failure(job.message, reply.failure.reason, reply.failure.traceback)
+                continue
+            if reply.state is not None:
+                self._keep_state(job.message.metadata.dst_node_id, reply.state)
+            big = {name: restore(flat) for name, flat in reply.big.items()}
+            yield join(reply.parcel, big)
+
+    def _bury(self, worker: _Worker, again: deque[_Job], reason: str) -> Iterator[Message]:
+        """Replace a dead worker; what it held is done again, unless it keeps killing workers.
+
+        Only the message being worked on can have killed it; the one queued behind it is innocent.
+        """
+        jobs, worker.held = list(worker.held), deque()
+        self._ray.kill(worker.actor)
+        worker.actor = self._spawn()
+        for place, job in enumerate(jobs):
+            if place > 0:
+                job.attempts -= 1
+            if job.attempts < self._attempts:
+                log.warning("a worker died; its work is done again (%s)", reason)
+                again.append(job)
+            else:
+                yield self._failure(job.message, f"worker died: {reason}", reason)
+
+    def _abandon(self) -> None:
+        """Replace workers that are still busy, so that the next round begins with free ones."""
+        for worker in self._workers:
+            if worker.held:
+                worker.held = deque()
+                self._ray.kill(worker.actor)
+                worker.actor = self._spawn()

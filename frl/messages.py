@@ -1,0 +1,167 @@
+"""What travels: the layout of train messages and replies, and reading arrays without trust.
+
+A train message holds ``arrays`` (the global state, one array a layer) and ``config`` (round, client
+id and seed). A reply holds ``arrays`` (the update) and ``metrics``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from io import BytesIO
+from math import prod
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from numpy.typing import NDArray
+
+from frl.errors import FRLError
+
+ARRAYS, CONFIG, METRICS = "arrays", "config", "metrics"
+ROUND, CLIENT, SEED = "server-round", "client-id", "seed"
+EXAMPLES, LOSS, SECONDS, STEPS = "num-examples", "train-loss", "train-seconds", "train-steps"
+
+_DTYPES = ("int32", "float32", "uint8", "uint16")
+
+
+class MalformedError(FRLError, ValueError):
+    """A message that does not hold what it must.
+
+    Attributes
+    ----------
+    reason : str
+        One of a few fixed words, counted in the record of a round.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class Task(NamedTuple):
+    """What a train message asks."""
+
+    round: int
+    client: int
+    seed: int
+
+
+class Report(NamedTuple):
+    """What a client says of its training; nothing in it is trusted."""
+
+    examples: int
+    loss: float
+    seconds: float
+    steps: int
+
+
+def arrays_record(arrays: Mapping[str, NDArray[Any]]) -> ArrayRecord:
+    """Pack one array a layer."""
+    return ArrayRecord({name: Array(array) for name, array in arrays.items()})
+
+
+def read_arrays(record: ArrayRecord) -> dict[str, NDArray[Any]]:
+    """Unpack one array a layer, without copying: the arrays are read-only views.
+
+    Raises
+    ------
+    MalformedError
+        If a layer is not a plain array of a number type we use, or its bytes do not fit its header.
+    """
+    return {name: _read(name, array) for name, array in record.items()}
+
+
+def _read(name: str, array: Array) -> NDArray[Any]:
+    if array.stype != "numpy.ndarray":
+        raise MalformedError("wrong-dtype", f"layer {name!r} is serialised as {array.stype!r}")
+    try:
+        stream = BytesIO(array.data[:1024])
+        version = np.lib.format.read_magic(stream)
+        header = np.lib.format.read_array_header_1_0
+        shape, fortran, dtype = (
+            header(stream) if version == (1, 0) else np.lib.format.read_array_header_2_0(stream)
+        )
+    except Exception as error:
+        raise MalformedError("undecodable", f"layer {name!r}: {error}") from None
+    if dtype.name not in _DTYPES or not dtype.isnative:
+        raise MalformedError("wrong-dtype", f"layer {name!r} holds {dtype}")
+    body = memoryview(array.data)[stream.tell() :]
+    if len(body) != prod(shape) * dtype.itemsize:
+        raise MalformedError("undecodable", f"layer {name!r}: {len(body)} bytes do not fit {shape}")
+    return np.frombuffer(body, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def train_content(state: ArrayRecord, task: Task) -> RecordDict:
+    """Content of a train message; ``state`` is shared by the messages of a round, not copied."""
+    config = ConfigRecord({ROUND: task.round, CLIENT: task.client, SEED: task.seed})
+    return RecordDict({ARRAYS: state, CONFIG: config})
+
+
+def read_task(message: Message) -> Task:
+    """Read what a train message asks."""
+    config = cast(ConfigRecord, message.content[CONFIG])
+    return Task(
+        round=cast(int, config[ROUND]),
+        client=cast(int, config[CLIENT]),
+        seed=cast(int, config[SEED]),
+    )
+
+
+def reply_content(update: ArrayRecord, report: Report) -> RecordDict:
+    """Content of a reply."""
+    metrics = MetricRecord(
+        {
+            EXAMPLES: report.examples,
+            LOSS: report.loss,
+            SECONDS: report.seconds,
+            STEPS: report.steps,
+        }
+    )
+    return RecordDict({ARRAYS: update, METRICS: metrics})
+
+
+def read_update(message: Message) -> dict[str, NDArray[Any]]:
+    """Read the update of a reply.
+
+    Raises
+    ------
+    MalformedError
+        If it holds none, or one that cannot be read.
+    """
+    record = message.content.get(ARRAYS)
+    if not isinstance(record, ArrayRecord):
+        raise MalformedError("no-update", f"records are {sorted(message.content)}")
+    return read_arrays(record)
+
+
+def read_report(message: Message) -> Report:
+    """Read what a client says of its training.
+
+    Raises
+    ------
+    MalformedError
+        If the number of examples is missing or no integer; the other figures default to 0.
+    """
+    record = message.content.get(METRICS)
+    examples = record.get(EXAMPLES) if isinstance(record, MetricRecord) else None
+    if not isinstance(examples, int):
+        raise MalformedError("sample-count", f"{EXAMPLES} is {examples!r}")
+    metrics = cast(MetricRecord, record)
+    loss, seconds, steps = (metrics.get(key, 0) for key in (LOSS, SECONDS, STEPS))
+    return Report(
+        examples=examples,
+        loss=float(loss) if isinstance(loss, int | float) else 0.0,
+        seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+        steps=int(steps) if isinstance(steps, int) else 0,
+    )
+
+
+def digest(state: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 of a global state: names, types, shapes and bytes, layer by layer."""
+    sha = hashlib.sha256()
+    for name, array in state.items():
+        sha.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
+        sha.update(np.ascontiguousarray(array).data)
+    return sha.hexdigest()

@@ -1,0 +1,37 @@
+"""What a data set looks like to a model."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from frl.errors import InputError
+
+
+class DataShape(NamedTuple):
+    """Shape of one example and number of classes.
+
+    Attributes
+    ----------
+    example : tuple[int, ...]
+        ``(channels, height, width)`` of an image, ``(features,)`` of a table row.
+    classes : int
+    """
+
+    example: tuple[int, ...]
+    classes: int
+
+    def image(self, model: str, *, least: int = 1) -> tuple[int, int, int]:
+        """Return ``(channels, height, width)``.
+
+        Raises
+        ------
+        InputError
+            If examples are no images, or smaller than ``least`` pixels a side.
+        """
+        if len(self.example) != 3 or min(self.example[1:]) < least:
+            raise InputError(
+                f"model {model!r} takes images (channels, height, width) of at least "
+                f"{least}x{least} pixels; the data have shape {self.example}"
+            )
+        channels, height, width = self.example
+        return channels, height, width

@@ -1,0 +1,192 @@
+"""Local training of one client, by ranks: edge-popup on its shard, from ranking to ranking."""
+
+from __future__ import annotations
+
+import time
+from math import cos, pi
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from frl.augmentation import augment
+from frl.models.initial import initial_scores, signed_constant, sorted_scores
+from frl.randomness import Purpose, generator
+from frl.ranking import Ranking, rank, unrank
+from frl.supermask import MaskBy, attach, score_parameters
+
+
+class TrainSettings(NamedTuple):
+    """Hyper-parameters of local training.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    lr : float
+        Learning rate of round 1; ``lr * lr_decay ** (round - 1)`` in later ones. Within a client it
+        follows a cosine over the local epochs.
+    lr_decay, momentum, weight_decay : float
+        Momentum starts anew in every round.
+    augmentation : str
+        See :func:`frl.augmentation.augment`.
+    """
+
+    epochs: int = 2
+    batch_size: int = 8
+    lr: float = 0.4
+    lr_decay: float = 0.999
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    augmentation: str = "none"
+
+    def rate(self, round: int, epoch: int) -> float:
+        """Learning rate of one local epoch (from 0) of one round (from 1)."""
+        cosine = 0.5 * (1.0 + cos(pi * epoch / self.epochs))
+        return self.lr * self.lr_decay ** (round - 1) * cosine
+
+
+class Shard(NamedTuple):
+    """Training data of one client, as a model takes them.
+
+    Attributes
+    ----------
+    inputs : float32 Tensor of shape (m, ...)
+    labels : int64 Tensor of shape (m,)
+    """
+
+    inputs: Tensor
+    labels: Tensor
+
+
+class Place(NamedTuple):
+    """Where in a run a client trains; with the seed it fixes all randomness."""
+
+    seed: int
+    round: int
+    client: int
+
+
+class Fit(NamedTuple):
+    """What local optimisation did, and the seconds it took."""
+
+    loss: float
+    steps: int
+    seconds: float
+
+
+def fit(module: nn.Module, shard: Shard, settings: TrainSettings, place: Place) -> Fit:
+    """Minimise cross-entropy over a shard by SGD, in place.
+
+    The learning rate follows a cosine over the local epochs and decays over rounds; each epoch is
+    a new permutation of the shard, the last batch may be smaller. A shard of no examples takes no
+    step.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Its parameters are trained, whatever they are (scores or weights).
+    shard : Shard
+    settings : TrainSettings
+    place : Place
+
+    Returns
+    -------
+    Fit
+        Mean loss of the last epoch.
+    """
+    begun = time.perf_counter()
+    count = len(shard.labels)
+    optimiser = torch.optim.SGD(
+        module.parameters(),
+        lr=settings.lr,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+    module.train()
+    keys = {"round": place.round, "client": place.client}
+    shuffle = generator(place.seed, Purpose.SHUFFLE, **keys)
+    changes = generator(place.seed, Purpose.AUGMENT, **keys)
+    losses, steps = 0.0, 0
+    for epoch in range(settings.epochs if count else 0):
+        optimiser.param_groups[0]["lr"] = settings.rate(place.round, epoch)
+        order = torch.from_numpy(shuffle.permutation(count)).to(shard.labels.device)
+        total = torch.zeros((), device=shard.labels.device)
+        for batch in torch.split(order, settings.batch_size):
+            inputs = augment(shard.inputs[batch], settings.augmentation, changes)
+            loss = nn.functional.cross_entropy(module(inputs), shard.labels[batch])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            total += loss.detach() * len(batch)
+            steps += 1
+        losses = float(total) / count
+    return Fit(loss=losses, steps=steps, seconds=time.perf_counter() - begun)
+
+
+class RankTrainer:
+    """The resident model of a worker: one module, reused for every client that comes along.
+
+    Attributes
+    ----------
+    initial_ranking : Ranking
+        The global ranking that round 1 begins with.
+    sorted_scores : dict of layer name to float32 array
+        The scores that ranks stand for, ascending.
+
+    Parameters
+    ----------
+    module : nn.Module
+        A plain module; its weights become the run's fixed random ones and it gets supermasks.
+    settings : TrainSettings
+    seed : int
+        Seed of the run, which fixes weights and scores.
+    keep : float
+    mask_by : {"score", "abs"}
+    device : str
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        settings: TrainSettings,
+        *,
+        seed: int,
+        keep: float,
+        mask_by: MaskBy,
+        device: str = "cpu",
+    ) -> None:
+        signed_constant(module, seed)
+        initial = initial_scores(module, seed)
+        self.initial_ranking: Ranking = {name: rank(scores) for name, scores in initial.items()}
+        self.sorted_scores = sorted_scores(initial)
+        self.module = module.to(device)
+        attach(self.module, initial, keep, mask_by)
+        self.settings = settings
+        self._scores = score_parameters(self.module)
+        self.load(self.initial_ranking)
+
+    def load(self, ranking: Ranking) -> None:
+        """Give every edge the score of its rank, in place."""
+        with torch.no_grad():
+            for name, scores in self._scores.items():
+                values = unrank(ranking[name], self.sorted_scores[name])
+                scores.copy_(torch.from_numpy(values).view_as(scores))
+
+    def ranking(self) -> Ranking:
+        """Rank the edges by the scores as they are now."""
+        return {
+            name: rank(cast(NDArray[np.float32], scores.detach().cpu().numpy()))
+            for name, scores in self._scores.items()
+        }
+
+    def train(self, ranking: Ranking, shard: Shard, place: Place) -> tuple[Ranking, Fit]:
+        """Train from a ranking on one shard and return the new ranking.
+
+        A shard of no examples returns the ranking it was given.
+        """
+        self.load(ranking)
+        result = fit(self.module, shard, self.settings, place)
+        return (self.ranking() if result.steps else ranking), result

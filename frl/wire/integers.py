@@ -1,0 +1,142 @@
+"""Small signed integers, entropy-coded under a context each.
+
+A value is split into a class (zero, or sign and bit length) and the bits below its leading one. The
+class is coded with asymmetric numeral systems under the frequency table of its context; the bits
+below the leading one are close to uniform and are packed as they are. Tables are sent with the
+values. Both sides must derive the same contexts from what they share.
+
+Layout: classes ``u8`` | table bytes ``u32`` | words ``u32`` | tables (zlib) | ANS words
+(little-endian ``u32``) | for each bit length ascending, the packed low bits.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frl.wire.bitpack import pack, packed_size, unpack
+from frl.wire.entropy import decode_runs, encode_runs
+from frl.wire.errors import WireError
+from frl.wire.reader import Reader
+from frl.wire.tables import quantise
+
+_HEAD = struct.Struct("<BII")
+MAX_BITS = 24
+"""Bit length of the largest magnitude that can be coded."""
+
+
+def encode_integers(values: NDArray[np.int32], contexts: NDArray[np.uint8] | None = None) -> bytes:
+    """Encode integers of magnitude below ``2**MAX_BITS``.
+
+    Parameters
+    ----------
+    values : int32 array of shape (n,)
+    contexts : uint8 array of shape (n,), or None for a single context
+    """
+    if not values.size:
+        return b""
+    largest = max(int(values.max()), -int(values.min()))
+    classes = _classes(largest).take(values + largest)
+    alphabet = max(2, int(classes.max()) + 1)
+    counts = _histogram(classes, contexts, alphabet)
+    tables = quantise(counts)
+    symbols = classes if contexts is None else classes.take(_grouping(contexts))
+    words = encode_runs(np.split(symbols, np.cumsum(counts.sum(axis=1))[:-1]), tables)
+    packed_tables = zlib.compress(tables.tobytes(), 9)
+    parts = [_HEAD.pack(alphabet, len(packed_tables), len(words) // 4), packed_tables, words]
+    for bits, chosen in _by_length(classes, alphabet):
+        parts.append(pack(np.abs(values[chosen]) & ((1 << (bits - 1)) - 1), bits - 1))
+    return b"".join(parts)
+
+
+def decode_integers(
+    reader: Reader, n: int, contexts: NDArray[np.uint8] | None = None
+) -> NDArray[np.int32]:
+    """Decode ``n`` integers, in time and memory bounded by ``n`` and the number of contexts.
+
+    Raises
+    ------
+    WireError
+        ``"truncated"`` or ``"corrupt"``.
+    """
+    if not n:
+        return np.zeros(0, dtype=np.int32)
+    alphabet, table_bytes, word_count = reader.structure(_HEAD)
+    if not 2 <= alphabet <= 2 * MAX_BITS + 1:
+        raise WireError("corrupt", f"alphabet of {alphabet} classes")
+    counts = np.array([n]) if contexts is None else np.bincount(contexts)
+    counts = counts[counts > 0]
+    tables = _tables(reader.take(table_bytes), counts.size, alphabet)
+    symbols = decode_runs(reader.take(4 * word_count), counts.tolist(), tables)
+    classes = symbols
+    if contexts is not None:
+        classes = np.empty_like(symbols)
+        classes[_grouping(contexts)] = symbols
+    values = _SMALLEST.take(classes)
+    for bits, chosen in _by_length(classes, alphabet):
+        low = unpack(reader.take(packed_size(chosen.size, bits - 1)), chosen.size, bits - 1)
+        low_bits = low.astype(np.int32)
+        values[chosen] += np.where(classes[chosen] & 1, low_bits, -low_bits)
+    return values
+
+
+def _classes(largest: int) -> NDArray[np.uint8]:
+    """Class of each of ``-largest .. largest``: 0, or ``2 * bit_length - (value > 0)``."""
+    if largest.bit_length() > MAX_BITS:
+        raise ValueError(f"magnitude {largest} does not fit {MAX_BITS} bits")
+    lengths = np.frexp(np.arange(largest + 1, dtype=np.float64))[1]
+    positive = np.maximum(2 * lengths - 1, 0).astype(np.uint8)
+    return np.concatenate([positive[:0:-1] + np.uint8(1), positive])
+
+
+def _smallest() -> NDArray[np.int32]:
+    magnitudes = [1 << bits for bits in range(MAX_BITS)]
+    return np.array([0] + [v for m in magnitudes for v in (m, -m)], dtype=np.int32)
+
+
+_SMALLEST = _smallest()
+
+
+def _grouping(contexts: NDArray[np.uint8]) -> NDArray[np.int64]:
+    return np.argsort(contexts, kind="stable")
+
+
+def _histogram(
+    classes: NDArray[np.uint8], contexts: NDArray[np.uint8] | None, alphabet: int
+) -> NDArray[np.int64]:
+    """Count classes by context, shape (contexts that occur, alphabet)."""
+    joint = classes.astype(np.uint16)
+    if contexts is not None:
+        joint += contexts * np.uint16(alphabet)
+    cells = -(-(int(joint.max()) + 1) // alphabet) * alphabet
+    counts = np.bincount(joint, minlength=cells).reshape(-1, alphabet)
+    return counts[counts.any(axis=1)]
+
+
+def _by_length(
+    classes: NDArray[np.uint8], alphabet: int
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield each bit length of 2 and more, and where values of that length are."""
+    places = np.flatnonzero(classes > 2)
+    lengths = (classes[places] + 1) >> 1
+    for bits in range(2, (alphabet + 1) // 2 + 1):
+        yield bits, places[lengths == bits]
+
+
+def _tables(packed: memoryview, rows: int, alphabet: int) -> NDArray[np.uint8]:
+    size = rows * alphabet
+    inflate = zlib.decompressobj()
+    try:
+        raw = inflate.decompress(packed, size + 1)
+    except zlib.error as error:
+        raise WireError("corrupt", f"frequency tables: {error}") from None
+    if len(raw) != size or not inflate.eof or inflate.unused_data:
+        raise WireError("corrupt", f"frequency tables are not {size} bytes")
+    tables = np.frombuffer(raw, dtype=np.uint8).reshape(rows, alphabet)
+    if not tables.any(axis=1).all():
+        raise WireError("corrupt", "a frequency table is all zero")
+    return tables

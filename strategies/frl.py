@@ -1,0 +1,42 @@
+"""Federated Rank Learning: clients send rankings, the server sums them and ranks the sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from strategies.base import SeededStrategy
+from strategies.gate import Admitted, Check, Update, ranking_check
+from strategies.vote import Vote
+
+
+class FRL(SeededStrategy):
+    """The Flower strategy of Federated Rank Learning.
+
+    The global state is a ranking: for each layer the int32 position of every edge. Each sampled
+    client trains from it and replies with its own ranking; the next global ranking orders the edges
+    by the sum of their positions, ties by the previous ranking. A client moves the sum of an edge
+    by at most ``n - 1``, whatever it sends (Mozaffari et al., USENIX Security 2023).
+
+    Parameters
+    ----------
+    clients : int
+        Population; clients are ``0 .. clients - 1``.
+    clients_per_round : int
+    seed : int
+        Seed of the run.
+    redraw : callable, optional
+        See :func:`strategies.sampling.sample_clients`.
+    """
+
+    def check(self, state: Update) -> Check:
+        """Admit only a permutation in every layer."""
+        return ranking_check({name: positions.size for name, positions in state.items()})
+
+    def combine(
+        self, server_round: int, state: Update, admitted: Iterator[Admitted]
+    ) -> Update | str:
+        """Add rankings as they arrive; memory does not grow with the number of clients."""
+        vote = Vote(state)
+        for reply in admitted:
+            vote.add(reply.update)
+        return vote.result() if vote.count else "no reply was admitted"

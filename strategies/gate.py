@@ -1,0 +1,133 @@
+"""The gate: every reply passes it before any rule sees it, and may be rejected with a reason.
+
+A rejection never stops a round. What a client says of itself is not trusted: whom a reply is from
+follows from the message that it answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from flwr.app import Message
+from numpy.typing import NDArray
+
+from frl.messages import MalformedError, Report, read_report, read_update
+from frl.ranking import permutation_fault
+
+Update: TypeAlias = dict[str, NDArray[Any]]
+Check: TypeAlias = Callable[[Update], None]
+"""Raises ``MalformedError`` for an update that a rule must not see."""
+
+UNKNOWN = -1
+MOST_EXAMPLES = 10_000_000
+
+
+class Admitted(NamedTuple):
+    """A reply that takes part."""
+
+    client: int
+    update: Update
+    report: Report
+
+
+class Rejected(NamedTuple):
+    """A reply that does not; ``client`` is ``UNKNOWN`` where nobody was asked."""
+
+    client: int
+    reason: str
+    detail: str
+
+
+class Gate:
+    """Admit each asked client once a round.
+
+    Parameters
+    ----------
+    asked : iterable of (Message, int)
+        The messages of the round and the clients they went to. Messages need no id yet: engines
+        number them when they are sent.
+    check : Check
+        What an update must be.
+    """
+
+    def __init__(self, asked: Iterable[tuple[Message, int]], check: Check) -> None:
+        self._asked = tuple(asked)
+        self._check = check
+        self._client_of: dict[str, int] = {}
+        self._heard: set[int] = set()
+
+    def judge(self, reply: Message) -> Admitted | Rejected:
+        """Admit a reply, or reject it with a reason; never raises."""
+        answered = reply.metadata.reply_to_message_id
+        if answered not in self._client_of:
+            self._client_of = {m.metadata.message_id: client for m, client in self._asked}
+        client = self._client_of.get(answered, UNKNOWN) if answered else UNKNOWN
+        if client == UNKNOWN:
+            return Rejected(client, "not-asked", f"answers message {answered!r}")
+        if client in self._heard:
+            return Rejected(client, "duplicate", "second reply of this client in the round")
+        self._heard.add(client)
+        if reply.has_error():
+            return Rejected(client, "error", reply.error.reason or f"code {reply.error.code}")
+        try:
+            update = read_update(reply)
+            self._check(update)
+            report = read_report(reply)
+            if not 0 <= report.examples <= MOST_EXAMPLES:
+                raise MalformedError("sample-count", f"num-examples is {report.examples}")
+        except MalformedError as fault:
+            return Rejected(client, fault.reason, fault.detail)
+        except Exception as fault:
+            return Rejected(client, "undecodable", f"{type(fault).__name__}: {fault}")
+        return Admitted(client, update, report)
+
+    def silent(self) -> list[Rejected]:
+        """Clients that were asked and have not answered, ascending."""
+        clients = sorted({client for _, client in self._asked} - self._heard)
+        return [Rejected(client, "late", "no reply before the deadline") for client in clients]
+
+
+def check_layers(update: Update, layers: Mapping[str, int], dtype: str) -> None:
+    """Raise unless an update has exactly these layers, each a flat array of this size and type."""
+    if list(update) != list(layers):
+        raise MalformedError("wrong-layers", f"layers are {list(update)}, not {list(layers)}")
+    for name, n in layers.items():
+        if update[name].dtype != np.dtype(dtype):
+            raise MalformedError(
+                "wrong-dtype", f"layer {name!r} is {update[name].dtype}, not {dtype}"
+            )
+        if update[name].shape != (n,):
+            raise MalformedError(
+                "wrong-shape", f"layer {name!r} has shape {update[name].shape}, not {(n,)}"
+            )
+
+
+def ranking_check(layers: Mapping[str, int]) -> Check:
+    """Admit only rankings: in each layer int32 and a permutation of ``0 .. n - 1``; O(n)."""
+
+    def check(update: Update) -> None:
+        check_layers(update, layers, "int32")
+        for name, n in layers.items():
+            fault = permutation_fault(update[name], n)
+            if fault is not None:
+                raise MalformedError(fault, f"layer {name!r}")
+
+    return check
+
+
+def weights_check(layers: Mapping[str, int], most_norm: float) -> Check:
+    """Admit only finite float32 updates whose Euclidean norm is at most ``most_norm``."""
+
+    def check(update: Update) -> None:
+        check_layers(update, layers, "float32")
+        squares = 0.0
+        for name, values in update.items():
+            if not np.isfinite(values).all():
+                raise MalformedError("non-finite", f"layer {name!r}")
+            squares += float(np.dot(values.astype(np.float64), values))
+        if squares**0.5 > most_norm:
+            raise MalformedError("absurd-norm", f"norm is {squares**0.5:.3g}, over {most_norm:.3g}")
+
+    return check

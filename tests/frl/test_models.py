@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+from frl import models
+from frl.errors import InputError
+from frl.models import DataShape
+from frl.supermask import edge_layers
+
+MNIST, CIFAR, DIGITS = (
+    DataShape((1, 28, 28), 10),
+    DataShape((3, 32, 32), 10),
+    DataShape((1, 8, 8), 10),
+)
+SHAPES = {"lenet": MNIST, "conv8": CIFAR, "conv2": DIGITS, "mlp": DataShape((30,), 2)}
+
+
+def edges(name: str, shape: DataShape) -> list[int]:
+    return [p.numel() for p in models.make(name, shape).parameters()]
+
+
+def test_lenet_has_the_edges_of_the_paper() -> None:
+    assert edges("lenet", MNIST) == [288, 18_432, 1_605_632, 1_280]
+
+
+def test_conv8_has_the_edges_of_the_paper() -> None:
+    found = edges("conv8", CIFAR)
+    assert sum(found) == 5_275_840
+    assert found[:8] == [1728, 36864, 73728, 147456, 294912, 589824, 1179648, 2359296]
+    assert found[8:] == [524288, 65536, 2560]
+
+
+@pytest.mark.parametrize("name", models.list())
+def test_every_model_ranks_and_classifies(name: str) -> None:
+    shape = SHAPES.get(name, MNIST)
+
+    module = models.make(name, shape)
+
+    assert sum(layer.weight.numel() for _, layer in edge_layers(module)) == sum(
+        p.numel() for p in module.parameters()
+    )
+    assert module(torch.zeros(2, *shape.example)).shape == (2, shape.classes)
+    assert module(torch.zeros(1, *shape.example)).shape == (1, shape.classes)
+
+
+@pytest.mark.parametrize("name", ["lenet", "conv8", "conv2"])
+def test_image_models_refuse_tables(name: str) -> None:
+    with pytest.raises(InputError, match=r"takes images .* shape \(30,\)"):
+        models.make(name, DataShape((30,), 2))
+
+
+def test_weights_are_plus_and_minus_one_constant() -> None:
+    module = models.make("conv2", DIGITS)
+
+    models.signed_constant(module, 3)
+
+    for _, layer in edge_layers(module):
+        weight = layer.weight.detach()
+        fan_in = weight[0].numel()
+        assert torch.equal(weight.abs(), torch.full_like(weight, np.float32((2 / fan_in) ** 0.5)))
+        assert 0.3 < float((weight > 0).float().mean()) < 0.7
+
+
+def test_the_same_bits_on_every_machine() -> None:
+    """The hash was computed once; it must never change, or old runs cannot be repeated."""
+    module = models.make("conv2", DIGITS)
+    models.signed_constant(module, 0)
+    sha = hashlib.sha256()
+    for _, layer in edge_layers(module):
+        sha.update(layer.weight.detach().numpy().tobytes())
+    for scores in models.initial_scores(module, 0).values():
+        sha.update(scores.tobytes())
+
+    assert sha.hexdigest() == "542ca5accd6cda74b1d08dd2d822b8508cbd8333098c83d39308988f9cb5d683"
+
+
+def test_seeds_differ() -> None:
+    a, b = (models.make("conv2", DIGITS) for _ in range(2))
+    models.signed_constant(a, 0)
+    models.signed_constant(b, 1)
+
+    assert not torch.equal(a.fc1.weight, b.fc1.weight)
+    assert not np.array_equal(
+        models.initial_scores(a, 0)["fc1"], models.initial_scores(a, 1)["fc1"]
+    )
+
+
+def test_sorted_scores_are_strictly_increasing_and_hardly_moved() -> None:
+    module = models.make("lenet", MNIST)
+    initial = models.initial_scores(module, 0)
+
+    for name, values in models.sorted_scores(initial).items():
+        plain = np.sort(initial[name])
+        assert (np.diff(values) > 0).all()
+        np.testing.assert_allclose(values, plain, rtol=1e-5, atol=1e-8)
+    assert (np.diff(np.sort(initial["fc1"])) == 0).any(), "the draw has no ties to push apart"
+
+
+def test_kaiming_uniform_bounds() -> None:
+    module = models.make("conv2", DIGITS)
+
+    models.kaiming_uniform(module, 0)
+
+    for _, layer in edge_layers(module):
+        bound = layer.weight[0].numel() ** -0.5
+        assert 0.9 * bound < float(layer.weight.detach().abs().max()) <= bound
