@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -91,6 +92,7 @@ class Batch:
         self._updates: dict[int, Update] = {}
         self._held: dict[int, Message] = {}
         self._by_id: dict[str, int] = {}
+        self._unnumbered = deque([*self._sampled.items(), *self._extra.items()])
 
     @property
     def done(self) -> bool:
@@ -164,10 +166,17 @@ class Batch:
         return replies, remembered
 
     def _client(self, message_id: str) -> int | None:
+        # A grid numbers messages as it sends them, perhaps one by one and mostly in order.
+        while message_id not in self._by_id and self._unnumbered:
+            client, request = self._unnumbered[0]
+            if not request.metadata.message_id:
+                break
+            self._by_id[request.metadata.message_id] = client
+            self._unnumbered.popleft()
         if message_id not in self._by_id:
-            requests = [*self._sampled.items(), *self._extra.items()]
-            self._by_id = {request.metadata.message_id: client for client, request in requests}
-        return self._by_id.get(message_id)
+            rest = {request.metadata.message_id: client for client, request in self._unnumbered}
+            return rest.get(message_id) if message_id else None
+        return self._by_id[message_id]
 
 
 def _is_train(message: Message) -> bool:

@@ -93,6 +93,26 @@ def test_swaps_the_colluders_and_no_one_else() -> None:
         np.testing.assert_array_equal(update_of(replies[client].content)["fc"], expected)
 
 
+def test_replies_are_told_apart_whatever_the_order_of_sending() -> None:
+    class Backwards(FakeGrid):
+        def push_messages(self, messages: Any) -> list[str]:
+            return super().push_messages(list(messages)[::-1])[::-1]
+
+        def send_and_receive(self, messages: Any, *, timeout: Any = None) -> Any:
+            for message in list(messages)[::-1]:
+                yield from self.pull_messages(super().push_messages([message]))
+
+    replies = send(grid_of(Backwards(make_app()), Spy()))
+
+    for client in (0, 2, 3):
+        sent = update_of(replies[client].content)["fc"]
+        np.testing.assert_array_equal(sent, honest(client, 5)["fc"])
+    assert set(replies) == set(SAMPLED)
+    assert [u["fc"].tolist() for u in SEEN[0].own] == [
+        honest(c, 5)["fc"].tolist() for c in (1, 4, 6)
+    ]
+
+
 def test_a_crafted_reply_looks_like_an_honest_one() -> None:
     plain, attacked = FakeGrid(make_app()), FakeGrid(make_app())
 
