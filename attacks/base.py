@@ -3,11 +3,13 @@
 An attack is a frozen dataclass of its parameters, registered by name. It declares what it sees
 (:class:`Knowledge`), and the grid that hides it hands it no more than that. It has three hooks, all
 optional: :meth:`Attack.poison` on a client's data, :meth:`Attack.tamper` on a client's own update,
-and :meth:`Attack.craft` for colluding clients.
+and :meth:`Attack.craft` for colluding clients. An attack that plants a backdoor is a
+:class:`Backdoor` too, so that its success can be measured.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Flag, auto
@@ -22,16 +24,24 @@ Update: TypeAlias = dict[str, NDArray[Any]]
 AttackState: TypeAlias = dict[str, NDArray[Any]]
 """What an attack remembers between rounds; arrays, so that a checkpoint can hold it."""
 RuleCall: TypeAlias = Callable[[Sequence[Update]], Update]
-"""The server's rule: what the global state would become (ranks) or move by (weights)."""
+"""The server's rule as a function: what the global state becomes (ranks) or moves by (weights)."""
+AccuracyCall: TypeAlias = Callable[[Update], float]
+"""Accuracy, 0 to 1, of a global state on the colluders' own data."""
 
 
 class Knowledge(Flag):
-    """What an attacker sees; ``OWN`` (its data, update and the global state) is a given."""
+    """What an attacker sees. ``OWN`` (its data, its update, the global state) goes without saying.
+
+    ``COLLUDERS``: the honest updates of all colluders. ``BENIGN``: this round's benign updates.
+    ``RULE``: the server's rule, to query. ``ACCURACY``: accuracy of any global state on the
+    colluders' own data.
+    """
 
     OWN = auto()
     COLLUDERS = auto()
     BENIGN = auto()
     RULE = auto()
+    ACCURACY = auto()
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,8 @@ class Setting:
     ----------
     seed, round, clients_per_round : int
         Of the run.
+    classes : int
+        Number of classes of the data.
     keep : float
         Share of edges a mask keeps.
     mask_by : {"score", "abs"}
@@ -53,9 +65,18 @@ class Setting:
     seed: int
     round: int
     clients_per_round: int
+    classes: int
     keep: float = 0.5
     mask_by: str = "score"
     sorted_scores: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PoisonView:
+    """What one malicious client sees when it poisons its shard."""
+
+    setting: Setting
+    client: int
 
 
 @dataclass(frozen=True)
@@ -77,11 +98,14 @@ class CraftView:
     previous : Update
         The global state the round began with.
     own : sequence of Update
-        Honest updates of the colluders (always at least one unless none could be trained).
+        Honest updates of the colluders, at least one. The first ``count`` belong to the clients
+        that will reply, in client-id order; then come colluders who were not sampled.
     benign : sequence of Update or None
         Updates of this round's benign clients; ``None`` unless the attack declares ``BENIGN``.
     rule : RuleCall or None
         The server's rule; ``None`` unless the attack declares ``RULE``.
+    accuracy : AccuracyCall or None
+        Accuracy on the colluders' data; ``None`` unless the attack declares ``ACCURACY``.
     sampled : int
         Number of clients sampled this round, malicious ones included.
     state : AttackState
@@ -94,6 +118,7 @@ class CraftView:
     sampled: int
     benign: Sequence[Update] | None = None
     rule: RuleCall | None = None
+    accuracy: AccuracyCall | None = None
     state: AttackState = field(default_factory=dict)
 
 
@@ -114,7 +139,7 @@ class Attack:
     space : {"ranks", "weights", "data"}
         What it poisons.
     knowledge : Knowledge
-        What it needs to see; the grid gives no more.
+        The most it can ask to see, whatever its parameters.
     formula : str
         The attack in one line.
     paper : str
@@ -126,8 +151,16 @@ class Attack:
     formula: ClassVar[str]
     paper: ClassVar[str]
 
+    def needs(self) -> Knowledge:
+        """Return what it needs to see with its parameters; the grid gives no more."""
+        return self.knowledge
+
     def poison(
-        self, images: NDArray[Any], labels: NDArray[np.int64], rng: np.random.Generator
+        self,
+        images: NDArray[Any],
+        labels: NDArray[np.int64],
+        view: PoisonView,
+        rng: np.random.Generator,
     ) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Change a malicious client's shard before it trains; must not modify its arguments.
 
@@ -135,8 +168,14 @@ class Attack:
         ----------
         images : array of shape (m, channels, height, width) uint8, or (m, features) float32
         labels : int64 array of shape (m,)
+        view : PoisonView
         rng : numpy Generator
             Keyed by (seed, client): a client poisons the same way in every round.
+
+        Raises
+        ------
+        InputError
+            If the attack does not fit the data, such as an image trigger on a table.
         """
         return images, labels
 
@@ -149,6 +188,34 @@ class Attack:
         raise NotImplementedError
 
 
+class Backdoor(ABC):
+    """An attack that plants a trigger; lets an evaluator measure whether the trigger works."""
+
+    @property
+    @abstractmethod
+    def target(self) -> int:
+        """Class that triggered samples are meant to be taken for."""
+
+    @abstractmethod
+    def stamp(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Return the samples with the trigger; the argument is not modified."""
+
+    def victims(self, images: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Mark the clean samples on which success is counted: by default all not of the target."""
+        others: NDArray[np.bool_] = labels != self.target
+        return others
+
+
 def crafts(attack: Attack) -> bool:
     """Whether an attack has the colluders' hook."""
     return type(attack).craft is not Attack.craft
+
+
+def poisons(attack: Attack) -> bool:
+    """Whether an attack has the hook on a client's data."""
+    return type(attack).poison is not Attack.poison
+
+
+def tampers(attack: Attack) -> bool:
+    """Whether an attack has the hook on a client's own update."""
+    return type(attack).tamper is not Attack.tamper

@@ -11,7 +11,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -83,10 +83,10 @@ class Registry(Generic[T]):
     def parameters(self, name: str) -> tuple[Parameter, ...]:
         """Parameters that ``make(name, ...)`` takes, in their order of declaration."""
         factory = self.get(name)
-        signature = inspect.signature(factory, eval_str=True)
-        return tuple(
-            Parameter(p.name, p.annotation, p.default) for p in signature.parameters.values()
-        )
+        takes = inspect.signature(factory).parameters.values()
+        # Unlike inspect, this resolves an inherited field in the module that declares it.
+        hints = get_type_hints(factory)
+        return tuple(Parameter(p.name, hints.get(p.name, p.annotation), p.default) for p in takes)
 
     def make(self, name: str, **params: Any) -> T:
         """Build an entry.

@@ -1,0 +1,205 @@
+"""Votes that carry edges across the boundary of the mask.
+
+The mask changes state at one rank (``mask_by="score"``) or two (``mask_by="abs"``: edges of large
+negative and of large positive score are kept). A *crossing* lifts the ``q`` edges just below a
+boundary with the highest ranks and lowers the ``q`` just above it with the lowest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.base import Setting
+from frl.errors import InputError
+from frl.ranking import kept_edges
+
+Boundaries: TypeAlias = tuple[int, ...]
+
+SAMPLE = 4096
+DRAWS = 4
+CANDIDATES = 32
+
+
+class Crossing(NamedTuple):
+    """How many edges to carry over which rank, and which of them get the largest lift.
+
+    Attributes
+    ----------
+    at : tuple of int
+        Ranks to carry edges over, ascending.
+    edges : tuple of int
+        On each side of each of them.
+    nearest : bool
+        Whether the nearest edges get the most extreme ranks. Otherwise the farthest do, which
+        makes the weakest of the lifted edges as strong as can be.
+    """
+
+    at: tuple[int, ...]
+    edges: tuple[int, ...]
+    nearest: bool
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What colluders expect of the benign sum of positions, for edges in ascending order of it.
+
+    Attributes
+    ----------
+    mean, deviation : float64 array of shape (n,)
+        Of each edge's sum; ``mean`` ascending without equal values.
+    lift : float
+        What one step of the crafted ranking adds to an edge's sum.
+    """
+
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    lift: float
+
+
+def mask_boundaries(setting: Setting, layer: str, n: int) -> Boundaries:
+    """Ranks at which an edge of a layer enters or leaves the mask, ascending.
+
+    Raises
+    ------
+    InputError
+        If the mask is by absolute score and the scores are not known.
+    """
+    kept = kept_edges(n, setting.keep)
+    if kept in (0, n):
+        return ()
+    if setting.mask_by == "score":
+        found: Boundaries = (n - kept,)
+    else:
+        if layer not in setting.sorted_scores:
+            raise InputError(f"mask_by 'abs' needs the sorted scores of layer {layer!r}")
+        scores = setting.sorted_scores[layer]
+        size = np.abs(scores)
+        least = np.partition(size, n - kept)[n - kept]
+        negative = min(kept, int(np.count_nonzero(scores[size >= least] < 0)))
+        found = (negative, n - kept + negative)
+    return tuple(boundary for boundary in found if 0 < boundary < n)
+
+
+def reach(boundaries: Boundaries, n: int) -> tuple[int, ...]:
+    """Most edges that can cross each boundary without meeting those of the next one."""
+    if not boundaries:
+        return ()
+    walls = (0, *((a + b) // 2 for a, b in pairwise(boundaries)), n)
+    return tuple(
+        min(boundary - low, high - boundary)
+        for boundary, (low, high) in zip(boundaries, pairwise(walls), strict=True)
+    )
+
+
+def cross(order: NDArray[np.int32], crossing: Crossing) -> NDArray[np.int32]:
+    """Craft the order to send from the order of the estimated benign sums.
+
+    Parameters
+    ----------
+    order : int32 array of shape (n,)
+        Edge ids, ascending by estimated sum.
+    crossing : Crossing
+
+    Returns
+    -------
+    int32 array of shape (n,)
+        Lowered edges, the others as they were, lifted edges. If nothing crosses, ``order`` itself;
+        if all edges cross the middle, its reversal or, with ``nearest``, its halves exchanged.
+    """
+    step = 1 if crossing.nearest else -1
+    spans = list(zip(crossing.at, crossing.edges, strict=True))
+    ends = [0, *(side for at, q in spans for side in (at - q, at + q)), order.size]
+    return np.concatenate(
+        [order[at : at + q][::step] for at, q in spans]
+        + [order[a:b] for a, b in zip(ends[::2], ends[1::2], strict=True)]
+        + [order[at - q : at][::step] for at, q in spans]
+    )
+
+
+def expected_flips(
+    sums: NDArray[np.float64], boundaries: Boundaries, crossing: Crossing, lift: float
+) -> float:
+    """Mean number of edges whose mask state the crafted votes change.
+
+    Parameters
+    ----------
+    sums : float64 array of shape (draws, n)
+        Possible benign sums; columns in ascending order of the estimate.
+    boundaries : tuple of int
+        Of the mask.
+    crossing : Crossing
+    lift : float
+        What one step of the crafted ranking adds to a sum.
+    """
+    n = sums.shape[1]
+    votes = np.empty(n)
+    votes[cross(np.arange(n, dtype=np.int32), crossing)] = np.arange(n) * lift
+    return float((_side(sums, boundaries) != _side(sums + votes, boundaries)).mean(0).sum())
+
+
+def best_crossing(estimate: Estimate, boundaries: Boundaries, rng: np.random.Generator) -> Crossing:
+    """Choose the crossing that is expected to flip the most edges of the mask.
+
+    Expected flips are counted on a few random draws of the benign sum. Searched are crossings of
+    the mask's boundaries and of the middle, with any number of edges and either ``nearest``.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        Of all edges, or an even sample of them with ``lift`` in proportion.
+    boundaries : tuple of int
+        Of the mask, among the edges of the estimate.
+    rng : numpy Generator
+        For the draws.
+    """
+    n = estimate.mean.size
+    draws = DRAWS if estimate.deviation.any() else 1
+    sums = estimate.mean + estimate.deviation * rng.standard_normal((draws, n))
+
+    def flips(crossing: Crossing) -> float:
+        return expected_flips(sums, boundaries, crossing, estimate.lift)
+
+    best = Crossing(boundaries, (0,) * len(boundaries), nearest=False)
+    most = flips(best)
+    families = dict.fromkeys([boundaries, (n // 2,)] if n > 1 else [boundaries])
+    for at, nearest in product(families, (False, True)):
+        limits = reach(at, n)
+        for q in _grid(max(limits, default=0)):
+            trial = Crossing(at, tuple(min(q, limit) for limit in limits), nearest)
+            if (count := flips(trial)) > most:
+                best, most = trial, count
+    for i, limit in enumerate(reach(best.at, n)):
+        for q in _around(best.edges[i], limit, alone=len(best.at) == 1):
+            trial = best._replace(edges=(*best.edges[:i], q, *best.edges[i + 1 :]))
+            if (count := flips(trial)) > most:
+                best, most = trial, count
+    return best
+
+
+def _side(sums: NDArray[np.float64], boundaries: Boundaries) -> NDArray[np.int64]:
+    """Parity of the number of boundaries below each edge: equal parity, equal mask state."""
+    if not boundaries:
+        return np.zeros(sums.shape, np.int64)
+    cuts = np.partition(sums, boundaries, axis=1)[:, list(boundaries)]
+    side = np.zeros(sums.shape, np.int64)
+    for cut in cuts.T:
+        side ^= sums >= cut[:, None]
+    return side
+
+
+def _grid(limit: int) -> list[int]:
+    if limit <= 2 * CANDIDATES:
+        return list(range(1, limit + 1))
+    return sorted({round(q) for q in np.geomspace(4, limit, CANDIDATES)})
+
+
+def _around(q: int, limit: int, *, alone: bool) -> list[int]:
+    if alone:
+        near = np.linspace(q / 1.25, q * 1.25, 9)
+        return sorted({min(limit, round(value)) for value in near})
+    return [0, *_grid(limit)]

@@ -1,0 +1,48 @@
+"""Gaussian noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from attacks import register
+from attacks.base import Attack, Space, TamperView, Update
+from attacks.checks import require
+
+
+@register("gaussian")
+@dataclass(frozen=True)
+class Gaussian(Attack):
+    """A client sends noise instead of its update.
+
+    Threat model: malicious clients act alone. Formula: ``u' ~ N(0, (strength * rms(u))^2)``, layer
+    by layer, so that strength 1 has about the norm of an honest update.
+
+    Parameters
+    ----------
+    strength : float
+        Standard deviation in units of the layer's root mean square.
+
+    References
+    ----------
+    Blanchard et al., "Machine Learning with Adversaries", NeurIPS 2017, arXiv:1703.02757.
+    """
+
+    space: ClassVar[Space] = "weights"
+    formula: ClassVar[str] = "u' ~ N(0, (strength * rms(u))^2)"
+    paper: ClassVar[str] = "Blanchard et al., NeurIPS 2017, arXiv:1703.02757"
+
+    strength: float = 10.0
+
+    def __post_init__(self) -> None:
+        require(0 <= self.strength < np.inf, "gaussian", "strength", self.strength, "a number >= 0")
+
+    def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
+        """Draw every layer."""
+        noisy = {}
+        for name, own in update.items():
+            deviation = self.strength * np.sqrt(np.mean(np.square(own, dtype=np.float64)))
+            noisy[name] = np.float32(deviation) * rng.standard_normal(own.shape, dtype=np.float32)
+        return noisy

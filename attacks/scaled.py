@@ -1,0 +1,39 @@
+"""Scaled update."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from attacks import register
+from attacks.base import Attack, Space, TamperView, Update
+from attacks.checks import require
+
+
+@register("scaled")
+@dataclass(frozen=True)
+class Scaled(Attack):
+    """A client sends its own update out of proportion.
+
+    Threat model: malicious clients act alone. Formula: ``u' = factor * u``. A large factor of
+    either sign dominates a mean.
+
+    Parameters
+    ----------
+    factor : float
+    """
+
+    space: ClassVar[Space] = "weights"
+    formula: ClassVar[str] = "u' = factor * u"
+    paper: ClassVar[str] = "Bagdasaryan et al., AISTATS 2020, arXiv:1807.00459"
+
+    factor: float = -10.0
+
+    def __post_init__(self) -> None:
+        require(bool(np.isfinite(self.factor)), "scaled", "factor", self.factor, "a finite number")
+
+    def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
+        """Multiply every layer."""
+        return {name: np.float32(self.factor) * own for name, own in update.items()}

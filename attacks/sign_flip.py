@@ -1,0 +1,44 @@
+"""Sign flip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from attacks import register
+from attacks.base import Attack, Space, TamperView, Update
+from attacks.checks import require
+
+
+@register("sign_flip")
+@dataclass(frozen=True)
+class SignFlip(Attack):
+    """A client sends the opposite of its own update.
+
+    Threat model: malicious clients act alone. Formula: ``u' = -strength * u``.
+
+    Parameters
+    ----------
+    strength : float
+
+    References
+    ----------
+    Li et al., "RSA: Byzantine-Robust Stochastic Aggregation Methods", AAAI 2019, arXiv:1811.03761.
+    """
+
+    space: ClassVar[Space] = "weights"
+    formula: ClassVar[str] = "u' = -strength * u"
+    paper: ClassVar[str] = "Li et al., AAAI 2019, arXiv:1811.03761"
+
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(
+            0 <= self.strength < np.inf, "sign_flip", "strength", self.strength, "a number >= 0"
+        )
+
+    def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
+        """Negate every layer."""
+        return {name: np.float32(-self.strength) * own for name, own in update.items()}

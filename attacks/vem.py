@@ -1,0 +1,150 @@
+"""Vulnerable-edge manipulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks import register
+from attacks.base import Crafted, CraftView, Space, Update
+from attacks.checks import require
+from attacks.consensus import ascending, summed
+from attacks.gumbel_sinkhorn import farthest_permutations
+from attacks.informed import Informed
+from frl.ranking import Positions, kept_edges
+
+
+@register("vem")
+@dataclass(frozen=True)
+class VEM(Informed):
+    r"""Colluders permute the ranks of the vulnerable edges to move their sum the farthest.
+
+    Threat model: as published, colluders read the rankings of benign clients of this round
+    (``source="benign"``); with ``source="colluders"`` they use their own honest ones. Each of the
+    ``M`` colluders copies one known ranking and changes only its ranks inside the window.
+
+    Window: with ``w`` the known rankings' sum scaled to the number of benign clients and ``w_k``
+    its value at the mask's boundary, the edges with ``|w - w_k| <= M (n - 1)``: those whose mask
+    state ``M`` votes may change. Formula: permutations ``P_j`` of the window's ranks ``x_j`` that
+    maximise ``|| w - sum_j x_j P_j ||_2``. It has a closed form: the sum is longest when
+    all ``x_j P_j`` ascend together and its product with ``w`` smallest when they descend along
+    ``w``, so reversing every ``x_j`` within the window is optimal.
+
+    Parameters
+    ----------
+    source : {"colluders", "benign"}
+    method : {"closed_form", "gumbel_sinkhorn"}
+        ``"gumbel_sinkhorn"`` is the published optimisation, which needs dense matrices of the
+        window's size squared and therefore a bound on it; seconds to minutes a round.
+    max_t : int
+        Largest window of ``"gumbel_sinkhorn"``, centred at the boundary.
+    steps, lr, temperature : int, float, float
+        Of ``"gumbel_sinkhorn"``.
+
+    References
+    ----------
+    Gong et al., IEEE S&P 2025, arXiv:2503.08976.
+    """
+
+    space: ClassVar[Space] = "ranks"
+    formula: ClassVar[str] = "in the window |w - w_k| <= M (n - 1) ranks descend along w"
+    paper: ClassVar[str] = "Gong et al., IEEE S&P 2025, arXiv:2503.08976"
+
+    method: Literal["closed_form", "gumbel_sinkhorn"] = "closed_form"
+    max_t: int = 2000
+    steps: int = 50
+    lr: float = 0.1
+    temperature: float = 1e-4
+
+    def __post_init__(self) -> None:
+        require(self.max_t >= 2, "vem", "max_t", self.max_t, "an integer >= 2")
+        require(self.steps >= 1, "vem", "steps", self.steps, "an integer >= 1")
+        require(self.lr > 0, "vem", "lr", self.lr, "a number > 0")
+        require(self.temperature > 0, "vem", "temperature", self.temperature, "a number > 0")
+
+    def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
+        """Give each colluder a copied ranking with its window permuted."""
+        known = self.known(view)
+        benign = view.sampled - count
+        updates: list[Update] = [{} for _ in range(count)]
+        for name, previous in view.previous.items():
+            votes = [vote[name] for vote in known]
+            total = summed(votes)
+            order = ascending(total, previous)
+            window = self._bounded(
+                vulnerable(total[order] * benign / len(votes), view.setting.keep, count),
+                boundary=order.size - kept_edges(order.size, view.setting.keep),
+            )
+            edges = order[window]
+            chosen = [votes[j % len(votes)] for j in range(count)]
+            for update, ranks in zip(
+                updates, self._permuted(edges, total, chosen, rng), strict=True
+            ):
+                update[name] = ranks
+        return Crafted(updates, view.state)
+
+    def _bounded(self, window: slice, boundary: int) -> slice:
+        if self.method == "closed_form" or window.stop - window.start <= self.max_t:
+            return window
+        start = min(max(window.start, boundary - self.max_t // 2), window.stop - self.max_t)
+        return slice(start, start + self.max_t)
+
+    def _permuted(
+        self,
+        edges: NDArray[np.int32],
+        total: NDArray[np.int64],
+        votes: list[Positions],
+        rng: np.random.Generator,
+    ) -> list[Positions]:
+        if self.method == "closed_form":
+            return [reversed_within(vote, edges) for vote in votes]
+        windows = np.stack([vote[edges] for vote in votes])
+        moved = farthest_permutations(
+            total[edges], windows, self.steps, self.lr, self.temperature, rng
+        )
+        return [_with(vote, edges, ranks) for vote, ranks in zip(votes, moved, strict=True)]
+
+
+def vulnerable(ascending_sum: NDArray[np.float64], keep: float, malicious: int) -> slice:
+    """Window of the edges whose mask state ``malicious`` votes may change.
+
+    Parameters
+    ----------
+    ascending_sum : float64 array of shape (n,)
+        Estimated sum of the benign votes, sorted.
+    keep : float
+    malicious : int
+
+    Returns
+    -------
+    slice
+        Of the sorted edges.
+    """
+    n = ascending_sum.size
+    at = ascending_sum[min(n - 1, n - kept_edges(n, keep))]
+    lift = malicious * (n - 1)
+    low = np.searchsorted(ascending_sum, at - lift, side="left")
+    high = np.searchsorted(ascending_sum, at + lift, side="right")
+    return slice(int(low), int(high))
+
+
+def reversed_within(vote: Positions, edges: NDArray[np.int32]) -> Positions:
+    """Let a ranking descend along some edges, using the ranks that it gave to them.
+
+    Parameters
+    ----------
+    vote : int32 positions of shape (n,)
+        Not modified.
+    edges : int32 array
+        Edge ids in ascending order of the sum to work against.
+    """
+    return _with(vote, edges, np.sort(vote[edges])[::-1])
+
+
+def _with(vote: Positions, edges: NDArray[np.int32], ranks: Positions) -> Positions:
+    changed = vote.copy()
+    changed[edges] = ranks
+    return changed
