@@ -37,7 +37,7 @@ class CAF(Rule):
     breakdown = "f < n/2"
     cost = "O(n² d + n⁴)"
     influence = "one n-th while it does not raise the largest eigenvalue"
-    paper = "Allouah et al. 2025, ICML"
+    paper = "Allouah et al. 2025, ICML (Trustworthy FL with untrusted participants)"
     promises = frozenset({"translation", "scaling", "bounded"})
 
     def __post_init__(self) -> None:

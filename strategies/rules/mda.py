@@ -18,7 +18,7 @@ from strategies.stack.gram import gram, squared_distances
 @register("mda")
 @dataclass(frozen=True)
 class MDA(Rule):
-    """Average the n-f updates whose largest mutual distance is least (El Mhamdi et al., 2018).
+    """Average the n-f updates whose largest mutual distance is least (El Mhamdi et al., 2020).
 
     ``result = mean of S``, ``S = argmin over |S| = n-f of max_{i,k in S} |x_i - x_k|``. One client
     is counted whenever it lies no farther from the honest updates than they from each other.
@@ -41,7 +41,7 @@ class MDA(Rule):
     breakdown = "f < n/2"
     cost = "O(n² d + 2^f n² log n) at worst"
     influence = "1/(n-f) of an update within the honest diameter"
-    paper = "El Mhamdi et al. 2018, arXiv:1802.07927"
+    paper = "El Mhamdi et al. 2020, arXiv:1905.03853"
     promises = frozenset({"translation", "scaling", "bounded"})
 
     def __post_init__(self) -> None:

@@ -26,7 +26,7 @@ class MultiKrum(Rule):
     f : int
         Malicious clients assumed; n >= 2f+3.
     select : int, optional
-        Updates to average; n-f-2 by default, the most for which the paper proves anything.
+        Updates to average; n-f-2 by default, as many as a score has neighbours.
     repeat : bool
         Choose one at a time and score the rest anew each time, as Shejwalkar and Houmansadr
         (NDSS 2021) do, instead of scoring once.
