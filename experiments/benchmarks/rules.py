@@ -1,5 +1,7 @@
 """CPU seconds of every aggregation rule and pre-aggregation, beside ByzFL's of the same name.
 
+ByzFL takes torch tensors and numpy arrays, and which is faster depends on the rule; both are timed.
+
 Run ``python -m experiments.benchmarks.rules [--json] [--small] [NAME ...]``.
 """
 
@@ -15,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from experiments.benchmarks import byzfl_reference
@@ -55,10 +58,11 @@ class Row(NamedTuple):
         What it worked on: ``"weights"`` or ``"ranks"``.
     seconds : float
         CPU seconds of one call on one thread, median of some repeats.
-    byzfl_seconds : float or None
-        The same of ByzFL's rule; ``None`` if it has none or is not installed.
+    byzfl_torch, byzfl_numpy : float or None
+        The same of ByzFL's rule, on a tensor and on an array; ``None`` if it has no such rule or is
+        not installed.
     ratio : float or None
-        ``byzfl_seconds / seconds``: how many times faster this one is.
+        The smaller of the two over ``seconds``: how many times faster this one is.
     note : str
         Why there is no comparison.
     """
@@ -66,7 +70,8 @@ class Row(NamedTuple):
     name: str
     space: str
     seconds: float
-    byzfl_seconds: float | None
+    byzfl_torch: float | None
+    byzfl_numpy: float | None
     ratio: float | None
     note: str
 
@@ -143,14 +148,17 @@ def _measure(name: str, stacks: _Stacks, f: int, reference: Any) -> Row:
             lambda given: entry.apply(given, context, overwrite=True), stack, fresh=True
         )
     if name not in BYZFL:
-        return Row(name, space, seconds, None, None, "ByzFL has none")
+        return Row(name, space, seconds, None, None, None, "ByzFL has none")
     if reference is None:
-        return Row(name, space, seconds, None, None, "byzfl is not installed")
+        return Row(name, space, seconds, None, None, None, "byzfl is not installed")
     arguments = {"f": f} if name in _TAKES_F else _BYZFL_ARGUMENTS.get(name, {})
-    theirs = _seconds(
-        lambda given: getattr(reference, BYZFL[name])(**arguments)(given), stack, fresh=not is_rule
-    )
-    return Row(name, space, seconds, theirs, theirs / seconds, "")
+
+    def theirs(given: Tensor | NDArray[np.float32]) -> object:
+        return getattr(reference, BYZFL[name])(**arguments)(given)
+
+    on_torch = _seconds(theirs, stack, fresh=not is_rule)
+    on_numpy = _seconds(lambda given: theirs(given.numpy()), stack, fresh=not is_rule)
+    return Row(name, space, seconds, on_torch, on_numpy, min(on_torch, on_numpy) / seconds, "")
 
 
 def _seconds(call: Callable[[Tensor], object], stack: Tensor, *, fresh: bool) -> float:
@@ -166,12 +174,13 @@ def _seconds(call: Callable[[Tensor], object], stack: Tensor, *, fresh: bool) ->
 
 def table(measured: Iterable[Row]) -> str:
     """Lay rows out as text."""
-    lines = [f"{'rule':<20}{'space':<9}{'CPU s':>9}{'ByzFL':>9}{'times faster':>14}"]
+    title = f"{'rule':<20}{'space':<9}{'CPU s':>9}"
+    lines = [f"{title}{'ByzFL torch':>13}{'numpy':>9}{'times faster':>14}"]
     for row in measured:
-        if row.byzfl_seconds is None or row.ratio is None:
+        if row.byzfl_torch is None or row.byzfl_numpy is None or row.ratio is None:
             theirs = f"  {row.note}"
         else:
-            theirs = f"{row.byzfl_seconds:>9.3f}{row.ratio:>14.1f}"
+            theirs = f"{row.byzfl_torch:>13.3f}{row.byzfl_numpy:>9.3f}{row.ratio:>14.1f}"
         lines.append(f"{row.name:<20}{row.space:<9}{row.seconds:>9.3f}{theirs}")
     return "\n".join(lines) + "\n"
 

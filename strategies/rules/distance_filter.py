@@ -70,11 +70,12 @@ class DistanceFilter(Rule):
             largest = size * (size**2 - 1) / 3 if order == 2 else size**2 / 2
             part = torch.zeros_like(total)
             for block, rows in in_order(positions, groups, start=start, stop=stop):
-                values = positions[:, block].double()
                 if self.reference == "median":
                     centre = (rows[low].double() + rows[high]) / 2
                 else:
-                    centre = values.mean(dim=0)
-                part += torch.linalg.vector_norm(values - centre, ord=order, dim=1).pow_(order)
+                    centre = positions[:, block].sum(dim=0).double() / n
+                for place, row in enumerate(positions[:, block]):
+                    apart = torch.linalg.vector_norm(row.double() - centre, ord=order)
+                    part[place] += apart**order
             total += part / max(1.0, largest)
         return (total / len(layers)).cpu()

@@ -66,7 +66,7 @@ class GeometricMedian(Rule):
         weights = torch.full((n,), 1 / n, dtype=torch.float64)
         floor = self.smoothing * float(_distances(product, weights).median())
         if floor == 0:
-            floor = torch.finfo(torch.float64).tiny
+            return weights
         for _ in range(self.iterations):
             pull = 1 / _distances(product, weights).clamp(min=floor)
             moved = pull / pull.sum()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-_CPU_BYTES = 2 << 20
+_CPU_BYTES = 4 << 20
 _ACCELERATOR_BYTES = 128 << 20
 _LEAST_COLUMNS = 4096
 
@@ -28,7 +28,7 @@ def columns(
     Yields
     ------
     slice
-        At most about 2 MiB of working memory on a CPU (its second-level cache), 128 MiB elsewhere.
+        About 4 MiB of working memory on a CPU (it should stay in the cache), 128 MiB elsewhere.
     """
     last = stack.shape[1] if stop is None else stop
     budget = _CPU_BYTES if stack.device.type == "cpu" else _ACCELERATOR_BYTES
