@@ -20,7 +20,8 @@ class CAF(Rule):
 
     With weights ``c`` (all 1 at first), repeated while ``Σ c_i > n-2f``: mean ``μ`` and covariance
     under ``c``, its leading eigenvector ``v``, ``τ_i = <x_i - μ, v>²``, then
-    ``c_i ← c_i (1 - τ_i / max τ)``. The result is the ``μ`` of the least leading eigenvalue seen.
+    ``c_i ← c_i (1 - τ_i / max τ)``, the largest among clients of any weight, so that each step takes
+    all weight from one. The result is the ``μ`` of the least leading eigenvalue seen.
     Eigenvectors are linear in the updates, so all of it happens on the n x n Gram matrix. One
     client keeps its weight as long as others stand out more.
 
@@ -37,7 +38,7 @@ class CAF(Rule):
     breakdown = "f < n/2"
     cost = "O(n² d + n⁴)"
     influence = "one n-th while it does not raise the largest eigenvalue"
-    paper = "Allouah et al. 2025, ICML (Trustworthy FL with untrusted participants)"
+    paper = "Allouah et al. 2025, arXiv:2505.01874"
     promises = frozenset({"translation", "scaling", "bounded"})
 
     def __post_init__(self) -> None:

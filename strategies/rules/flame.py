@@ -22,9 +22,10 @@ class Flame(Rule):
     """Cluster by cosine, clip to the median norm, average, blur (Nguyen et al., USENIX Sec. 2022).
 
     HDBSCAN on the cosine distances of the updates, with clusters of at least ``n//2 + 1``, admits
-    the one cluster that can exist (everybody if there is none). With ``S`` the median norm of all
-    updates, ``result = mean of x_i min(1, S/|x_i|) over the admitted + N(0, (noise·S)²)``. One
-    client moves the result by at most ``S/|admitted|``, if its direction is a usual one.
+    the core of the one cluster that can exist (everybody if there is none). With ``S`` the
+    median norm of all updates, ``result = mean of x_i min(1, S/|x_i|) over the admitted + N(0,
+    (noise·S)²)``. One client moves the result by at most ``S/|admitted|``, if its direction is a
+    usual one.
 
     Parameters
     ----------

@@ -198,7 +198,7 @@ def test_too_few_updates_are_refused(name: str) -> None:
 @pytest.mark.parametrize("name", F_NAMES)
 @pytest.mark.parametrize("f", [-1, True])
 def test_f_is_a_count(name: str, f: int) -> None:
-    with pytest.raises(InputError, match="'f'.*takes an integer >= 0"):
+    with pytest.raises(InputError, match=r"'f'.*takes an integer >= 0"):
         rules.get(name)(f=f)
 
 
@@ -206,7 +206,7 @@ def test_f_is_a_count(name: str, f: int) -> None:
 def test_wrong_updates_are_refused(name: str) -> None:
     rule = make(name)
     stack = updates(rule)
-    with pytest.raises(InputError, match="updates, got torch.float64"):
+    with pytest.raises(InputError, match=r"updates, got torch\.float64"):
         rule.aggregate(stack.double(), context(rule), {})
     with pytest.raises(InputError, match="600 edges"):
         rule.aggregate(stack[:, :-1], context(rule), {})

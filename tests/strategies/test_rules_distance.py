@@ -47,7 +47,9 @@ def krum_one_at_a_time(values: np.ndarray, f: int, count: int) -> list[int]:
 @pytest.mark.parametrize("f", [0, 1, 4])
 def test_krum(seed: int, f: int) -> None:
     values = stack(seed)
-    assert np.array_equal(result(make("krum", f=f), values), values[np.argmin(krum_scores(values, f))])
+    assert np.array_equal(
+        result(make("krum", f=f), values), values[np.argmin(krum_scores(values, f))]
+    )
 
 
 def test_krum_gives_a_tie_to_the_lower_client() -> None:
@@ -99,9 +101,7 @@ def test_mda(seed: int, f: int) -> None:
     assert any(np.allclose(got, mean, atol=1e-6) for mean in means)
 
 
-@given(
-    arrays.arrays(np.int64, (8, 8), elements=st.integers(0, 6)), st.integers(0, 7), st.randoms()
-)
+@given(arrays.arrays(np.int64, (8, 8), elements=st.integers(0, 6)), st.integers(0, 7), st.randoms())
 def test_farthest_leaves_the_least_diameter_among_ties(values, f, random) -> None:  # type: ignore[no-untyped-def]
     distances = np.triu(values, 1) + np.triu(values, 1).T
     distances = distances.astype(np.float64)

@@ -127,9 +127,7 @@ def test_spearman_weights_normalise_each_layer() -> None:
     ascending = np.concatenate([np.arange(size) for size in layers])
     descending = np.concatenate([np.arange(size)[::-1] for size in layers])
     stack = torch.from_numpy(np.stack([ascending, descending]).astype(np.int32))
-    product = gram.gram(
-        stack, layers=layers, layer_weights=gram.spearman_weights(layers)
-    )
+    product = gram.gram(stack, layers=layers, layer_weights=gram.spearman_weights(layers))
     assert gram.squared_distances(product)[0, 1].item() == pytest.approx(2 / 3)
     alone = gram.gram(stack[:, 1:5], layers=(4,), layer_weights=gram.spearman_weights((4,)))
     assert gram.squared_distances(alone)[0, 1].item() == pytest.approx(1)
