@@ -36,5 +36,5 @@ class MedianPosition(Rule):
         low, high = middle(n)
         out = torch.empty(d, dtype=sum_dtype(2, max(context.layers)), device=updates.device)
         for block, rows in in_order(updates, median_groups(n)):
-            torch.add(rows[low], rows[high], out=out[block])
+            out[block].copy_(rows[low]).add_(rows[high])
         return Aggregate(out, {})
