@@ -16,6 +16,7 @@ from torch import Tensor
 from frl.errors import InputError
 
 Space: TypeAlias = Literal["weights", "ranks"]
+Promise: TypeAlias = Literal["translation", "scaling", "bounded"]
 RuleState: TypeAlias = dict[str, Tensor]
 
 
@@ -76,15 +77,27 @@ class Rule(ABC):
         Largest share or number of malicious clients it is meant to stand, e.g. ``"f < n/2"``.
     cost : str
         Time, e.g. ``"O(n d)"``.
+    influence : str
+        What one client can do to the result.
     paper : str
         Authors, year, and an identifier.
+    promises : frozenset
+        ``"translation"``: adding a vector to every update adds it to the result. ``"scaling"``: a
+        positive factor on every update is one on the result. ``"bounded"``: ``f`` clients that send
+        the same far outlier move the result by an amount that does not depend on how far.
+    needs_root, needs_previous : bool
+        Whether the rule works only with ``context.root`` or ``context.previous``.
     """
 
     space: ClassVar[Space]
     formula: ClassVar[str]
     breakdown: ClassVar[str]
     cost: ClassVar[str]
+    influence: ClassVar[str]
     paper: ClassVar[str]
+    promises: ClassVar[frozenset[Promise]] = frozenset()
+    needs_root: ClassVar[bool] = False
+    needs_previous: ClassVar[bool] = False
 
     def minimum(self) -> int:
         """Return the smallest number of updates the rule can aggregate with its parameters."""
@@ -105,7 +118,6 @@ class Rule(ABC):
         """Return the state before the first round."""
         return {}
 
-    @abstractmethod
     def aggregate(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         """Aggregate one round.
 
@@ -121,8 +133,29 @@ class Rule(ABC):
         Raises
         ------
         InputError
-            If there are too few updates.
+            If there are too few updates, they are of the wrong type or size, or the context lacks
+            what the rule needs.
         """
+        self.check(len(updates))
+        wanted = torch.float32 if self.space == "weights" else torch.int32
+        if updates.dtype != wanted:
+            raise InputError(f"{self!r} takes {wanted} updates, got {updates.dtype}")
+        if (len(context.clients), sum(context.layers)) != updates.shape:
+            raise InputError(
+                f"{self!r} got updates of shape {tuple(updates.shape)} for {len(context.clients)} "
+                f"clients and {sum(context.layers)} edges"
+            )
+        if self.needs_root and context.root is None:
+            raise InputError(
+                f"{self!r} needs an update of the server's own (a root shard), got none"
+            )
+        if self.needs_previous and context.previous is None:
+            raise InputError(f"{self!r} needs the ranking the round began with, got none")
+        return self._combine(updates, context, state)
+
+    @abstractmethod
+    def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
+        """Do the arithmetic of :meth:`aggregate`; everything has been checked."""
 
     def __call__(self, updates: Tensor) -> Tensor:
         """Aggregate one stack by itself: no history, clients numbered by row, one layer."""
@@ -130,7 +163,29 @@ class Rule(ABC):
         return self.aggregate(updates, context, self.initial_state()).vector
 
 
-def require_nonnegative(rule: str, name: str, value: float) -> None:
+def require_count(owner: str, name: str, value: int, least: int = 0) -> None:
+    """Raise ``InputError`` unless ``value`` is an integer of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(
+            f"parameter {name!r} of {owner!r}: got {value!r}; takes an integer >= {least}"
+        )
+
+
+def require_nonnegative(owner: str, name: str, value: float) -> None:
     """Raise ``InputError`` unless ``value`` is a finite number of at least 0."""
-    if not (value >= 0 and torch.isfinite(torch.tensor(float(value)))):
-        raise InputError(f"parameter {name!r} of rule {rule!r}: got {value!r}; takes a number >= 0")
+    if not 0 <= value < float("inf"):
+        raise InputError(f"parameter {name!r} of {owner!r}: got {value!r}; takes a number >= 0")
+
+
+def require_positive(owner: str, name: str, value: float) -> None:
+    """Raise ``InputError`` unless ``value`` is a finite number above 0."""
+    if not 0 < value < float("inf"):
+        raise InputError(f"parameter {name!r} of {owner!r}: got {value!r}; takes a number > 0")
+
+
+def require_share(owner: str, name: str, value: float) -> None:
+    """Raise ``InputError`` unless ``value`` lies in (0, 1]."""
+    if not 0 < value <= 1:
+        raise InputError(
+            f"parameter {name!r} of {owner!r}: got {value!r}; takes a number in (0, 1]"
+        )

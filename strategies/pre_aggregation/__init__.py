@@ -1,0 +1,29 @@
+"""Pre-aggregations: steps from updates to updates in front of any rule, one file each.
+
+>>> from strategies import pre_aggregation
+>>> "nnm" in pre_aggregation.list()
+True
+"""
+
+from frl.registry import Registry
+from strategies.pre_aggregation.base import PreAggregation, Prepared, chain, rows_after
+
+registry: Registry[PreAggregation] = Registry("pre-aggregation", __name__)
+register = registry.register
+list = registry.list
+get = registry.get
+parameters = registry.parameters
+make = registry.make
+
+__all__ = [
+    "PreAggregation",
+    "Prepared",
+    "chain",
+    "get",
+    "list",
+    "make",
+    "parameters",
+    "register",
+    "registry",
+    "rows_after",
+]
