@@ -25,6 +25,7 @@ from attacks.base import (
 from attacks.codec import Codec
 from attacks.orders import with_orders
 from attacks.population import Population
+from frl.errors import FRLError
 from frl.randomness import Purpose, generator
 
 
@@ -118,7 +119,10 @@ class Batch:
             return [] if client in self._extra else [reply]
         if needed:
             request = self._extra.get(client) or self._sampled[client]
-            self._updates[client] = self._adversary.codec.read_update(reply, request)
+            try:
+                self._updates[client] = self._adversary.codec.read_update(reply, request)
+            except FRLError:
+                return [] if client in self._extra else [reply]
         if client not in self._colluders:
             return [reply]
         if needed and client in self._sampled:

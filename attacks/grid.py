@@ -87,6 +87,11 @@ class AdversarialGrid(Grid):
         self._state = {name: array.copy() for name, array in state.items()}
 
     @property
+    def wrapped(self) -> Grid:
+        """The grid behind this one."""
+        return self._grid
+
+    @property
     def malicious(self) -> tuple[int, ...]:
         """Ids of the malicious clients among those last asked to train, ascending."""
         return self._malicious

@@ -16,7 +16,7 @@ from frl.data import sources
 from frl.data.partitions import KINDS
 from frl.errors import unknown
 from frl.registry import Registry
-from strategies import rules
+from strategies import pre_aggregation, rules
 
 Entry = dict[str, str]
 
@@ -83,6 +83,9 @@ _KINDS: dict[str, Any] = {
     ),
     "rules": lambda: _registry_entries(
         rules.registry, "space", "formula", "breakdown", "cost", "paper"
+    ),
+    "pre_aggregations": lambda: _registry_entries(
+        pre_aggregation.registry, "space", "formula", "cost", "paper"
     ),
     "models": lambda: _registry_entries(models.registry),
     "datasets": lambda: _described({name: source.about for name, source in sources().items()}),

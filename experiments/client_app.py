@@ -5,16 +5,18 @@ from __future__ import annotations
 from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
+from attacks.mod import adversary_mod
+from experiments.adversary import RunCodec, setting_of
 from experiments.resident import resident
 from frl.messages import CLIENT, CONFIG, reply_content
 
-app = ClientApp()
+app = ClientApp(mods=[adversary_mod(RunCodec(), setting_of)])
 
 
 @app.train()
 def train(message: Message, context: Context) -> Message:
     """Train from the global state on this client's shard and reply with the update."""
-    update, report = resident(context.run_config).answer(message)
+    update, report = resident(context.run_config).answer(message, context.state)
     return Message(reply_content(update, report), reply_to=message)
 
 

@@ -27,6 +27,16 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class _Open(BaseModel):
+    """A table with keys of its own and the parameters of what it names."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the keys that are not the table's own."""
+        return dict(self.model_extra or {})
+
+
 class DataConfig(_Table):
     """Which data, and who holds what."""
 
@@ -50,18 +60,43 @@ class TrainConfig(_Table):
 
     epochs: _Positive = Field(2, description="local epochs")
     batch_size: _Positive = Field(8, description="examples a step")
-    lr: float = Field(0.4, gt=0, description="learning rate of round 1")
+    lr: float = Field(0.4, gt=0, description="of round 1; 0: 0.4 by ranks, 0.01 by weights")
     lr_decay: float = Field(0.999, gt=0, le=1, description="factor a round")
     momentum: float = Field(0.9, ge=0, lt=1, description="of SGD; starts anew every round")
     weight_decay: float = Field(1e-4, ge=0, description="of SGD")
 
 
-class StrategyConfig(_Table):
-    """How the server aggregates."""
+class StrategyConfig(_Open):
+    """How the server aggregates; further keys are parameters of the rule."""
 
-    name: Literal["frl"] = Field("frl", description="frl: rankings, vote by sum of ranks")
+    name: Literal["frl", "fedavg"] = Field("frl", description="frl: rankings; fedavg: weights")
     keep: float = Field(0.5, gt=0, le=1, description="share of edges in the mask")
     mask_by: Literal["score", "abs"] = Field("score", description="highest scores, or highest |s|")
+    rule: str = Field("", description="frl list rules; empty: sum of ranks, or mean of weights")
+    f: int = Field(0, ge=0, description="malicious clients a round that rules assume")
+    oracle_f: bool = Field(False, description="tell rules the true number each round instead of f")
+    pre_aggregation: str = Field("", description="steps before the rule: nnm, clipping(norm=2)")
+    server_lr: float = Field(1.0, gt=0, description="factor on the aggregate of weights")
+    server_momentum: float = Field(0.0, ge=0, lt=1, description="of the server, by weights")
+    weighting: Literal["uniform", "examples"] = Field("uniform", description="of weight updates")
+    most_weight: _Positive = Field(1000, description="cap on a client's declared examples")
+    most_norm: float = Field(1e6, gt=0, description="largest norm of a weight update")
+    upload_top: float = Field(1.0, gt=0, le=1, description="share of weights a client uploads")
+    root_examples: _Positive = Field(100, description="of the server's own shard (fltrust)")
+
+
+class AttackConfig(_Open):
+    """The adversary; further keys are parameters of the attack."""
+
+    name: str = Field("none", description="frl list attacks")
+    fraction: _Share = Field(0.0, description="share of clients that is malicious")
+    sampling: Literal["uniform", "fixed_count"] = Field(
+        "uniform", description="fixed malicious clients, or a fixed number in each round"
+    )
+    colluders: Literal["sampled", "all"] = Field(
+        "sampled", description="whose honest updates the malicious clients of a round share"
+    )
+    redraw: bool = Field(False, description="draw rounds with a malicious majority again")
 
 
 class EngineConfig(_Table):
@@ -89,7 +124,18 @@ class Config(_Table):
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     strategy: StrategyConfig = StrategyConfig()
+    attack: AttackConfig = AttackConfig()
     engine: EngineConfig = EngineConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _learning_rate(cls, tables: Any) -> Any:
+        """Fill in the learning rate that suits the strategy where it is 0 or not given."""
+        train, strategy = (dict(tables.get(key) or {}) for key in ("train", "strategy"))
+        if train.get("lr", 0) == 0 and isinstance(train.get("lr", 0), int | float):
+            train["lr"] = LEARNING_RATES.get(str(strategy.get("name", "frl")), 0.4)
+            return {**tables, "train": train}
+        return tables
 
     @model_validator(mode="after")
     def _together(self) -> Config:
@@ -115,6 +161,7 @@ class Config(_Table):
         )
 
 
+LEARNING_RATES = {"frl": 0.4, "fedavg": 0.01}
 ENGINES = {
     "inprocess": "one client after another in this process",
     "ray": "Ray actors on the cores or GPUs of this machine or of a cluster",

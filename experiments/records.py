@@ -31,6 +31,7 @@ class Checkpoint(NamedTuple):
     round: int
     state: State
     progress: dict[str, Any]
+    memory: State
 
 
 class RunDirectory:
@@ -100,9 +101,15 @@ class RunDirectory:
         about = {
             "round": str(checkpoint.round),
             "layers": json.dumps(list(checkpoint.state)),
+            "memory": json.dumps(list(checkpoint.memory)),
             "progress": json.dumps(checkpoint.progress),
         }
-        tensors = {name: np.ascontiguousarray(array) for name, array in checkpoint.state.items()}
+        parts = (("state", checkpoint.state), ("memory", checkpoint.memory))
+        tensors = {
+            f"{part}/{name}": np.ascontiguousarray(array)
+            for part, arrays in parts
+            for name, array in arrays.items()
+        }
         write_atomically(folder / STATE, save(tensors, metadata=about))
 
     def checkpoint(self) -> Checkpoint:
@@ -116,9 +123,10 @@ class RunDirectory:
         path = self.path / CHECKPOINT / STATE
         try:
             about = _metadata(path)
-            state = load_file(path)
-            ordered = {name: state[name] for name in json.loads(about["layers"])}
-            return Checkpoint(int(about["round"]), ordered, json.loads(about["progress"]))
+            tensors = load_file(path)
+            state = {name: tensors[f"state/{name}"] for name in json.loads(about["layers"])}
+            memory = {name: tensors[f"memory/{name}"] for name in json.loads(about["memory"])}
+            return Checkpoint(int(about["round"]), state, json.loads(about["progress"]), memory)
         except FileNotFoundError:
             raise InputError(f"{self.path} has no checkpoint to resume from") from None
         except (SafetensorError, KeyError, ValueError, OSError) as error:

@@ -8,16 +8,19 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from flwr.app import ArrayRecord, Message
+from flwr.app import ArrayRecord, Message, RecordDict
 from numpy.typing import NDArray
 
 from experiments.config import Config, from_flat
 from frl import data, models
 from frl.data import DataSet, Partition, Split
 from frl.errors import InputError
-from frl.messages import Report, Task, arrays_record, read_arrays, read_task
-from frl.ranking import Ranking
-from frl.training import Place, RankTrainer, Shard
+from frl.messages import ARRAYS, Report, Task, arrays_record, read_arrays, read_task
+from frl.shard_transform import transformed
+from frl.training import Place, RankTrainer, Shard, Trainer
+from frl.weight_training import Weights, WeightTrainer, sparsify
+
+_RESIDUAL = "residual"
 
 
 def load_data(config: Config) -> DataSet:
@@ -38,15 +41,20 @@ def load_partition(config: Config, dataset: DataSet) -> Partition:
     )
 
 
-def rank_trainer(config: Config, dataset: DataSet) -> RankTrainer:
-    """Build the model of a configuration, ready to train by ranks."""
+def make_trainer(config: Config, dataset: DataSet) -> Trainer:
+    """Build the model of a configuration, ready to train by ranks or by weights."""
+    module = models.make(config.model.name, dataset.shape)
+    settings = config.train_settings(dataset.augmentation)
+    device = check_device(config.engine.device)
+    if config.strategy.name == "fedavg":
+        return WeightTrainer(module, settings, seed=config.seed, device=device)
     return RankTrainer(
-        models.make(config.model.name, dataset.shape),
-        config.train_settings(dataset.augmentation),
+        module,
+        settings,
         seed=config.seed,
         keep=config.strategy.keep,
         mask_by=config.strategy.mask_by,
-        device=check_device(config.engine.device),
+        device=device,
     )
 
 
@@ -78,32 +86,48 @@ class Resident:
         self.config = config
         self.data = load_data(config)
         self.partition = load_partition(config, self.data)
-        self.trainer = rank_trainer(config, self.data)
+        self.trainer = make_trainer(config, self.data)
         self._state: tuple[list[bytes], dict[str, NDArray[Any]]] = ([], {})
 
-    def answer(self, message: Message) -> tuple[ArrayRecord, Report]:
-        """Train as a message asks, and return the update and what to say of it."""
+    def answer(self, message: Message, memory: RecordDict) -> tuple[ArrayRecord, Report]:
+        """Train as a message asks, and return the update and what to say of it.
+
+        Parameters
+        ----------
+        message : Message
+        memory : RecordDict
+            What this client remembers between rounds; changed where it uploads only a part.
+        """
         task = read_task(message)
-        split = self._split(task)
-        inputs, labels = self.data.tensors(split, self.config.engine.device)
+        inputs, labels = self.data.tensors(self._split(task), self.config.engine.device)
         place = Place(task.seed, task.round, task.client)
-        ranking, fit = self.trainer.train(self._ranking(message), Shard(inputs, labels), place)
+        update, fit = self.trainer.train(self._global(message), Shard(inputs, labels), place)
+        if self.config.strategy.name == "fedavg" and self.config.strategy.upload_top < 1:
+            update = self._part(update, memory)
         report = Report(len(labels), fit.loss, fit.seconds, fit.steps)
-        return arrays_record(ranking), report
+        return arrays_record(update), report
+
+    def _part(self, update: Weights, memory: RecordDict) -> Weights:
+        """Return the largest coordinates; the client remembers the others for its next update."""
+        kept = memory.array_records.get(_RESIDUAL)
+        residual = {} if kept is None else {name: kept[name].numpy() for name in update}
+        sent, left = sparsify(update, residual, self.config.strategy.upload_top)
+        memory[_RESIDUAL] = arrays_record(left)
+        return sent
 
     def _split(self, task: Task) -> Split:
         rows = self.partition.of(task.client)
-        return Split(self.data.train.inputs[rows], self.data.train.labels[rows])
+        return Split(*transformed(self.data.train.inputs[rows], self.data.train.labels[rows]))
 
-    def _ranking(self, message: Message) -> Ranking:
-        """Read the global ranking; the messages of a round share its bytes, so once a round."""
-        record = next(iter(message.content.array_records.values()))
-        held, ranking = self._state
+    def _global(self, message: Message) -> dict[str, NDArray[Any]]:
+        """Read the global state; the messages of a round share its bytes, so once a round."""
+        record = message.content.array_records[ARRAYS]
+        held, state = self._state
         parts = [array.data for array in record.values()]
         if len(parts) != len(held) or any(a is not b for a, b in zip(parts, held, strict=True)):
-            ranking = read_arrays(record)
-            self._state = (parts, ranking)
-        return ranking
+            state = read_arrays(record)
+            self._state = (parts, state)
+        return state
 
 
 def resident(run_config: Mapping[str, Any]) -> Resident:

@@ -5,25 +5,34 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from flwr.app import ConfigRecord
 from flwr.serverapp import Grid
-from torch import Tensor
+from numpy.typing import NDArray
 
+from attacks.base import Attack
+from attacks.grid import AdversarialGrid
+from experiments.adversary import (
+    colluders_accuracy,
+    hide_adversary,
+    make_attack,
+    make_population,
+    make_setting,
+)
+from experiments.aggregation import make_strategy, server_update
 from experiments.config import Config, flatten
+from experiments.evaluator import Evaluator
 from experiments.records import Checkpoint, RunDirectory, State
-from experiments.resident import load_data, load_partition, rank_trainer
-from frl.data import DataSet, Split
+from experiments.resident import load_data, load_partition, make_trainer
 from frl.errors import InputError
-from frl.evaluation import Evaluation, evaluate
-from frl.grids import InProcessGrid, LocalGrid, RayGrid
+from frl.evaluation import Evaluation
+from frl.grids import InProcessGrid, LocalGrid, RayGrid, find_roster
 from frl.messages import arrays_record, digest, read_arrays
-from frl.training import RankTrainer
-from strategies import FRL, SeededStrategy
+from strategies import SeededStrategy
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +43,14 @@ class Row(NamedTuple):
     round: int
     accuracy: float | None
     loss: float | None
+    attack_success_rate: float | None
     train_loss: float
     sampled: list[int]
     admitted: int
     rejected: dict[str, int]
     rejections: list[tuple[int, str, str]]
+    malicious: list[int]
+    f: int | None
     kept: str
     bytes_up: int
     bytes_down: int
@@ -75,28 +87,42 @@ class Progress:
             self.rejected[reason] = self.rejected.get(reason, 0) + number
 
 
-class Evaluator:
-    """The server's model and test data.
+class Memory:
+    """What a run remembers besides the global state: its strategy, its attack, its clients.
 
     Parameters
     ----------
-    dataset : DataSet
-    trainer : RankTrainer
+    strategy : SeededStrategy
+    grid : Grid
+        With or without an adversary in front.
     """
 
-    def __init__(self, dataset: DataSet, trainer: RankTrainer, device: str) -> None:
-        self._data = dataset
-        self._trainer = trainer
-        self._device = device
+    def __init__(self, strategy: SeededStrategy, grid: Grid) -> None:
+        self._strategy = strategy
+        self._adversary = grid if isinstance(grid, AdversarialGrid) else None
+        engine = grid.wrapped if isinstance(grid, AdversarialGrid) else grid
+        self._engine = engine if isinstance(engine, LocalGrid) else None
 
-    def __call__(self, state: State) -> Evaluation:
-        """Evaluate a global ranking on the whole test split."""
-        self._trainer.load(state)
-        return evaluate(self._trainer.module, self._batch, len(self._data.test.labels))
+    def everything(self) -> State:
+        """Return it as arrays, for a checkpoint."""
+        parts = {"strategy": self._strategy.memory}
+        if self._adversary is not None:
+            parts["attack"] = self._adversary.state
+        if self._engine is not None:
+            parts["client"] = self._engine.client_memory
+        return {f"{part}/{key}": a for part, held in parts.items() for key, a in held.items()}
 
-    def _batch(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
-        inputs, labels = self._data.test
-        return self._data.tensors(Split(inputs[start:stop], labels[start:stop]), self._device)
+    def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
+        """Put it back."""
+        parts: dict[str, State] = {"strategy": {}, "attack": {}, "client": {}}
+        for name, array in memory.items():
+            part, _, key = name.partition("/")
+            parts[part][key] = array
+        self._strategy.memory = parts["strategy"]
+        if self._adversary is not None:
+            self._adversary.state = parts["attack"]
+        if self._engine is not None:
+            self._engine.client_memory = parts["client"]
 
 
 def make_grid(config: Config) -> LocalGrid:
@@ -115,11 +141,6 @@ def make_grid(config: Config) -> LocalGrid:
             address=engine.address,
         )
     return InProcessGrid(app, config.clients, flat)
-
-
-def make_strategy(config: Config) -> SeededStrategy:
-    """Build the strategy of a configuration."""
-    return FRL(clients=config.clients, clients_per_round=config.clients_per_round, seed=config.seed)
 
 
 def execute(
@@ -151,31 +172,57 @@ def execute(
     """
     if not resume:
         directory.refuse_existing()
+    attack, population = make_attack(config), make_population(config)
+    make_strategy(config, population=population, root=_no_root)
     dataset = load_data(config)
-    load_partition(config, dataset)
-    trainer = rank_trainer(config, dataset)
+    partition = load_partition(config, dataset)
+    trainer = make_trainer(config, dataset)
     evaluator = Evaluator(dataset, trainer, config.engine.device)
-    start = Checkpoint(0, trainer.initial_ranking, vars(Progress()))
+    start = Checkpoint(0, trainer.initial, vars(Progress()), {})
     with nullcontext(grid) if grid is not None else make_grid(config) as engine:
+        roster = find_roster(engine, config.clients)
+        root = server_update(config, dataset, trainer)
+        strategy = make_strategy(config, population=population, roster=roster, root=root)
+        if attack is not None:
+            engine = hide_adversary(
+                engine,
+                attack,
+                population,
+                config=config,
+                setting=make_setting(config, dataset, trainer),
+                strategy=strategy,
+                roster=roster,
+                accuracy=colluders_accuracy(attack, population, dataset, partition, evaluator),
+            )
+        memory = Memory(strategy, engine)
         if resume:
             start = directory.checkpoint()
             directory.keep_rows(start.round)
+            memory.recall(start.memory)
         else:
             directory.create(config)
-        return _rounds(config, directory, engine, evaluator, start, watch)
+        return _rounds(config, directory, engine, strategy, evaluator, attack, memory, start, watch)
+
+
+def _no_root(round: int, state: State) -> State:
+    """Stand in for the server's update where a strategy is made only to be checked."""
+    raise InputError("there is no server update yet")
 
 
 def _rounds(
     config: Config,
     directory: RunDirectory,
     grid: Grid,
+    strategy: SeededStrategy,
     evaluator: Evaluator,
+    attack: Attack | None,
+    memory: Memory,
     start: Checkpoint,
     watch: Watcher | None,
 ) -> dict[str, Any]:
-    strategy = make_strategy(config)
     state, progress = start.state, Progress(**start.progress)
     evaluation: Evaluation | None = None
+    success: float | None = None
     for number in range(start.round + 1, config.rounds + 1):
         begun = time.perf_counter()
         arrays = arrays_record(state)
@@ -185,24 +232,36 @@ def _rounds(
         if moved is not None:
             state = read_arrays(moved)
         trained = time.perf_counter()
-        evaluation = None
+        evaluation = success = None
         if number % config.eval_every == 0 or number == config.rounds:
-            evaluation = evaluator(state)
-        row = _row(strategy, evaluation, trained - begun, time.perf_counter() - trained)
+            evaluation, success = evaluator(state), evaluator.attack_success(state, attack)
+        row = _row(
+            strategy,
+            evaluation,
+            success,
+            getattr(grid, "malicious", ()),
+            trained - begun,
+            time.perf_counter() - trained,
+        )
         progress.add(row)
         directory.append(row._asdict())
-        directory.save(Checkpoint(number, state, vars(progress)))
+        directory.save(Checkpoint(number, state, vars(progress), memory.everything()))
         if watch is not None:
             watch(row)
     if evaluation is None:
-        evaluation = evaluator(state)
-    result = _result(config, evaluation, progress, state)
+        evaluation, success = evaluator(state), evaluator.attack_success(state, attack)
+    result = _result(config, evaluation, success, progress, state)
     directory.finish(result)
     return result
 
 
 def _row(
-    strategy: SeededStrategy, evaluation: Evaluation | None, seconds: float, eval_seconds: float
+    strategy: SeededStrategy,
+    evaluation: Evaluation | None,
+    success: float | None,
+    malicious: Sequence[int],
+    seconds: float,
+    eval_seconds: float,
 ) -> Row:
     report = strategy.report
     if report is None:
@@ -211,11 +270,14 @@ def _row(
         round=report.round,
         accuracy=evaluation.accuracy if evaluation else None,
         loss=evaluation.loss if evaluation else None,
+        attack_success_rate=success,
         train_loss=report.loss,
         sampled=list(report.sampled),
         admitted=len(report.admitted),
         rejected=report.reasons,
         rejections=[(row.client, row.reason, row.detail[:200]) for row in report.rejected],
+        malicious=list(malicious),
+        f=strategy.assumed_f,
         kept=report.kept,
         bytes_up=report.bytes_up,
         bytes_down=report.bytes_down,
@@ -226,7 +288,7 @@ def _row(
 
 
 def _result(
-    config: Config, evaluation: Evaluation, progress: Progress, state: State
+    config: Config, evaluation: Evaluation, success: float | None, progress: Progress, state: State
 ) -> dict[str, Any]:
     return {
         "accuracy": evaluation.accuracy,
@@ -239,5 +301,5 @@ def _result(
         "bytes_down": round(progress.bytes_down / max(1, progress.sampled)),
         "admitted": progress.admitted,
         "rejected": dict(sorted(progress.rejected.items())),
-        "attack_success_rate": None,
+        "attack_success_rate": success,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from math import cos, pi
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
@@ -126,12 +126,35 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, place: Place) 
     return Fit(loss=losses, steps=steps, seconds=time.perf_counter() - begun)
 
 
+class Trainer(Protocol):
+    """The resident model of a worker, whatever it trains.
+
+    Attributes
+    ----------
+    initial : dict of layer name to flat array
+        The global state that round 1 begins with.
+    module : nn.Module
+    """
+
+    initial: dict[str, NDArray[Any]]
+    module: nn.Module
+
+    def load(self, state: dict[str, NDArray[Any]]) -> None:
+        """Put a global state into the module."""
+
+    def train(
+        self, state: dict[str, NDArray[Any]], shard: Shard, place: Place
+    ) -> tuple[dict[str, NDArray[Any]], Fit]:
+        """Train from a global state on one shard and return the update."""
+        ...
+
+
 class RankTrainer:
     """The resident model of a worker: one module, reused for every client that comes along.
 
     Attributes
     ----------
-    initial_ranking : Ranking
+    initial : Ranking
         The global ranking that round 1 begins with.
     sorted_scores : dict of layer name to float32 array
         The scores that ranks stand for, ascending.
@@ -160,13 +183,13 @@ class RankTrainer:
     ) -> None:
         signed_constant(module, seed)
         initial = initial_scores(module, seed)
-        self.initial_ranking: Ranking = {name: rank(scores) for name, scores in initial.items()}
+        self.initial: Ranking = {name: rank(scores) for name, scores in initial.items()}
         self.sorted_scores = sorted_scores(initial)
         self.module = module.to(device)
         attach(self.module, initial, keep, mask_by)
         self.settings = settings
         self._scores = score_parameters(self.module)
-        self.load(self.initial_ranking)
+        self.load(self.initial)
 
     def load(self, ranking: Ranking) -> None:
         """Give every edge the score of its rank, in place."""

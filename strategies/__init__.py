@@ -3,6 +3,7 @@
 from strategies.base import RoundReport, SeededStrategy
 from strategies.frl import FRL
 from strategies.gate import Admitted, Gate, Rejected
+from strategies.rule_strategy import RuleStrategy
 from strategies.sampling import sample_clients
 from strategies.vote import Vote, rank_by
 
@@ -12,6 +13,7 @@ __all__ = [
     "Gate",
     "Rejected",
     "RoundReport",
+    "RuleStrategy",
     "SeededStrategy",
     "Vote",
     "rank_by",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord
@@ -74,6 +74,8 @@ class SeededStrategy(Strategy):
     seed : int
     redraw : callable, optional
         See :func:`strategies.sampling.sample_clients`.
+    roster : Roster, optional
+        Which node is which client; by default the grid is asked in the first round.
 
     Attributes
     ----------
@@ -82,7 +84,13 @@ class SeededStrategy(Strategy):
     """
 
     def __init__(
-        self, *, clients: int, clients_per_round: int, seed: int = 0, redraw: Redraw | None = None
+        self,
+        *,
+        clients: int,
+        clients_per_round: int,
+        seed: int = 0,
+        redraw: Redraw | None = None,
+        roster: Roster | None = None,
     ) -> None:
         if not 1 <= clients_per_round <= clients:
             raise InputError(
@@ -93,11 +101,31 @@ class SeededStrategy(Strategy):
         self.seed = seed
         self.report: RoundReport | None = None
         self._redraw = redraw
-        self._roster: Roster | None = None
-        self._roster_grid: Grid | None = None
+        self._roster = roster
         self._asked: list[tuple[Message, int]] = []
         self._state: Update = {}
         self._state_bytes = 0
+        self.round = 0
+
+    @property
+    def sampled(self) -> tuple[int, ...]:
+        """Clients that were asked in the round under way, ascending."""
+        return tuple(client for _, client in self._asked)
+
+    @property
+    def assumed_f(self) -> int | None:
+        """Malicious clients that the rule assumed in the last round; ``None`` if it has no ``f``."""
+        return None
+
+    @property
+    def memory(self) -> dict[str, NDArray[Any]]:
+        """What the strategy remembers between rounds besides the global state."""
+        return {}
+
+    @memory.setter
+    def memory(self, memory: Mapping[str, NDArray[Any]]) -> None:
+        if memory:
+            raise InputError(f"{type(self).__name__} remembers nothing, got {sorted(memory)}")
 
     @abstractmethod
     def check(self, state: Update) -> Check:
@@ -113,15 +141,20 @@ class SeededStrategy(Strategy):
         order first. It must be read to its end.
         """
 
+    @abstractmethod
+    def preview(self, updates: Sequence[Update]) -> Update:
+        """Return what these updates would lead to in the round under way, changing nothing."""
+
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> list[Message]:
         """Ask the clients of this round, each with one message that shares the global state."""
-        if self._roster is None or self._roster_grid is not grid:
-            self._roster, self._roster_grid = find_roster(grid, self.clients), grid
+        if self._roster is None:
+            self._roster = find_roster(grid, self.clients)
         drawn = sample_clients(
             self.seed, server_round, self.clients, self.clients_per_round, redraw=self._redraw
         )
+        self.round = server_round
         self._state = read_arrays(arrays)
         self._state_bytes = arrays.count_bytes()
         self._asked = [
@@ -170,7 +203,7 @@ class SeededStrategy(Strategy):
         ordered = [reports[client] for client in sorted(reports)]
         self.report = RoundReport(
             round=server_round,
-            sampled=tuple(client for _, client in self._asked),
+            sampled=self.sampled,
             admitted=tuple(sorted(reports)),
             rejected=tuple(sorted(rejected)),
             bytes_down=self._state_bytes * len(self._asked),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from strategies.base import SeededStrategy
 from strategies.gate import Admitted, Check, Update, ranking_check
@@ -40,3 +40,10 @@ class FRL(SeededStrategy):
         for reply in admitted:
             vote.add(reply.update)
         return vote.result() if vote.count else "no reply was admitted"
+
+    def preview(self, updates: Sequence[Update]) -> Update:
+        """Return the ranking that a vote of these rankings alone would give."""
+        vote = Vote(self._state)
+        for update in updates:
+            vote.add(update)
+        return vote.result()

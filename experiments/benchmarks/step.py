@@ -35,7 +35,7 @@ def measure(name: str) -> Row:
     masked_times, plain_times = [], []
     with one_thread():
         for repeat in range(_REPEATS + 1):
-            trainer.load(trainer.initial_ranking)
+            trainer.load(trainer.initial)
             masked = cpu_seconds(lambda: fit(trainer.module, shard, settings, place)) / steps
             normal = cpu_seconds(lambda: fit(plain, shard, gentle, place)) / steps
             if repeat:

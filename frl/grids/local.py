@@ -7,12 +7,13 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from flwr.app import Context, Error, Message, RecordDict
+from flwr.app import Array, ArrayRecord, Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
+from numpy.typing import NDArray
 
 from frl.grids.internals import Run, context, empty_run, identify_process, number
 
@@ -102,6 +103,26 @@ class LocalGrid(Grid):
     ) -> Message:
         """Create a message; ``flwr.app.Message`` does the same."""
         return Message(content, dst_node_id, message_type, ttl=ttl, group_id=group_id)
+
+    @property
+    def client_memory(self) -> dict[str, NDArray[Any]]:
+        """Arrays that client apps keep in their context's state, by node, record and name."""
+        return {
+            f"{node}/{record}/{name}": array.numpy()
+            for node, state in sorted(self._states.items())
+            for record, arrays in state.array_records.items()
+            for name, array in arrays.items()
+        }
+
+    @client_memory.setter
+    def client_memory(self, memory: Mapping[str, NDArray[Any]]) -> None:
+        self._states = {}
+        for key, array in memory.items():
+            node, record, name = key.split("/", 2)
+            state = self._states.setdefault(int(node), RecordDict())
+            arrays = state.array_records.get(record) or ArrayRecord()
+            arrays[name] = Array(array)
+            state[record] = arrays
 
     def close(self) -> None:
         """Give back what the engine holds."""

@@ -26,7 +26,17 @@ def test_flower_knows_every_key_with_its_default() -> None:
     """Flower's ``-c`` takes only keys that are in the project file."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-    assert project["tool"]["flwr"]["app"]["config"] == Config().model_dump()
+    found = project["tool"]["flwr"]["app"]["config"]
+    assert from_flat(flatten_tables(found)) == Config()
+    assert set(flatten_tables(found)) == set(flatten(Config()))
+
+
+def flatten_tables(tables: dict) -> dict:
+    return {
+        key if inner is None else f"{key}.{inner}": value
+        for key, table in tables.items()
+        for inner, value in (table.items() if isinstance(table, dict) else [(None, table)])
+    }
 
 
 @pytest.mark.parametrize(

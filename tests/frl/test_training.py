@@ -46,7 +46,7 @@ class SortedSubnet(torch.autograd.Function):
 @pytest.mark.parametrize("mask_by", ["score", "abs"])
 def test_training_agrees_with_a_hand_written_masked_network(mask_by: str) -> None:
     ours = trainer(mask_by, epochs=2, weight_decay=1e-3, lr_decay=0.9)
-    start = ours.initial_ranking
+    start = ours.initial
     theta = {
         name: layer.parametrizations.weight[0].theta.clone()
         for name, layer in ours.module.named_children()
@@ -83,14 +83,14 @@ def test_training_agrees_with_a_hand_written_masked_network(mask_by: str) -> Non
 
 def test_the_first_ranking_is_random_in_the_edges() -> None:
     """A ranking that follows edge ids would keep whole neurons and drop others."""
-    for positions in trainer().initial_ranking.values():
+    for positions in trainer().initial.values():
         correlation = np.corrcoef(positions, np.arange(positions.size))[0, 1]
         assert abs(correlation) < 5 / positions.size**0.5
 
 
 def test_training_depends_on_place_alone() -> None:
     ours, other = trainer(), trainer()
-    start, data = ours.initial_ranking, shard(20)
+    start, data = ours.initial, shard(20)
 
     first, _ = ours.train(start, data, Place(0, 1, 2))
     other.train(start, shard(5), Place(0, 1, 3))
@@ -105,28 +105,26 @@ def test_training_depends_on_place_alone() -> None:
 def test_a_shard_without_examples_returns_the_global_ranking() -> None:
     ours = trainer()
 
-    ranking, fit = ours.train(ours.initial_ranking, shard(0), Place(0, 1, 0))
+    ranking, fit = ours.train(ours.initial, shard(0), Place(0, 1, 0))
 
     assert fit.steps == 0
-    for name, positions in ours.initial_ranking.items():
+    for name, positions in ours.initial.items():
         np.testing.assert_array_equal(ranking[name], positions)
 
 
 def test_a_shard_of_one_example_trains() -> None:
     ours = trainer()
 
-    ranking, fit = ours.train(ours.initial_ranking, shard(1), Place(0, 1, 0))
+    ranking, fit = ours.train(ours.initial, shard(1), Place(0, 1, 0))
 
     assert fit.steps == 2
-    assert any(not np.array_equal(ranking[n], p) for n, p in ours.initial_ranking.items())
+    assert any(not np.array_equal(ranking[n], p) for n, p in ours.initial.items())
 
 
 def test_loading_a_ranking_and_ranking_again_is_the_identity() -> None:
     ours = trainer()
     rng = np.random.default_rng(0)
-    ranking = {
-        name: rng.permutation(p.size).astype(np.int32) for name, p in ours.initial_ranking.items()
-    }
+    ranking = {name: rng.permutation(p.size).astype(np.int32) for name, p in ours.initial.items()}
 
     ours.load(ranking)
 

@@ -1,0 +1,195 @@
+"""The adversary of a run: who is malicious, what the attack is, and the grid that hides it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+from flwr.app import ArrayRecord, Context, Message, MessageType, RecordDict
+from flwr.serverapp import Grid
+
+import attacks
+from attacks.base import Attack, Knowledge, Setting, Update
+from attacks.grid import AdversarialGrid
+from attacks.population import Population, malicious_clients
+from experiments.config import Config
+from experiments.evaluator import Evaluator
+from frl.call_syntax import parse_calls
+from frl.data import DataSet, Partition, Split
+from frl.errors import InputError
+from frl.grids import Roster
+from frl.messages import (
+    ARRAYS,
+    Task,
+    arrays_record,
+    read_arrays,
+    read_task,
+    read_update,
+    train_content,
+)
+from frl.training import RankTrainer, Trainer
+from strategies import SeededStrategy
+
+_MOST_OWN_EXAMPLES = 1000
+SPACES = {"frl": "ranks", "fedavg": "weights"}
+
+
+def make_attack(config: Config) -> Attack | None:
+    """Build the attack of a configuration; ``None`` for none.
+
+    Raises
+    ------
+    InputError
+        If it is unknown, takes other parameters, or is made for another kind of update.
+    """
+    calls = parse_calls("attack.name", config.attack.name)
+    if len(calls) != 1:
+        raise InputError(f"attack.name: got {config.attack.name!r}; takes one attack, or none")
+    name, params = calls[0].name, {**calls[0].params, **config.attack.parameters()}
+    if name == "none":
+        if params:
+            raise InputError(f"attack.{next(iter(params))}: there is no attack to take it")
+        return None
+    attack = attacks.make(name, **params)
+    space = SPACES[config.strategy.name]
+    if attack.space not in (space, "data"):
+        raise InputError(
+            f"attack.name: {name!r} is an attack on {attack.space}; "
+            f"strategy.name {config.strategy.name!r} takes one on {space} or on data"
+        )
+    return attack
+
+
+def make_population(config: Config) -> Population:
+    """Draw the malicious clients of a configuration."""
+    return malicious_clients(
+        config.seed,
+        config.clients,
+        config.attack.fraction if config.attack.name != "none" else 0.0,
+        config.attack.sampling,
+        config.clients_per_round,
+    )
+
+
+def make_setting(config: Config, dataset: DataSet, trainer: Trainer) -> Setting:
+    """Say what every client of a run knows."""
+    return Setting(
+        seed=config.seed,
+        round=0,
+        clients_per_round=config.clients_per_round,
+        classes=dataset.classes,
+        keep=config.strategy.keep,
+        mask_by=config.strategy.mask_by,
+        sorted_scores=trainer.sorted_scores if isinstance(trainer, RankTrainer) else {},
+    )
+
+
+def hide_adversary(
+    grid: Grid,
+    attack: Attack,
+    population: Population,
+    *,
+    config: Config,
+    setting: Setting,
+    strategy: SeededStrategy,
+    roster: Roster,
+    accuracy: Callable[[Update], float] | None,
+) -> AdversarialGrid:
+    """Wrap an engine so that its malicious clients attack."""
+    return AdversarialGrid(
+        grid,
+        attack,
+        population,
+        RunCodec(roster),
+        setting,
+        colluders=config.attack.colluders,
+        rule=strategy.preview,
+        accuracy=accuracy,
+    )
+
+
+def colluders_accuracy(
+    attack: Attack,
+    population: Population,
+    dataset: DataSet,
+    partition: Partition,
+    evaluator: Evaluator,
+) -> Callable[[Update], float] | None:
+    """Return the accuracy of a global state on the colluders' own data, if the attack needs it.
+
+    Raises
+    ------
+    InputError
+        If it does, and the malicious clients change every round and so own nothing.
+    """
+    if Knowledge.ACCURACY not in attack.needs():
+        return None
+    if population.members is None:
+        raise InputError(
+            "attack.sampling: this attack measures accuracy on its clients' own data; "
+            "takes 'uniform'"
+        )
+    held = [partition.of(int(client)) for client in population.members]
+    rows = np.sort(np.concatenate([*held, np.empty(0, dtype=np.int64)])[:_MOST_OWN_EXAMPLES])
+    own = Split(dataset.train.inputs[rows], dataset.train.labels[rows])
+    return lambda state: evaluator.on(state, own).accuracy
+
+
+class RunCodec:
+    """Reads and rewrites the messages of a run for an adversary.
+
+    Parameters
+    ----------
+    roster : Roster, optional
+        Needed to ask clients that the strategy did not ask.
+    """
+
+    def __init__(self, roster: Roster | None = None) -> None:
+        self._roster = roster
+
+    def client_of(self, request: Message) -> int:
+        """Client id that a request is for."""
+        return read_task(request).client
+
+    def round_of(self, request: Message) -> int:
+        """Round that a request belongs to."""
+        return read_task(request).round
+
+    def state_of(self, request: Message) -> Update:
+        """Global state in a request."""
+        return read_arrays(_record(request))
+
+    def read_update(self, reply: Message, request: Message) -> Update:
+        """Client's update in a reply."""
+        return read_update(reply)
+
+    def with_update(self, reply: Message, request: Message, update: Update) -> Message:
+        """Return a copy of a reply with another update."""
+        other = copy.copy(reply)
+        other.content = RecordDict({**reply.content, ARRAYS: arrays_record(update)})
+        return other
+
+    def for_client(self, request: Message, client: int) -> Message:
+        """Return the same request as a new message to another client."""
+        if self._roster is None:
+            raise InputError("attack.colluders: 'all' needs to know the nodes of the clients")
+        task = read_task(request)
+        return Message(
+            train_content(_record(request), Task(task.round, client, task.seed)),
+            self._roster.node_of(client),
+            MessageType.TRAIN,
+            group_id=request.metadata.group_id,
+        )
+
+
+def _record(request: Message) -> ArrayRecord:
+    return request.content.array_records[ARRAYS]
+
+
+def setting_of(message: Message, context: Context) -> Setting:
+    """Return what a client knows of its run, for the mod that lets it attack."""
+    from experiments.resident import resident
+
+    here = resident(context.run_config)
+    return make_setting(here.config, here.data, here.trainer)

@@ -1,0 +1,96 @@
+"""Local training of one client by weights: what rankings are compared with."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from frl.models.initial import kaiming_uniform
+from frl.supermask import edge_layers
+from frl.training import Fit, Place, Shard, TrainSettings, fit
+
+Weights = dict[str, NDArray[np.float32]]
+
+
+class WeightTrainer:
+    """The resident model of a worker that trains weights.
+
+    Global state and update are flat float32 arrays by layer; an update is the difference to the
+    global weights.
+
+    Attributes
+    ----------
+    initial : dict of layer name to float32 array
+        The global weights that round 1 begins with: Kaiming-uniform, drawn from the seed.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The same plain module that would be ranked.
+    settings : TrainSettings
+    seed : int
+    device : str
+    """
+
+    def __init__(
+        self, module: nn.Module, settings: TrainSettings, *, seed: int, device: str = "cpu"
+    ) -> None:
+        kaiming_uniform(module, seed)
+        self.module = module.to(device)
+        self.settings = settings
+        self._weights = {name: cast(Tensor, layer.weight) for name, layer in edge_layers(module)}
+        self.initial: Weights = self._read()
+
+    def load(self, state: dict[str, NDArray[Any]]) -> None:
+        """Set the weights, in place."""
+        with torch.no_grad():
+            for name, weight in self._weights.items():
+                weight.copy_(torch.from_numpy(np.array(state[name])).view_as(weight))
+
+    def train(
+        self, state: dict[str, NDArray[Any]], shard: Shard, place: Place
+    ) -> tuple[Weights, Fit]:
+        """Train from global weights on one shard and return the difference.
+
+        A shard of no examples returns zeros.
+        """
+        self.load(state)
+        result = fit(self.module, shard, self.settings, place)
+        return {name: after - state[name] for name, after in self._read().items()}, result
+
+    def _read(self) -> Weights:
+        return {
+            name: weight.detach().cpu().numpy().reshape(-1).copy()
+            for name, weight in self._weights.items()
+        }
+
+
+def sparsify(update: Weights, residual: Weights, share: float) -> tuple[Weights, Weights]:
+    """Keep the largest coordinates of an update and remember the rest (error feedback).
+
+    Parameters
+    ----------
+    update : dict of layer name to float32 array
+    residual : dict of layer name to float32 array
+        What earlier updates left out; empty at first.
+    share : float
+        Share of all coordinates that is sent: ``max(1, round(share * d))`` over all layers.
+
+    Returns
+    -------
+    (sent, residual)
+        They add up to ``update`` plus the old residual (Stich et al., NeurIPS 2018).
+    """
+    total = {name: values + residual.get(name, np.float32(0)) for name, values in update.items()}
+    sizes = np.abs(np.concatenate(list(total.values())))
+    k = max(1, round(share * sizes.size))
+    threshold = np.partition(sizes, sizes.size - k)[sizes.size - k]
+    sent, left = {}, {}
+    for name, values in total.items():
+        sent[name] = np.where(np.abs(values) >= threshold, values, np.float32(0))
+        left[name] = values - sent[name]
+    return sent, left

@@ -1,0 +1,254 @@
+"""Any robust rule as a Flower strategy, on weights or on rankings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from frl.errors import InputError
+from frl.grids import Roster
+from frl.messages import Report
+from strategies.base import Redraw, SeededStrategy
+from strategies.gate import Admitted, Check, Update, ranking_check, weights_check
+from strategies.pre_aggregation import PreAggregation, chain
+from strategies.rules import Rule, RuleContext
+from strategies.vote import rank_by
+
+_NOTHING = Report(examples=1, loss=0.0, seconds=0.0, steps=0)
+
+Weighting: TypeAlias = Literal["uniform", "examples"]
+RootUpdate: TypeAlias = Callable[[int, Update], Update]
+"""Makes the server's own update from the round and the global state."""
+Oracle: TypeAlias = Callable[[int, Sequence[int]], int]
+"""Tells the true number of malicious clients from the round and its clients."""
+
+_VELOCITY = "server-velocity"
+
+
+class RuleStrategy(SeededStrategy):
+    """Stack the admitted updates in client order, aggregate them by a rule, and step.
+
+    Rule on weights: clients send differences, and the global weights move by ``server_lr`` times
+    the aggregate, with server momentum. Rule on ranks: clients send positions, and the next global
+    ranking sorts each layer by the aggregate, ties by the previous ranking.
+
+    Parameters
+    ----------
+    clients, clients_per_round, seed, redraw, roster
+        See :class:`strategies.base.SeededStrategy`.
+    rule : Rule
+    steps : sequence of PreAggregation
+        Applied to the stack, in order, before the rule.
+    keep : float
+        Share of edges in the mask, for rules on ranks.
+    server_lr, server_momentum : float
+        For rules on weights.
+    weighting : {"uniform", "examples"}
+        ``"examples"`` scales each update by its declared number of examples, capped, which makes
+        the mean a weighted one. The declaration is the client's own.
+    most_weight : int
+        The cap.
+    most_norm : float
+        An update of a larger Euclidean norm is rejected at the gate.
+    root : RootUpdate, optional
+        For rules that trust an update of the server's own.
+    oracle : Oracle, optional
+        Tells rules the true number of malicious clients of each round, as the experiments of the
+        FRL paper do; without it rules assume their ``f``.
+
+    Raises
+    ------
+    InputError
+        If the rule or a step cannot work on this many clients or this kind of update.
+    """
+
+    def __init__(
+        self,
+        *,
+        clients: int,
+        clients_per_round: int,
+        rule: Rule,
+        steps: Sequence[PreAggregation] = (),
+        seed: int = 0,
+        redraw: Redraw | None = None,
+        roster: Roster | None = None,
+        keep: float = 0.5,
+        server_lr: float = 1.0,
+        server_momentum: float = 0.0,
+        weighting: Weighting = "uniform",
+        most_weight: int = 1000,
+        most_norm: float = 1e6,
+        root: RootUpdate | None = None,
+        oracle: Oracle | None = None,
+    ) -> None:
+        super().__init__(
+            clients=clients,
+            clients_per_round=clients_per_round,
+            seed=seed,
+            redraw=redraw,
+            roster=roster,
+        )
+        self.rule = rule
+        self.steps = tuple(steps)
+        self.keep = keep
+        self.server_lr = server_lr
+        self.server_momentum = server_momentum
+        self.weighting = weighting
+        self.most_weight = most_weight
+        self.most_norm = most_norm
+        self._root = root
+        self._oracle = oracle
+        self._memory: dict[str, Tensor] = rule.initial_state()
+        self._assumed: int | None = getattr(rule, "f", None)
+        if rule.needs_root and root is None:
+            raise InputError(f"{rule!r} needs an update of the server's own (a root shard)")
+        for step in self.steps:
+            step.check_space(rule.space)
+        self._check_count(rule, self.steps, clients_per_round)
+
+    @property
+    def assumed_f(self) -> int | None:
+        """The rule's ``f`` in the last round."""
+        return self._assumed
+
+    @property
+    def memory(self) -> dict[str, NDArray[Any]]:
+        """What the rule and the server's momentum remember, for a checkpoint."""
+        return {name: tensor.cpu().numpy() for name, tensor in self._memory.items()}
+
+    @memory.setter
+    def memory(self, memory: Mapping[str, NDArray[Any]]) -> None:
+        self._memory = {name: torch.from_numpy(np.array(a)) for name, a in memory.items()}
+
+    def check(self, state: Update) -> Check:
+        """Admit rankings, or finite differences of a sane norm."""
+        layers = {name: values.size for name, values in state.items()}
+        if self.rule.space == "ranks":
+            return ranking_check(layers)
+        return weights_check(layers, self.most_norm)
+
+    def combine(
+        self, server_round: int, state: Update, admitted: Iterator[Admitted]
+    ) -> Update | str:
+        """Aggregate the round; too few updates keep the state."""
+        stack, clients = self._stack(state, admitted, self.sampled)
+        if not clients:
+            return "no reply was admitted"
+        try:
+            moved, memory = self._aggregate(server_round, state, stack, clients)
+        except InputError as error:
+            return str(error)
+        self._memory = memory
+        return moved
+
+    def preview(self, updates: Sequence[Update]) -> Update:
+        """Return what the rule would make of updates in this round, changing nothing.
+
+        The next ranking for a rule on ranks, the aggregate for one on weights.
+        """
+        numbered = (Admitted(row, update, _NOTHING) for row, update in enumerate(updates))
+        clients = tuple(range(len(updates)))
+        stack, _ = self._stack(self._state, numbered, clients, weighted=False)
+        moved, _ = self._aggregate(self.round, self._state, stack, clients)
+        if self.rule.space == "ranks":
+            return moved
+        return {name: moved[name] - values for name, values in self._state.items()}
+
+    def _stack(
+        self,
+        state: Update,
+        admitted: Iterable[Admitted],
+        sampled: Sequence[int],
+        *,
+        weighted: bool = True,
+    ) -> tuple[Tensor, tuple[int, ...]]:
+        """Put updates into the rows of one array, in client order whenever they come."""
+        width = sum(values.size for values in state.values())
+        dtype = np.int32 if self.rule.space == "ranks" else np.float32
+        rows: NDArray[Any] = np.empty((len(sampled), width), dtype=dtype)
+        row_of = {client: row for row, client in enumerate(sampled)}
+        weights: dict[int, int] = {}
+        for reply in admitted:
+            row, start = rows[row_of[reply.client]], 0
+            for name, values in state.items():
+                row[start : start + values.size] = reply.update[name]
+                start += values.size
+            weights[reply.client] = min(reply.report.examples, self.most_weight)
+        clients = tuple(sorted(weights))
+        for place, client in enumerate(clients):
+            if place != row_of[client]:
+                rows[place] = rows[row_of[client]]
+        rows = rows[: len(clients)]
+        if weighted and self.weighting == "examples" and self.rule.space == "weights":
+            shares = np.array([weights[client] for client in clients], dtype=np.float64)
+            shares *= len(shares) / max(1.0, shares.sum())
+            rows = rows * shares.astype(np.float32)[:, None]
+        return torch.from_numpy(rows), clients
+
+    def _aggregate(
+        self, server_round: int, state: Update, stack: Tensor, clients: tuple[int, ...]
+    ) -> tuple[Update, dict[str, Tensor]]:
+        rule, steps = self._assuming(server_round, clients)
+        self._assumed = getattr(rule, "f", None)
+        self._check_count(rule, steps, len(clients))
+        root = self._root(server_round, state) if self._root and rule.needs_root else None
+        context = RuleContext(
+            clients=clients,
+            layers=tuple(values.size for values in state.values()),
+            round=server_round,
+            seed=self.seed,
+            keep=self.keep,
+            previous=_flat(state),
+            root=None if root is None else _flat(root),
+        )
+        updates, context = chain(steps, stack, context, overwrite=True)
+        memory = {name: t for name, t in self._memory.items() if name != _VELOCITY}
+        vector, memory = rule.aggregate(updates, context, memory)
+        if rule.space == "ranks":
+            parts = _split(vector, state)
+            return {name: rank_by(parts[name], state[name]) for name in state}, memory
+        if self.server_momentum:
+            velocity = self._memory.get(_VELOCITY, torch.zeros_like(vector))
+            vector = vector + self.server_momentum * velocity
+            memory = {**memory, _VELOCITY: vector}
+        moves = _split(vector * self.server_lr, state)
+        return {name: values + moves[name] for name, values in state.items()}, memory
+
+    def _assuming(
+        self, server_round: int, clients: tuple[int, ...]
+    ) -> tuple[Rule, tuple[PreAggregation, ...]]:
+        """Return rule and steps for the true number of malicious clients, if an oracle tells it."""
+        if self._oracle is None:
+            return self.rule, self.steps
+        f = self._oracle(server_round, clients)
+        rule = dataclasses.replace(self.rule, f=f) if hasattr(self.rule, "f") else self.rule  # type: ignore[type-var]
+        steps = tuple(
+            dataclasses.replace(step, f=f) if hasattr(step, "f") else step  # type: ignore[type-var]
+            for step in self.steps
+        )
+        return rule, steps
+
+    @staticmethod
+    def _check_count(rule: Rule, steps: Sequence[PreAggregation], n: int) -> None:
+        for step in steps:
+            step.check(n)
+            n = step.rows(n)
+        rule.check(n)
+
+
+def _flat(state: Update) -> Tensor:
+    return torch.from_numpy(np.concatenate([values.reshape(-1) for values in state.values()]))
+
+
+def _split(vector: Tensor, state: Update) -> Update:
+    values, parts, start = vector.cpu().numpy(), {}, 0
+    for name, layer in state.items():
+        parts[name] = values[start : start + layer.size]
+        start += layer.size
+    return parts
