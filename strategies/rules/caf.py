@@ -21,9 +21,9 @@ class CAF(Rule):
     With weights ``c`` (all 1 at first), repeated while ``Σ c_i > n-2f``: mean ``μ`` and covariance
     under ``c``, its leading eigenvector ``v``, ``τ_i = <x_i - μ, v>²``, then
     ``c_i ← c_i (1 - τ_i / max τ)``, the largest among clients that still have weight, so that
-    each step takes all of it from one. The result is the ``μ`` of the least leading eigenvalue seen.
-    Eigenvectors are linear in the updates, so all of it happens on the n x n Gram matrix. One client
-    keeps its weight as long as others stand out more.
+    each step takes all of it from one. The result is the ``μ`` of the least leading eigenvalue.
+    Eigenvectors are linear in the updates, so all of it happens on the n x n Gram matrix. One
+    client keeps its weight as long as others stand out more.
 
     Parameters
     ----------

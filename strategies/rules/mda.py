@@ -69,21 +69,18 @@ def farthest(distances: NDArray[np.float64], f: int, clients: Sequence[int]) -> 
     clients : Sequence[int]
         Client id of each row; of two equal candidates the higher id is dropped.
     """
+    order = np.lexsort((clients, distances.sum(axis=1)))[::-1]
     candidates = np.unique(distances)
     low, high = 0, len(candidates) - 1
-    order = np.lexsort((clients, distances.sum(axis=1)))[::-1]
-    best: set[int] | None = None
     while low < high:
         guess = (low + high) // 2
-        cover = _cover(distances > candidates[guess], f, order)
-        if cover is None:
+        if _cover(distances > candidates[guess], f, order) is None:
             low = guess + 1
         else:
-            high, best = guess, cover
-    best = _cover(distances > candidates[high], f, order) if best is None else best
-    dropped = set() if best is None else best
-    dropped.update([int(row) for row in order if int(row) not in dropped][: f - len(dropped)])
-    return dropped
+            high = guess
+    dropped = _cover(distances > candidates[low], f, order) or set()
+    others = [int(row) for row in order if int(row) not in dropped]
+    return dropped.union(others[: f - len(dropped)])
 
 
 def _cover(far: NDArray[np.bool_], budget: int, order: NDArray[np.intp]) -> set[int] | None:

@@ -13,7 +13,7 @@ from frl.errors import InputError
 from strategies import pre_aggregation, rules
 from strategies.pre_aggregation import PreAggregation, chain, rows_after
 from strategies.rules import RuleContext
-from tests.strategies.test_rules_conformance import (
+from tests.strategies.builders import (
     DEVICES,
     LAYERS,
     LargestAllocation,

@@ -48,9 +48,9 @@ def test_meamed(f: int) -> None:
 
 
 def test_sign_sgd_counts_votes_and_a_draw_moves_nothing() -> None:
-    values = np.array([[1, -9, 5, 0], [2, 1, -5, 0], [-9, -1, 0, 0]], dtype=np.float32)
+    values = np.array([[1, -9, 5, 0, 3], [2, 1, -5, 0, 9], [-9, -1, 0, 0, 1]], dtype=np.float32)
     moved = result(make("sign_sgd", scale=0.5), values)
-    assert moved.tolist() == [0.5, -0.5, 0, 0]
+    assert moved.tolist() == [0.5, -0.5, 0, 0, 0.5]
 
 
 def test_topk_averages_what_was_sent() -> None:

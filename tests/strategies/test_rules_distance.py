@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from frl.randomness import Purpose, generator
 from strategies.rules import Rule, RuleContext, make
 from strategies.rules.mda import farthest
 
@@ -184,12 +185,14 @@ def test_dnc_draws_coordinates_by_seed_and_round() -> None:
 
 
 def test_dnc_drops_what_any_draw_condemns() -> None:
-    values = stack(0, d=2000)
-    values[[0, 1], :1000] += 2
-    rule = make("dnc", f=2, iterations=4, dimensions=500)
-    assert rule.minimum() == 9
-    kept = [row for row in range(N) if row > 1]
-    fewer = result(rule, values)
-    weights = np.linalg.lstsq(values.T, fewer, rcond=None)[0]
-    assert np.allclose(weights[[0, 1]], 0, atol=1e-4)
-    assert set(np.flatnonzero(weights > 1e-3)) <= set(kept)
+    values, kept = stack(0, d=400), set(range(N))
+    random = generator(0, Purpose.RULE, round=1)
+    for _ in range(3):
+        sample = values[:, np.sort(random.choice(400, 20, replace=False))]
+        sample = sample - sample.mean(axis=0)
+        scores = (sample @ np.linalg.svd(sample)[2][0]) ** 2
+        kept &= set(scores.argsort()[: N - F].tolist())
+    assert len(kept) < N - F
+    rule = make("dnc", f=F, iterations=3, dimensions=20)
+    assert rule.minimum() == 3 * F + 1
+    assert np.allclose(result(rule, values), values[sorted(kept)].mean(axis=0), atol=1e-6)

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from frl.errors import InputError
 from frl.ranking import top_mask
 from strategies.rules import RuleContext, make
 from strategies.rules.distance_filter import DistanceFilter
@@ -42,6 +43,13 @@ def per_layer(values: np.ndarray) -> list[np.ndarray]:
 def test_sum() -> None:
     votes = ballots(0)
     assert np.array_equal(reputation("sum", votes), votes.sum(axis=0))
+
+
+def test_sum_of_many_large_layers_does_not_wrap_around() -> None:
+    n, d = 1100, 2_000_000
+    votes = torch.arange(d, dtype=torch.int32).expand(n, d)
+    total = make("sum").aggregate(votes, RuleContext(tuple(range(n)), (d,)), {}).vector
+    assert total[-1].item() == n * (d - 1) > 2**31
 
 
 @pytest.mark.parametrize("n", [1, 2, 8, 9])
@@ -141,6 +149,14 @@ def test_krum_position(select: int | None) -> None:
         scores.append(sum(others[: N - F - 2]))
     expected = votes[np.argsort(scores)[: select or N - F - 2]].sum(axis=0)
     assert np.array_equal(reputation("krum_position", votes, f=F, select=select), expected)
+
+
+@pytest.mark.parametrize("name", ["multi_krum", "krum_position"])
+def test_more_cannot_be_selected_than_there_are(name: str) -> None:
+    rule = make(name, f=1, select=10)
+    rule.check(10)
+    with pytest.raises(InputError, match="needs at least 10 updates, got 9"):
+        rule.check(9)
 
 
 seeds = st.integers(0, 10_000)

@@ -82,13 +82,15 @@ def test_foolsgold_remembers_clients_over_rounds() -> None:
     histories: dict[int, np.ndarray] = {}
     state = rule.initial_state()
     for number, clients in enumerate([(1, 4, 6, 8), (0, 4, 6, 9), (1, 6, 8, 9)], start=1):
-        values = (random.standard_normal((4, D)) + 1.5 * common).astype(np.float32)
+        drift = np.outer(clients, common) / 6
+        values = (random.standard_normal((4, D)) + drift).astype(np.float32)
         for client, row in zip(clients, values, strict=True):
             histories[client] = histories.get(client, np.zeros(D)) + row
         weights = foolsgold_weights(np.stack([histories[client] for client in clients]))
         context = RuleContext(clients, (D,), round=number, seed=2)
         vector, state = rule.aggregate(torch.from_numpy(values), context, state)
         assert np.allclose(vector, weights @ values / weights.sum(), atol=1e-4)
+        assert np.allclose(weights, foolsgold_weights(values), atol=0.05) == (number == 1)
     assert state["clients"].tolist() == [0, 1, 4, 6, 8, 9]
 
 
