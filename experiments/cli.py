@@ -1,4 +1,4 @@
-"""The command line: ``frl run``, ``resume``, ``plot``, ``list`` and ``bench``."""
+"""The command line: ``frl run``, ``resume``, ``sweep``, ``plot``, ``list`` and ``bench``."""
 
 from __future__ import annotations
 
@@ -68,6 +68,29 @@ def resume(
         _report(finished, stopped.path, as_json=as_json)
         return
     _carry_out(settings, stopped, resume=True, as_json=as_json)
+
+
+@app.command()
+def sweep(
+    grid: Annotated[Path, typer.Argument(help="TOML file of named variations.")],
+    out: Annotated[Path, typer.Option(help="Folder of the runs.")],
+    override: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run named variations over seeds; what is finished is not run again."""
+    from experiments.progress import progress
+    from experiments.run import execute
+    from experiments.sweep import markdown, read_grid, summarise
+    from experiments.sweep import sweep as run_points
+
+    def carry_out(config: Any, directory: Any, resume: bool) -> dict[str, Any]:
+        typer.echo(f"{directory.path}", err=True)
+        with progress(config, quiet=as_json) as watch:
+            return execute(config, directory, resume=resume, watch=watch)
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    rows = summarise(list(run_points(read_grid(grid, out, override or ()), carry_out)))
+    typer.echo(json.dumps([row._asdict() for row in rows]) if as_json else markdown(rows))
 
 
 @app.command()

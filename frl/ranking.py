@@ -7,6 +7,7 @@ than the sort order, so that a vote is an addition (Mozaffari et al., USENIX Sec
 
 from __future__ import annotations
 
+import sys
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +17,9 @@ Positions: TypeAlias = NDArray[np.int32]
 Ranking: TypeAlias = dict[str, Positions]
 
 _BLOCK = 65_536
+_LOW = 0 if sys.byteorder == "little" else 1
+_INFINITY = 0x7F800000
+"""Infinity as a sortable integer; NaN lies beyond it, and both signs are symmetric but for one."""
 
 
 def kept_edges(n: int, keep: float) -> int:
@@ -32,13 +36,13 @@ def sortable(values: NDArray[np.float32]) -> NDArray[np.int32]:
     return bits
 
 
-def packed_order(
+def sorted_keys(
     high: NDArray[np.int32] | NDArray[np.int64], low: NDArray[np.int32]
-) -> NDArray[np.intp]:
-    """Sort by ``high``, then by ``low``, and return ``low`` in that order.
+) -> NDArray[np.int64]:
+    """Pack ``high`` and ``low`` into one 64-bit key each, and sort the keys.
 
-    The two are packed into one 64-bit key. Where ``low`` has no repeated value all keys differ, so
-    the result does not depend on the sorting algorithm or the machine.
+    Where ``low`` has no repeated value all keys differ, so the result does not depend on the
+    sorting algorithm or the machine.
 
     Parameters
     ----------
@@ -47,10 +51,19 @@ def packed_order(
     low : int32 array of shape (n,)
         Tie-breaker, not negative.
     """
-    keys = high.astype(np.int64)
-    keys <<= 32
-    keys |= low
+    halves = np.empty((high.size, 2), dtype=np.int32)
+    halves[:, _LOW] = low
+    halves[:, 1 - _LOW] = high
+    keys = halves.view(np.int64).reshape(-1)
     keys.sort()
+    return keys
+
+
+def packed_order(
+    high: NDArray[np.int32] | NDArray[np.int64], low: NDArray[np.int32]
+) -> NDArray[np.intp]:
+    """Sort by ``high``, then by ``low``, and return ``low`` in that order."""
+    keys = sorted_keys(high, low)
     keys &= 0x7FFFFFFF
     return keys
 
@@ -79,9 +92,11 @@ def rank(scores: NDArray[np.float32]) -> Positions:
         If a score is not finite: such a client has diverged and has no ranking.
     """
     flat = np.ascontiguousarray(scores, dtype=np.float32).reshape(-1)
-    if not np.isfinite(flat).all():
+    keys = sorted_keys(sortable(flat), np.arange(flat.size, dtype=np.int32))
+    if flat.size and not -_INFINITY <= keys[0] >> 32 <= keys[-1] >> 32 < _INFINITY:
         raise ValueError("scores are not finite: local training diverged; lower train.lr")
-    return invert(packed_order(sortable(flat), np.arange(flat.size, dtype=np.int32)))
+    keys &= 0x7FFFFFFF
+    return invert(keys)
 
 
 def unrank(positions: Positions, sorted_scores: NDArray[np.float32]) -> NDArray[np.float32]:

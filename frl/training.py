@@ -189,14 +189,22 @@ class RankTrainer:
         attach(self.module, initial, keep, mask_by)
         self.settings = settings
         self._scores = score_parameters(self.module)
+        self._begun: dict[str, tuple[NDArray[np.int32], Tensor]] = {}
         self.load(self.initial)
 
     def load(self, ranking: Ranking) -> None:
-        """Give every edge the score of its rank, in place."""
+        """Give every edge the score of its rank, in place.
+
+        The clients of a round begin with the same ranking, so its scores are kept until another
+        one comes.
+        """
         with torch.no_grad():
             for name, scores in self._scores.items():
-                values = unrank(ranking[name], self.sorted_scores[name])
-                scores.copy_(torch.from_numpy(values).view_as(scores))
+                held, values = self._begun.get(name, (None, scores))
+                if held is not ranking[name] or ranking[name].flags.writeable:
+                    values = torch.from_numpy(unrank(ranking[name], self.sorted_scores[name]))
+                    self._begun[name] = (ranking[name], values.to(scores.device))
+                scores.copy_(values.view_as(scores))
 
     def ranking(self) -> Ranking:
         """Rank the edges by the scores as they are now."""

@@ -26,7 +26,10 @@ _QUIET = {
     "RAY_DEDUP_LOGS": "0",
 }
 _DEPTH = 2
-"""Messages an actor may hold: the one it works on, and one more so that it never waits."""
+"""Messages an actor may hold: the one it works on, and one more so that it never waits.
+
+The last messages of a round are not handed out ahead: they go to whoever is free first.
+"""
 
 
 @dataclass
@@ -146,27 +149,18 @@ class RayGrid(LocalGrid):
         return remote.remote(self.client_app, self.clients, self.run_config)
 
     def _answer(self, messages: Iterable[Message], deadline: float | None) -> Iterator[Message]:
-        waiting = iter(messages)
-        again: deque[_Job] = deque()
+        waiting = deque(_Job(message) for message in messages)
         shared: dict[int, tuple[ArrayRecord, Any]] = {}
-        exhausted = False
         try:
-            while True:
-                while not exhausted or again:
+            while waiting or any(worker.held for worker in self._workers):
+                while waiting:
                     worker = min(self._workers, key=lambda worker: len(worker.held))
-                    if len(worker.held) >= _DEPTH:
+                    if worker.held and (
+                        len(worker.held) >= _DEPTH or len(waiting) <= len(self._workers)
+                    ):
                         break
-                    job = again.popleft() if again else None
-                    if job is None:
-                        message = next(waiting, None)
-                        if message is None:
-                            exhausted = True
-                            continue
-                        job = _Job(message)
-                    self._give(worker, job, shared)
-                if not any(worker.held for worker in self._workers):
-                    return
-                yield from self._collect(again, deadline)
+                    self._give(worker, waiting.popleft(), shared)
+                yield from self._collect(waiting, deadline)
                 if deadline is not None and time.monotonic() >= deadline:
                     return
         finally:
@@ -184,7 +178,7 @@ class RayGrid(LocalGrid):
         job.ref = worker.actor.answer.remote(parcel, refs, state)
         worker.held.append(job)
 
-    def _collect(self, again: deque[_Job], deadline: float | None) -> Iterator[Message]:
+    def _collect(self, waiting: deque[_Job], deadline: float | None) -> Iterator[Message]:
         """Wait for one reply or death, and take all that is there by then."""
         where = {job.ref: (worker, job) for worker in self._workers for job in worker.held}
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -194,7 +188,7 @@ class RayGrid(LocalGrid):
             try:
                 reply = self._ray.get(ref)
             except self._ray.exceptions.RayError as error:
-                yield from self._bury(worker, again, str(error).splitlines()[0])
+                yield from self._bury(worker, waiting, str(error).splitlines()[0])
                 return
             worker.held.remove(job)
             if reply.failure is not None:
@@ -205,7 +199,7 @@ class RayGrid(LocalGrid):
             big = {name: restore(flat) for name, flat in reply.big.items()}
             yield join(reply.parcel, big)
 
-    def _bury(self, worker: _Worker, again: deque[_Job], reason: str) -> Iterator[Message]:
+    def _bury(self, worker: _Worker, waiting: deque[_Job], reason: str) -> Iterator[Message]:
         """Replace a dead worker; what it held is done again, unless it keeps killing workers.
 
         Only the message being worked on can have killed it; the one queued behind it is innocent.
@@ -218,7 +212,7 @@ class RayGrid(LocalGrid):
                 job.attempts -= 1
             if job.attempts < self._attempts:
                 log.warning("a worker died; its work is done again (%s)", reason)
-                again.append(job)
+                waiting.append(job)
             else:
                 yield self._failure(job.message, f"worker died: {reason}", reason)
 

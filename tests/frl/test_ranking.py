@@ -49,7 +49,13 @@ def test_packed_order_sorts_by_high_then_low(high: np.ndarray, low: list[int]) -
     assert order.tolist() == [low[i] for i in expected]
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_the_largest_floats_still_have_a_ranking() -> None:
+    huge = np.finfo(np.float32).max
+
+    assert rank(np.array([huge, 0, -huge], dtype=np.float32)).tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.nan, np.inf, -np.inf])
 def test_diverged_scores_have_no_ranking(value: float) -> None:
     with pytest.raises(ValueError, match="not finite"):
         rank(np.array([0.0, value], dtype=np.float32))

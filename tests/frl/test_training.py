@@ -71,9 +71,11 @@ def test_training_agrees_with_a_hand_written_masked_network(mask_by: str) -> Non
                 n: theta[n] * SortedSubnet.apply(s.abs() if mask_by == "abs" else s)
                 for n, s in scores.items()
             }
-            h = functional.relu(functional.conv2d(data.inputs[batch], w["conv1"], padding=1))
-            h = functional.relu(functional.conv2d(h, w["conv2"], padding=1))
-            h = functional.relu(functional.max_pool2d(h, 2).flatten(1) @ w["fc1"].T) @ w["fc2"].T
+            h = data.inputs[batch]
+            for layer in ("conv1", "conv2"):
+                h = functional.relu(functional.conv2d(h, w[layer], padding=1))
+                h = functional.max_pool2d(h, 2)
+            h = functional.relu(h.flatten(1) @ w["fc1"].T) @ w["fc2"].T
             optimiser.zero_grad()
             functional.cross_entropy(h, data.labels[batch]).backward()
             optimiser.step()
