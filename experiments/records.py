@@ -106,7 +106,7 @@ class RunDirectory:
         }
         parts = (("state", checkpoint.state), ("memory", checkpoint.memory))
         tensors = {
-            f"{part}/{name}": np.ascontiguousarray(array)
+            f"{part}/{name}": np.asarray(array, order="C")
             for part, arrays in parts
             for name, array in arrays.items()
         }
