@@ -18,10 +18,8 @@ from frl.ranking import permutation_fault
 from strategies import rules
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
-_EXAMPLE = re.compile(r"`((?:strategies|attacks)/\S+\.py)`:\n\n```python\n(.*?)```", re.S)
-EXAMPLES = dict(_EXAMPLE.findall(TEXT))
-    re.findall(r"`((?:strategies|attacks)/\S+\.py)`:\n\n```python\n(.*?)```", TEXT, re.S)
-)
+EXAMPLE = re.compile(r"`((?:strategies|attacks)/\S+\.py)`:\n\n```python\n(.*?)```", re.DOTALL)
+EXAMPLES = dict(EXAMPLE.findall(TEXT))
 
 
 def load(path: str, folder: Path) -> ModuleType:

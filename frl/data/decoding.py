@@ -37,6 +37,7 @@ def read_splits(where: str) -> Any:
     import datasets
 
     datasets.disable_progress_bars()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     log.info("decoding %s (once; kept in the cache)", where)
     try:
         return datasets.load_dataset(where)

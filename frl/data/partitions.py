@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from contextlib import redirect_stderr
+from io import StringIO
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -151,7 +153,7 @@ def _divide(
         "natural": lambda: NaturalIdPartitioner("by"),
     }[kind]()
     partitioner.dataset = Dataset.from_dict({"row": rows, "by": by[rows]}).with_format("numpy")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         held = [np.sort(_rows(partitioner.load_partition(client))) for client in range(clients)]
     starts = np.concatenate([[0], np.cumsum([len(rows) for rows in held])])
