@@ -169,6 +169,7 @@ def test_an_interrupted_run_says_how_to_resume(
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     rows = tmp_path / "long" / "rounds.jsonl"
     deadline = time.monotonic() + 60
