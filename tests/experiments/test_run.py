@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from experiments.config import Config, read
+from experiments.engines import make_grid
 from experiments.records import RunDirectory, find_runs, load
-from experiments.run import Row, execute, make_grid
+from experiments.run import Row, execute
 from frl.errors import InputError
 from frl.messages import digest
 
@@ -78,6 +79,8 @@ def test_the_digest_is_that_of_the_checkpoint(
     directory, result = reference
 
     checkpoint = directory.checkpoint()
+
+    assert checkpoint is not None
 
     assert checkpoint.round == 3
     assert digest(checkpoint.state) == result["digest"]
