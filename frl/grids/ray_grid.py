@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -13,7 +16,7 @@ from typing import Any
 from flwr.app import ArrayRecord, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from frl.errors import InputError
+from frl.errors import InputError, StoppedError
 from frl.grids.local import LocalGrid, RunConfig
 from frl.grids.parcel import flatten, join, restore, split
 
@@ -25,6 +28,7 @@ _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
 }
+_LOOPBACK = "127.0.0.1"
 _DEPTH = 2
 """Messages an actor may hold: the one it works on, and one more so that it never waits.
 
@@ -32,11 +36,16 @@ The last messages of a round are not handed out ahead: they go to whoever is fre
 """
 
 
+_WARN_AFTER = 30.0
+"""Seconds without any worker after which a warning says what is awaited."""
+
+
 @dataclass
 class _Worker:
-    """One actor and what it was given, oldest first."""
+    """One actor and what it was given, oldest first; ``starting`` is ``None`` once it is up."""
 
     actor: Any
+    starting: Any
     held: deque[_Job] = field(default_factory=deque)
 
 
@@ -54,7 +63,8 @@ class RayGrid(LocalGrid):
 
     Each actor keeps one client app, and with it one model and the mapped data, for the whole run.
     The global state goes into the object store once a round. Replies are handed on as they arrive.
-    An actor that dies is replaced and its messages are done again.
+    An actor that dies is replaced and its messages are done again; until the new one is up, which
+    may be never when its node is gone, the others do its work.
 
     Parameters
     ----------
@@ -75,6 +85,8 @@ class RayGrid(LocalGrid):
     ------
     InputError
         If Ray cannot offer what is asked for.
+    StoppedError
+        In a round, if no worker can start or the object store is full.
     """
 
     def __init__(
@@ -100,7 +112,8 @@ class RayGrid(LocalGrid):
         if self._owns_ray:
             self._start_ray(workers, address)
         self._check_resources(workers)
-        self._workers = [_Worker(self._spawn()) for _ in range(workers)]
+        self._stillborn = 0
+        self._workers = [_Worker(*self._spawn()) for _ in range(workers)]
 
     def worker_pids(self) -> list[int]:
         """Process ids of the actors, once all of them are up."""
@@ -118,14 +131,20 @@ class RayGrid(LocalGrid):
 
     def _start_ray(self, workers: int, address: str) -> None:
         quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        before = signal.getsignal(signal.SIGTERM)
         if address:
+            _check_address(address)
             try:
                 self._ray.init(address=address, **quiet)
             except Exception as error:
                 reason = str(error).splitlines()[0]
                 raise InputError(f"engine.address: no Ray at {address!r}: {reason}") from None
         else:
-            self._ray.init(num_cpus=workers, include_dashboard=False, **quiet)
+            self._ray.init(
+                num_cpus=workers, include_dashboard=False, _node_ip_address=_LOOPBACK, **quiet
+            )
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
     def _check_resources(self, workers: int) -> None:
         """Refuse at once what Ray would wait for without end."""
@@ -142,48 +161,75 @@ class RayGrid(LocalGrid):
                     f"takes at most {fits} workers"
                 )
 
-    def _spawn(self) -> Any:
+    def _spawn(self) -> tuple[Any, Any]:
+        """Start an actor; return it and what resolves once it is up."""
         from frl.grids.ray_actor import ClientActor
 
         remote = self._ray.remote(num_cpus=1, num_gpus=self._num_gpus, max_restarts=0)(ClientActor)
-        return remote.remote(self.client_app, self.clients, self.run_config)
+        actor: Any = remote.remote(self.client_app, self.clients, self.run_config)
+        return actor, actor.ready.remote()
+
+    def _replace(self, worker: _Worker) -> None:
+        self._ray.kill(worker.actor)
+        worker.held = deque()
+        worker.actor, worker.starting = self._spawn()
 
     def _answer(self, messages: Iterable[Message], deadline: float | None) -> Iterator[Message]:
         waiting = deque(_Job(message) for message in messages)
         shared: dict[int, tuple[ArrayRecord, Any]] = {}
         try:
             while waiting or any(worker.held for worker in self._workers):
-                while waiting:
-                    worker = min(self._workers, key=lambda worker: len(worker.held))
-                    if worker.held and (
-                        len(worker.held) >= _DEPTH or len(waiting) <= len(self._workers)
-                    ):
-                        break
-                    self._give(worker, waiting.popleft(), shared)
+                self._hand_out(waiting, shared)
                 yield from self._collect(waiting, deadline)
                 if deadline is not None and time.monotonic() >= deadline:
                     return
         finally:
             self._abandon()
 
+    def _hand_out(self, waiting: deque[_Job], shared: dict[int, tuple[ArrayRecord, Any]]) -> None:
+        """Give messages to the workers that are up, as many as they may hold."""
+        up = [worker for worker in self._workers if worker.starting is None]
+        while waiting and up:
+            worker = min(up, key=lambda worker: len(worker.held))
+            if worker.held and (len(worker.held) >= _DEPTH or len(waiting) <= len(up)):
+                return
+            self._give(worker, waiting.popleft(), shared)
+
     def _give(self, worker: _Worker, job: _Job, shared: dict[int, tuple[ArrayRecord, Any]]) -> None:
         parcel, big = split(job.message)
         refs = {}
         for name, record in big.items():
             if id(record) not in shared:
-                shared[id(record)] = (record, self._ray.put(flatten(record)))
+                shared[id(record)] = (record, self._put(record))
             refs[name] = shared[id(record)][1]
         state = self._states.get(job.message.metadata.dst_node_id, RecordDict())
         job.attempts += 1
         job.ref = worker.actor.answer.remote(parcel, refs, state)
         worker.held.append(job)
 
+    def _put(self, record: ArrayRecord) -> Any:
+        try:
+            return self._ray.put(flatten(record))
+        except self._ray.exceptions.RayError as error:
+            raise StoppedError(
+                f"Ray's object store does not take {record.count_bytes():,} bytes: "
+                f"{str(error).splitlines()[0]}"
+            ) from None
+
     def _collect(self, waiting: deque[_Job], deadline: float | None) -> Iterator[Message]:
-        """Wait for one reply or death, and take all that is there by then."""
+        """Wait for one reply, start or death, and take all that is there by then."""
         where = {job.ref: (worker, job) for worker in self._workers for job in worker.held}
+        starting = {w.starting: w for w in self._workers if w.starting is not None}
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        done, _ = self._ray.wait(list(where), num_returns=1, timeout=left)
+        if not where:
+            left = _WARN_AFTER if left is None else min(left, _WARN_AFTER)
+        done, _ = self._ray.wait([*where, *starting], num_returns=1, timeout=left)
+        if not done and not where:
+            log.warning("no worker is up; waiting for Ray to offer what one needs")
         for ref in done:
+            if ref in starting:
+                self._welcome(starting[ref])
+                continue
             worker, job = where[ref]
             try:
                 reply = self._ray.get(ref)
@@ -199,14 +245,26 @@ class RayGrid(LocalGrid):
             big = {name: restore(flat) for name, flat in reply.big.items()}
             yield join(reply.parcel, big)
 
+    def _welcome(self, worker: _Worker) -> None:
+        """Note that a worker is up, or replace it if it died while starting."""
+        try:
+            self._ray.get(worker.starting)
+        except self._ray.exceptions.RayError as error:
+            self._stillborn += 1
+            if self._stillborn >= self._attempts * len(self._workers):
+                raise StoppedError(f"Ray workers do not start: {_last_line(error)}") from None
+            self._replace(worker)
+            return
+        self._stillborn = 0
+        worker.starting = None
+
     def _bury(self, worker: _Worker, waiting: deque[_Job], reason: str) -> Iterator[Message]:
         """Replace a dead worker; what it held is done again, unless it keeps killing workers.
 
         Only the message being worked on can have killed it; the one queued behind it is innocent.
         """
-        jobs, worker.held = list(worker.held), deque()
-        self._ray.kill(worker.actor)
-        worker.actor = self._spawn()
+        jobs = list(worker.held)
+        self._replace(worker)
         for place, job in enumerate(jobs):
             if place > 0:
                 job.attempts -= 1
@@ -220,6 +278,19 @@ class RayGrid(LocalGrid):
         """Replace workers that are still busy, so that the next round begins with free ones."""
         for worker in self._workers:
             if worker.held:
-                worker.held = deque()
-                self._ray.kill(worker.actor)
-                worker.actor = self._spawn()
+                self._replace(worker)
+
+
+def _check_address(address: str) -> None:
+    """Refuse at once an address where nothing listens: Ray would try again for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"engine.address: no Ray at {address!r}: {error}") from None
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1].strip()

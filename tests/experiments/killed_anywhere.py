@@ -1,7 +1,7 @@
 """Run, die at the k-th system call that writes, resume: for every k; prints a JSON report.
 
-Everything is imported and loaded once; each run is a fork. A write also dies half-way. The run has a rule, an
-attack and clients that remember between rounds.
+Everything is imported and loaded once; each run is a fork. A write also dies half-way. The run has
+a rule, an attack and clients that remember between rounds.
 """
 
 from __future__ import annotations
