@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -162,7 +163,7 @@ def main() -> None:
         _complain(str(error))
         sys.exit(STOPPED)
     except (KeyboardInterrupt, click.Abort):
-        sys.exit(INTERRUPTED)
+        _leave(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(DONE)
@@ -191,6 +192,13 @@ def _carry_out(settings: Any, directory: Any, *, resume: bool, as_json: bool) ->
         raise StoppedError(f"{error}; {_how(directory)}") from None
     accuracy_curves(load(directory.path), directory.path / CURVE)
     _report(result, directory.path, as_json=as_json)
+
+
+def _leave(status: int) -> None:
+    """End at once: an interrupted Ray would keep the interpreter for minutes."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _how(directory: Any) -> str:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import socket
 import threading
 import time
 from collections import deque
@@ -19,16 +16,10 @@ from flwr.clientapp import ClientApp
 from frl.errors import InputError, StoppedError
 from frl.grids.local import LocalGrid, RunConfig
 from frl.grids.parcel import flatten, join, restore, split
+from frl.grids.ray_start import be_quiet, start_ray
 
 log = logging.getLogger(__name__)
 
-_QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
-}
-_LOOPBACK = "127.0.0.1"
 _DEPTH = 2
 """Messages an actor may hold: the one it works on, and one more so that it never waits.
 
@@ -36,6 +27,7 @@ The last messages of a round are not handed out ahead: they go to whoever is fre
 """
 
 
+_CLOSE_WITHIN = 10.0
 _WARN_AFTER = 30.0
 """Seconds without any worker after which a warning says what is awaited."""
 
@@ -101,8 +93,7 @@ class RayGrid(LocalGrid):
         attempts: int = 3,
     ) -> None:
         super().__init__(client_app, clients, run_config)
-        for name, value in _QUIET.items():
-            os.environ.setdefault(name, value)
+        be_quiet()
         import ray
 
         self._ray = ray
@@ -110,7 +101,7 @@ class RayGrid(LocalGrid):
         self._num_gpus = num_gpus
         self._owns_ray = not ray.is_initialized()
         if self._owns_ray:
-            self._start_ray(workers, address)
+            start_ray(workers, address)
         self._check_resources(workers)
         self._stillborn = 0
         self._workers = [_Worker(*self._spawn()) for _ in range(workers)]
@@ -120,7 +111,17 @@ class RayGrid(LocalGrid):
         return list(self._ray.get([worker.actor.ready.remote() for worker in self._workers]))
 
     def close(self) -> None:
-        """End the actors, and Ray itself where this grid started it."""
+        """End the actors, and Ray itself where this grid started it.
+
+        A signal to every process of a job ends Ray's own as well; it is not waited for without end.
+        """
+        closing = threading.Thread(target=self._close, daemon=True)
+        closing.start()
+        closing.join(_CLOSE_WITHIN)
+        if closing.is_alive():
+            log.warning("Ray did not end within %g s", _CLOSE_WITHIN)
+
+    def _close(self) -> None:
         if not self._ray.is_initialized():
             return
         for worker in self._workers:
@@ -128,23 +129,6 @@ class RayGrid(LocalGrid):
         self._workers = []
         if self._owns_ray:
             self._ray.shutdown()
-
-    def _start_ray(self, workers: int, address: str) -> None:
-        quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-        before = signal.getsignal(signal.SIGTERM)
-        if address:
-            _check_address(address)
-            try:
-                self._ray.init(address=address, **quiet)
-            except Exception as error:
-                reason = str(error).splitlines()[0]
-                raise InputError(f"engine.address: no Ray at {address!r}: {reason}") from None
-        else:
-            self._ray.init(
-                num_cpus=workers, include_dashboard=False, _node_ip_address=_LOOPBACK, **quiet
-            )
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
 
     def _check_resources(self, workers: int) -> None:
         """Refuse at once what Ray would wait for without end."""
@@ -175,6 +159,7 @@ class RayGrid(LocalGrid):
         worker.actor, worker.starting = self._spawn()
 
     def _answer(self, messages: Iterable[Message], deadline: float | None) -> Iterator[Message]:
+        self._abandon()
         waiting = deque(_Job(message) for message in messages)
         shared: dict[int, tuple[ArrayRecord, Any]] = {}
         try:
@@ -182,9 +167,11 @@ class RayGrid(LocalGrid):
                 self._hand_out(waiting, shared)
                 yield from self._collect(waiting, deadline)
                 if deadline is not None and time.monotonic() >= deadline:
-                    return
-        finally:
+                    break
+        except GeneratorExit:
             self._abandon()
+            raise
+        self._abandon()
 
     def _hand_out(self, waiting: deque[_Job], shared: dict[int, tuple[ArrayRecord, Any]]) -> None:
         """Give messages to the workers that are up, as many as they may hold."""
@@ -279,17 +266,6 @@ class RayGrid(LocalGrid):
         for worker in self._workers:
             if worker.held:
                 self._replace(worker)
-
-
-def _check_address(address: str) -> None:
-    """Refuse at once an address where nothing listens: Ray would try again for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not port.isdigit():
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
-    except (OSError, OverflowError) as error:
-        raise InputError(f"engine.address: no Ray at {address!r}: {error}") from None
 
 
 def _last_line(error: Exception) -> str:
