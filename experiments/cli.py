@@ -128,12 +128,15 @@ def bench(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="NAME", help="Just this row or group.")
     ] = None,
+    reliability: Annotated[
+        bool, typer.Option("--reliability", help="Just the rows on scale and memory.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure speed and memory; each figure is a ratio taken inside one run."""
     from experiments.benchmarks import measure, print_rows
 
-    rows = measure(only or ())
+    rows = measure([*(only or ()), *(["reliability-"] if reliability else [])])
     if as_json:
         typer.echo(json.dumps([{**row._asdict(), "met": row.met} for row in rows], indent=2))
     else:
