@@ -147,8 +147,12 @@ def colluders_accuracy(
             "attack.sampling: this attack measures accuracy on its clients' own data; "
             "takes 'uniform'"
         )
-    held = [partition.of(int(client)) for client in population.members]
-    rows = np.sort(np.concatenate([*held, np.empty(0, dtype=np.int64)])[:_MOST_OWN_EXAMPLES])
+    rows = np.empty(0, dtype=np.int64)
+    for client in population.members:
+        if len(rows) >= _MOST_OWN_EXAMPLES:
+            break
+        rows = np.concatenate([rows, partition.of(int(client))])
+    rows = np.sort(rows[:_MOST_OWN_EXAMPLES])
     own = Split(dataset.train.inputs[rows], dataset.train.labels[rows])
     return lambda state: evaluator.on(state, own).accuracy
 

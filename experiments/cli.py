@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import typer
 
 from experiments.environment import be_quiet
 
-DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
+DONE, STOPPED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 app = typer.Typer(
     name="frl",
@@ -128,12 +129,15 @@ def bench(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="NAME", help="Just this row or group.")
     ] = None,
+    reliability: Annotated[
+        bool, typer.Option("--reliability", help="Just the rows on scale and memory.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure speed and memory; each figure is a ratio taken inside one run."""
     from experiments.benchmarks import measure, print_rows
 
-    rows = measure(only or ())
+    rows = measure([*(only or ()), *(["reliability-"] if reliability else [])])
     if as_json:
         typer.echo(json.dumps([{**row._asdict(), "met": row.met} for row in rows], indent=2))
     else:
@@ -141,12 +145,12 @@ def bench(
 
 
 def main() -> None:
-    """Run the command line; every error of the user's is one line and exit status 2."""
+    """Run the command line; an error is one line, and exit status 2 where the input is wrong."""
     be_quiet()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     import click
 
-    from frl.errors import InputError
+    from frl.errors import InputError, StoppedError
 
     try:
         status = app(standalone_mode=False)
@@ -159,11 +163,17 @@ def main() -> None:
     except click.ClickException as error:
         _complain(error.format_message())
         sys.exit(BAD_INPUT)
+    except StoppedError as error:
+        _complain(str(error))
+        sys.exit(STOPPED)
     except (KeyboardInterrupt, click.Abort):
-        sys.exit(INTERRUPTED)
+        _leave(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(DONE)
+    except OSError as error:
+        _complain(f"{type(error).__name__}: {error}")
+        sys.exit(STOPPED)
     sys.exit(status if isinstance(status, int) else DONE)
 
 
@@ -172,6 +182,7 @@ def _carry_out(settings: Any, directory: Any, *, resume: bool, as_json: bool) ->
     from experiments.progress import progress
     from experiments.records import CURVE, load
     from experiments.run import execute
+    from frl.errors import StoppedError
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -179,11 +190,24 @@ def _carry_out(settings: Any, directory: Any, *, resume: bool, as_json: bool) ->
             result = execute(settings, directory, resume=resume, watch=watch)
     except KeyboardInterrupt:
         rounds = len(directory.rows())
-        how = f"resume with: frl resume {directory.path}" if rounds else "nothing to resume"
-        _complain(f"interrupted after round {rounds} of {settings.rounds}; {how}")
+        _complain(f"interrupted after round {rounds} of {settings.rounds}; {_how(directory)}")
         raise
+    except StoppedError as error:
+        raise StoppedError(f"{error}; {_how(directory)}") from None
     accuracy_curves(load(directory.path), directory.path / CURVE)
     _report(result, directory.path, as_json=as_json)
+
+
+def _leave(status: int) -> None:
+    """End at once: an interrupted Ray would keep the interpreter for minutes."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _how(directory: Any) -> str:
+    there = directory.begun()
+    return f"resume with: frl resume {directory.path}" if there else "nothing to resume"
 
 
 def _report(result: dict[str, Any], path: Path, *, as_json: bool) -> None:

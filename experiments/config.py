@@ -45,6 +45,7 @@ class DataConfig(_Table):
     partition: str = Field("dirichlet", description="frl list partitions")
     alpha: float = Field(1.0, gt=0, description="concentration of dirichlet; smaller: more uneven")
     shards: _Positive = Field(2, description="shards per client of the shard partition")
+    samples: _Positive = Field(50, description="examples per client of the virtual partition")
     column: str = Field("", description="column of the natural partition, e.g. writer_id")
     augment: bool = Field(True, description="change training images at random where it suits them")
 
@@ -110,6 +111,9 @@ class EngineConfig(_Table):
     timeout: float = Field(
         3600.0, gt=0, description="seconds before a round goes on without a reply"
     )
+    max_failures: int = Field(
+        100, ge=0, description="failures without any good reply that stop a run; 0: no limit"
+    )
 
 
 class Config(_Table):
@@ -120,6 +124,7 @@ class Config(_Table):
     clients: _Positive = Field(50, description="population")
     clients_per_round: _Positive = Field(10, description="clients sampled in a round")
     eval_every: _Positive = Field(1, description="rounds between evaluations; the last has one")
+    checkpoint_every: _Positive = Field(1, description="rounds between checkpoints")
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
@@ -234,9 +239,9 @@ def read(path: Path | None, overrides: Sequence[str] = ()) -> Config:
     return from_flat(flat)
 
 
-def write(config: Config, path: Path) -> None:
-    """Write a configuration as TOML, every default included."""
-    path.write_text(tomli_w.dumps(config.model_dump()), encoding="utf-8")
+def dump(config: Config) -> str:
+    """Return a configuration as TOML, every default included."""
+    return tomli_w.dumps(config.model_dump())
 
 
 def _value(text: str) -> Any:

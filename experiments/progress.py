@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from experiments.config import Config
-from experiments.records import CURVE
+from experiments.engines import describe
+from experiments.records import CURVE, RunDirectory
 from experiments.run import Row, Watcher
 
 
@@ -81,6 +82,7 @@ def print_result(result: dict[str, Any], path: Path) -> None:
         ("accuracy", f"{result['accuracy']:.2%} (best {result['best_accuracy']:.2%})"),
         ("rounds", f"{result['rounds']} in {result['seconds']:.1f} s"),
         ("replies", f"{result['admitted']} admitted, {rejected} rejected {reasons}".strip()),
+        ("engine", describe(RunDirectory(path).config())),
         ("bytes a client", f"{result['bytes_up']:,} up, {result['bytes_down']:,} down, each round"),
         ("digest", f"{result['digest'][:16]}…"),
     ]

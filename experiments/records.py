@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 
 from experiments import config as configuration
+from experiments.checkpoints import Checkpoint, last_checkpoint, save_checkpoint
 from experiments.config import Config
+from experiments.durable import append, only_writer, write_atomically
 from frl.errors import InputError
 
 CONFIG, ROUNDS, RESULT, CURVE = "config.toml", "rounds.jsonl", "result.json", "curve.png"
-CHECKPOINT, STATE, PROGRESS = "checkpoint", "state.safetensors", "progress.json"
-
-State = dict[str, NDArray[Any]]
-
-
-class Checkpoint(NamedTuple):
-    """Where a run stands after a round."""
-
-    round: int
-    state: State
-    progress: dict[str, Any]
-    memory: State
+CHECKPOINT = "checkpoint"
 
 
 class RunDirectory:
@@ -48,8 +34,9 @@ class RunDirectory:
         self.path = path
         self._numbered = numbered
 
-    def create(self, config: Config) -> None:
-        """Make the directory for a new run.
+    @contextmanager
+    def create(self, config: Config) -> Iterator[None]:
+        """Make the directory for a new run, and keep other processes from writing there.
 
         Raises
         ------
@@ -61,9 +48,17 @@ class RunDirectory:
             if self._numbered:
                 self._take_number()
             self.path.mkdir(parents=True, exist_ok=True)
-            configuration.write(config, self.path / CONFIG)
         except OSError as error:
             raise InputError(f"--out {self.path}: {error.strerror}") from None
+        with self.locked():
+            self.refuse_existing()
+            write_atomically(self.path / ROUNDS, b"")
+            write_atomically(self.path / CONFIG, configuration.dump(config).encode())
+            yield
+
+    def begun(self) -> bool:
+        """Whether the directory holds a run."""
+        return (self.path / CONFIG).exists()
 
     def _take_number(self) -> None:
         """Make the next free directory; of several runs that begin at once each gets its own."""
@@ -80,7 +75,7 @@ class RunDirectory:
 
     def refuse_existing(self) -> None:
         """Raise ``InputError`` if the directory holds a run."""
-        if (self.path / CONFIG).exists():
+        if self.begun():
             raise InputError(
                 f"{self.path} holds a run already; resume it (frl resume {self.path}) or "
                 "choose another --out"
@@ -92,63 +87,57 @@ class RunDirectory:
             raise InputError(f"{self.path} is no run directory: it has no {CONFIG}")
         return configuration.read(self.path / CONFIG)
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from writing here; see :func:`experiments.durable.only_writer`."""
+        with only_writer(self.path):
+            yield
+
     def append(self, row: Mapping[str, Any]) -> None:
         """Add the row of a round and flush it to the disk."""
-        with (self.path / ROUNDS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append(self.path / ROUNDS, (json.dumps(row) + "\n").encode())
 
     def rows(self) -> list[dict[str, Any]]:
-        """Read the rows; a last line that was cut off is left out."""
-        try:
-            lines = (self.path / ROUNDS).read_text(encoding="utf-8").splitlines(keepends=True)
-        except FileNotFoundError:
-            return []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
-
-    def keep_rows(self, last: int) -> None:
-        """Drop rows after round ``last``: they will be written again."""
-        kept = [json.dumps(row) + "\n" for row in self.rows() if row["round"] <= last]
-        write_atomically(self.path / ROUNDS, "".join(kept).encode())
-
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint: whole, or not at all."""
-        folder = self.path / CHECKPOINT
-        folder.mkdir(exist_ok=True)
-        about = {
-            "round": str(checkpoint.round),
-            "layers": json.dumps(list(checkpoint.state)),
-            "memory": json.dumps(list(checkpoint.memory)),
-            "progress": json.dumps(checkpoint.progress),
-        }
-        parts = (("state", checkpoint.state), ("memory", checkpoint.memory))
-        tensors = {
-            f"{part}/{name}": np.asarray(array, order="C")
-            for part, arrays in parts
-            for name, array in arrays.items()
-        }
-        write_atomically(folder / STATE, save(tensors, metadata=about))
-
-    def checkpoint(self) -> Checkpoint:
-        """Read the checkpoint.
+        """Read the rows; a last line that was cut off is left out.
 
         Raises
         ------
         InputError
-            If there is none, or it cannot be read.
+            If another line is damaged.
         """
-        path = self.path / CHECKPOINT / STATE
-        try:
-            about = _metadata(path)
-            tensors = load_file(path)
-            state = {name: tensors[f"state/{name}"] for name in json.loads(about["layers"])}
-            memory = {name: tensors[f"memory/{name}"] for name in json.loads(about["memory"])}
-            return Checkpoint(int(about["round"]), state, json.loads(about["progress"]), memory)
-        except FileNotFoundError:
-            raise InputError(f"{self.path} has no checkpoint to resume from") from None
-        except (SafetensorError, KeyError, ValueError, OSError) as error:
-            raise InputError(f"{path} is damaged: {error}") from None
+        rows, damage = _read_rows(self.path / ROUNDS)
+        if damage:
+            raise InputError(damage)
+        return rows
+
+    def keep_rows(self, last: int) -> None:
+        """Drop rows after round ``last``: they will be written again.
+
+        Raises
+        ------
+        InputError
+            If one up to there is missing or damaged.
+        """
+        rows, damage = _read_rows(self.path / ROUNDS)
+        if len(rows) < last:
+            lacks = f"{self.path / ROUNDS} lacks the row of round {len(rows) + 1}"
+            raise InputError(damage or lacks)
+        kept = "".join(json.dumps(row) + "\n" for row in rows[:last])
+        write_atomically(self.path / ROUNDS, kept.encode())
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint: whole, or not at all."""
+        save_checkpoint(self.path / CHECKPOINT, checkpoint)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Read the last checkpoint that is whole; ``None`` before the first.
+
+        Raises
+        ------
+        InputError
+            If there is none but damaged ones.
+        """
+        return last_checkpoint(self.path / CHECKPOINT)
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write the result of a finished run."""
@@ -158,9 +147,13 @@ class RunDirectory:
     def result(self) -> dict[str, Any] | None:
         """Read the result; ``None`` for a run that has not finished."""
         try:
-            found: dict[str, Any] = json.loads((self.path / RESULT).read_text(encoding="utf-8"))
+            found = json.loads((self.path / RESULT).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.path / RESULT} is damaged: {error}") from None
+        if not isinstance(found, dict):
+            raise InputError(f"{self.path / RESULT} is damaged: it holds no table")
         return found
 
 
@@ -200,22 +193,23 @@ def find_runs(*paths: str | Path) -> list[Path]:
     return found
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, flush it to the disk, and rename it into place."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+def _read_rows(path: Path) -> tuple[list[dict[str, Any]], str]:
+    """Read rows up to the first damaged line, and say what is wrong with that one, if any is."""
+    rows: list[dict[str, Any]] = []
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as file:
-        return dict(file.metadata() or {})
+        lines = path.read_bytes().splitlines(keepends=True)
+    except FileNotFoundError:
+        return rows, ""
+    except OSError as error:
+        return rows, f"{path}: {error.strerror}"
+    for line in lines:
+        if not line.endswith(b"\n"):
+            break
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict) or row.get("round") != len(rows) + 1:
+            return rows, f"{path} is damaged: line {len(rows) + 1} is not the row of that round"
+        rows.append(row)
+    return rows, ""

@@ -38,6 +38,7 @@ def load_partition(config: Config, dataset: DataSet) -> Partition:
         alpha=config.data.alpha,
         shards=config.data.shards,
         column=config.data.column,
+        samples=config.data.samples,
     )
 
 

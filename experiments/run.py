@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from flwr.app import ConfigRecord
 from flwr.serverapp import Grid
-from numpy.typing import NDArray
 
 from attacks.base import Attack
-from attacks.grid import AdversarialGrid
 from experiments.adversary import (
     check_fit,
     colluders_accuracy,
@@ -25,17 +21,18 @@ from experiments.adversary import (
     make_setting,
 )
 from experiments.aggregation import make_strategy, server_update
-from experiments.config import Config, flatten
+from experiments.checkpoints import Checkpoint, State
+from experiments.config import Config
+from experiments.engines import make_grid
 from experiments.evaluator import Evaluator
-from experiments.records import Checkpoint, RunDirectory, State
+from experiments.memory import Memory
+from experiments.records import RunDirectory
 from experiments.resident import load_data, load_partition, make_trainer
-from frl.errors import InputError
+from frl.errors import InputError, StoppedError
 from frl.evaluation import Evaluation
-from frl.grids import InProcessGrid, LocalGrid, RayGrid, find_roster
+from frl.grids import find_roster
 from frl.messages import arrays_record, digest, read_arrays
 from strategies import SeededStrategy
-
-log = logging.getLogger(__name__)
 
 
 class Row(NamedTuple):
@@ -60,6 +57,8 @@ class Row(NamedTuple):
     eval_seconds: float
 
 
+FAILURES = ("error", "late")
+"""Reasons of rejection that say a client failed, not that it sent something wrong."""
 Watcher = Callable[[Row], None]
 """Told of every round once it is recorded."""
 
@@ -88,60 +87,37 @@ class Progress:
             self.rejected[reason] = self.rejected.get(reason, 0) + number
 
 
-class Memory:
-    """What a run remembers besides the global state: its strategy, its attack, its clients.
+class Patience:
+    """Stops a run in which clients only fail.
+
+    A round with an admitted reply starts the count anew, so malicious clients cannot stop a run
+    that honest ones take part in.
 
     Parameters
     ----------
-    strategy : SeededStrategy
-    grid : Grid
-        With or without an adversary in front.
+    most : int
+        Failures that are too many; 0 for no limit.
     """
 
-    def __init__(self, strategy: SeededStrategy, grid: Grid) -> None:
-        self._strategy = strategy
-        self._adversary = grid if isinstance(grid, AdversarialGrid) else None
-        engine = grid.wrapped if isinstance(grid, AdversarialGrid) else grid
-        self._engine = engine if isinstance(engine, LocalGrid) else None
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._failures = 0
 
-    def everything(self) -> State:
-        """Return it as arrays, for a checkpoint."""
-        parts = {"strategy": self._strategy.memory}
-        if self._adversary is not None:
-            parts["attack"] = self._adversary.state
-        if self._engine is not None:
-            parts["client"] = self._engine.client_memory
-        return {f"{part}/{key}": a for part, held in parts.items() for key, a in held.items()}
+    def check(self, row: Row) -> None:
+        """Count the failures of a round: replies that are errors or did not come.
 
-    def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
-        """Put it back."""
-        parts: dict[str, State] = {"strategy": {}, "attack": {}, "client": {}}
-        for name, array in memory.items():
-            part, _, key = name.partition("/")
-            parts[part][key] = array
-        self._strategy.memory = parts["strategy"]
-        if self._adversary is not None:
-            self._adversary.state = parts["attack"]
-        if self._engine is not None:
-            self._engine.client_memory = parts["client"]
-
-
-def make_grid(config: Config) -> LocalGrid:
-    """Start the engine of a configuration."""
-    from experiments.client_app import app
-
-    engine, flat = config.engine, flatten(config)
-    if engine.name == "ray":
-        workers = engine.workers or len(os.sched_getaffinity(0))
-        return RayGrid(
-            app,
-            config.clients,
-            flat,
-            workers=workers,
-            num_gpus=engine.num_gpus,
-            address=engine.address,
-        )
-    return InProcessGrid(app, config.clients, flat)
+        Raises
+        ------
+        StoppedError
+            If there were too many since the last good reply.
+        """
+        failed = [detail for _, reason, detail in row.rejections if reason in FAILURES]
+        self._failures = 0 if row.admitted else self._failures + len(failed)
+        if failed and 0 < self._most <= self._failures:
+            raise StoppedError(
+                f"{self._failures} client failures without a good reply up to round {row.round} "
+                f"(engine.max_failures = {self._most}), the last: {failed[-1]}"
+            )
 
 
 def execute(
@@ -162,7 +138,7 @@ def execute(
     grid : Grid, optional
         An engine; by default the one the configuration names, started and closed here.
     resume : bool
-        Carry on from the checkpoint.
+        Carry on from the last checkpoint, or from the beginning before the first.
     watch : callable, optional
         Told of each round.
 
@@ -170,6 +146,8 @@ def execute(
     ------
     InputError
         If the configuration asks for what cannot be done; nothing is written then.
+    StoppedError
+        If it cannot be recorded any more, or clients keep failing.
     """
     if not resume:
         directory.refuse_existing()
@@ -181,7 +159,11 @@ def execute(
     trainer = make_trainer(config, dataset)
     evaluator = Evaluator(dataset, trainer, config.engine.device)
     start = Checkpoint(0, trainer.initial, vars(Progress()), {})
-    with nullcontext(grid) if grid is not None else make_grid(config) as engine:
+    with ExitStack() as held:
+        if resume:
+            held.enter_context(directory.locked())
+            start = directory.checkpoint() or start
+        engine: Grid = grid if grid is not None else held.enter_context(make_grid(config))
         roster = find_roster(engine, config.clients)
         root = server_update(config, dataset, trainer)
         strategy = make_strategy(config, population=population, roster=roster, root=root)
@@ -198,11 +180,10 @@ def execute(
             )
         memory = Memory(strategy, engine)
         if resume:
-            start = directory.checkpoint()
             directory.keep_rows(start.round)
             memory.recall(start.memory)
         else:
-            directory.create(config)
+            held.enter_context(directory.create(config))
         return _rounds(config, directory, engine, strategy, evaluator, attack, memory, start, watch)
 
 
@@ -225,6 +206,7 @@ def _rounds(
     state, progress = start.state, Progress(**start.progress)
     evaluation: Evaluation | None = None
     success: float | None = None
+    hopeless = Patience(config.engine.max_failures)
     for number in range(start.round + 1, config.rounds + 1):
         begun = time.perf_counter()
         arrays = arrays_record(state)
@@ -247,9 +229,11 @@ def _rounds(
         )
         progress.add(row)
         directory.append(row._asdict())
-        directory.save(Checkpoint(number, state, vars(progress), memory.everything()))
+        if number % config.checkpoint_every == 0 or number == config.rounds:
+            directory.save(Checkpoint(number, state, vars(progress), memory.everything()))
         if watch is not None:
             watch(row)
+        hopeless.check(row)
     if evaluation is None:
         evaluation, success = evaluator(state), evaluator.attack_success(state, attack)
     result = _result(config, evaluation, success, progress, state)

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from experiments import config as configuration
 from experiments.config import Config
 from experiments.records import RunDirectory
-from frl.errors import InputError, unknown
+from frl.errors import InputError, StoppedError, unknown
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def read_grid(path: Path, out: Path, overrides: Sequence[str] = ()) -> list[Poin
 def sweep(points: Sequence[Point], execute: Execute) -> Iterator[tuple[Point, dict[str, Any]]]:
     """Run what is not finished, one after another; yield each run with its result.
 
-    A run that fails on its input is logged and left out; the others go on.
+    A run that fails on its input, or stops, is logged and left out; the others go on.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def sweep(points: Sequence[Point], execute: Execute) -> Iterator[tuple[Point, di
         result = point.directory.result()
         try:
             yield point, result or execute(point.config, point.directory, there)
-        except InputError as error:
+        except (InputError, StoppedError) as error:
             log.error("%s: %s", point.directory.path, error)
 
 

@@ -14,6 +14,10 @@ class InputError(FRLError, ValueError):
     """The user asked for something that cannot be done: one line that says what and where."""
 
 
+class StoppedError(FRLError, RuntimeError):
+    """A run cannot go on, for no fault of its input: one line that says why; it can be resumed."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Build the error for a name that does not exist, with the nearest one that does.
 

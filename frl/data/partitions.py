@@ -1,4 +1,4 @@
-"""Who holds which training examples: partitions by ``flwr-datasets``, kept as two arrays."""
+"""Who holds which training examples: two arrays, or a draw that is made when it is asked for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import warnings
 from contextlib import redirect_stderr
 from io import StringIO
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,51 @@ KINDS = {
     "dirichlet": "per class, shares of the clients drawn from Dirichlet(alpha)",
     "shard": "sorted by label, cut into equal shards, a few to each client; the rest is left out",
     "natural": "one client for each value of a column, such as the writer",
+    "virtual": "each client draws its own examples, so that there can be millions of clients",
 }
 
 
-class Partition(NamedTuple):
+class Partition(Protocol):
+    """Knows which rows of the training split each client holds."""
+
+    @property
+    def clients(self) -> int:
+        """Number of clients."""
+        ...
+
+    def of(self, client: int) -> NDArray[np.int64]:
+        """Rows of one client, ascending."""
+        ...
+
+
+class VirtualPartition(NamedTuple):
+    """Rows that each client draws from the training split, whatever the others draw.
+
+    Nothing is kept for a client, so any number of clients costs the same.
+
+    Attributes
+    ----------
+    clients : int
+    examples : int
+        Of the training split.
+    samples : int
+        Examples of each client, no two the same.
+    seed : int
+    """
+
+    clients: int
+    examples: int
+    samples: int
+    seed: int
+
+    def of(self, client: int) -> NDArray[np.int64]:
+        """Rows of one client, ascending."""
+        rng = generator(self.seed, Purpose.PARTITION, client=client)
+        drawn = rng.choice(self.examples, size=self.samples, replace=False, shuffle=False)
+        return np.sort(drawn)
+
+
+class StoredPartition(NamedTuple):
     """Rows of the training split by client.
 
     Attributes
@@ -63,13 +104,14 @@ def partition(
     alpha: float = 1.0,
     shards: int = 2,
     column: str = "",
+    samples: int = 50,
 ) -> Partition:
     """Divide the training examples among clients; computed once and kept in the cache.
 
     Parameters
     ----------
     data : DataSet
-    kind : {"iid", "dirichlet", "shard", "natural"}
+    kind : {"iid", "dirichlet", "shard", "natural", "virtual"}
     clients : int
     seed : int
         Seed of the run.
@@ -80,6 +122,8 @@ def partition(
         Shards per client of ``shard``.
     column : str
         Column of ``natural``.
+    samples : int
+        Examples of each client of ``virtual``, which is not divided and not kept.
 
     Raises
     ------
@@ -88,6 +132,8 @@ def partition(
     """
     if kind not in KINDS:
         raise unknown("partition", kind, KINDS)
+    if kind == "virtual":
+        return _virtual(data, clients, samples, seed)
     _check(data, kind, clients, shards, column)
     labels = np.asarray(data.train.labels)
     by = np.asarray(data.columns[column]) if kind == "natural" else labels
@@ -99,7 +145,14 @@ def partition(
         return {"rows": made.rows, "starts": made.starts}, {"recipe": recipe}
 
     arrays, _ = Store(cache_folder() / "partitions" / key).get(build)
-    return Partition(arrays["rows"], arrays["starts"])
+    return StoredPartition(arrays["rows"], arrays["starts"])
+
+
+def _virtual(data: DataSet, clients: int, samples: int, seed: int) -> VirtualPartition:
+    examples = len(data.train.labels)
+    if samples > examples:
+        raise InputError(f"data.samples: got {samples}; takes at most the {examples} examples")
+    return VirtualPartition(clients, examples, samples, seed)
 
 
 def _check(data: DataSet, kind: str, clients: int, shards: int, column: str) -> None:
@@ -126,7 +179,7 @@ def _divide(
     seed: int,
     alpha: float,
     shards: int,
-) -> Partition:
+) -> StoredPartition:
     from datasets import Dataset
     from flwr_datasets.partitioner import (
         DirichletPartitioner,
@@ -157,7 +210,7 @@ def _divide(
         warnings.simplefilter("ignore")
         held = [np.sort(_rows(partitioner.load_partition(client))) for client in range(clients)]
     starts = np.concatenate([[0], np.cumsum([len(rows) for rows in held])])
-    return Partition(np.concatenate(held), starts.astype(np.int64))
+    return StoredPartition(np.concatenate(held), starts.astype(np.int64))
 
 
 def _rows(part: Any) -> NDArray[np.int64]:

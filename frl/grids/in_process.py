@@ -32,7 +32,7 @@ class InProcessGrid(LocalGrid):
         torch.set_num_threads(1)
         try:
             reply = self.client_app(message, context)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {error}"
             return self._failure(message, reason, traceback.format_exc())
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -13,18 +13,13 @@ from typing import Any
 from flwr.app import ArrayRecord, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from frl.errors import InputError
+from frl.errors import InputError, StoppedError
 from frl.grids.local import LocalGrid, RunConfig
 from frl.grids.parcel import flatten, join, restore, split
+from frl.grids.ray_start import be_quiet, start_ray
 
 log = logging.getLogger(__name__)
 
-_QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
-}
 _DEPTH = 2
 """Messages an actor may hold: the one it works on, and one more so that it never waits.
 
@@ -32,11 +27,17 @@ The last messages of a round are not handed out ahead: they go to whoever is fre
 """
 
 
+_CLOSE_WITHIN = 10.0
+_WARN_AFTER = 30.0
+"""Seconds without any worker after which a warning says what is awaited."""
+
+
 @dataclass
 class _Worker:
-    """One actor and what it was given, oldest first."""
+    """One actor and what it was given, oldest first; ``starting`` is ``None`` once it is up."""
 
     actor: Any
+    starting: Any
     held: deque[_Job] = field(default_factory=deque)
 
 
@@ -54,7 +55,8 @@ class RayGrid(LocalGrid):
 
     Each actor keeps one client app, and with it one model and the mapped data, for the whole run.
     The global state goes into the object store once a round. Replies are handed on as they arrive.
-    An actor that dies is replaced and its messages are done again.
+    An actor that dies is replaced and its messages are done again; until the new one is up, which
+    may be never when its node is gone, the others do its work.
 
     Parameters
     ----------
@@ -75,6 +77,8 @@ class RayGrid(LocalGrid):
     ------
     InputError
         If Ray cannot offer what is asked for.
+    StoppedError
+        In a round, if no worker can start or the object store is full.
     """
 
     def __init__(
@@ -89,8 +93,7 @@ class RayGrid(LocalGrid):
         attempts: int = 3,
     ) -> None:
         super().__init__(client_app, clients, run_config)
-        for name, value in _QUIET.items():
-            os.environ.setdefault(name, value)
+        be_quiet()
         import ray
 
         self._ray = ray
@@ -98,16 +101,27 @@ class RayGrid(LocalGrid):
         self._num_gpus = num_gpus
         self._owns_ray = not ray.is_initialized()
         if self._owns_ray:
-            self._start_ray(workers, address)
+            start_ray(workers, address)
         self._check_resources(workers)
-        self._workers = [_Worker(self._spawn()) for _ in range(workers)]
+        self._stillborn = 0
+        self._workers = [_Worker(*self._spawn()) for _ in range(workers)]
 
     def worker_pids(self) -> list[int]:
         """Process ids of the actors, once all of them are up."""
         return list(self._ray.get([worker.actor.ready.remote() for worker in self._workers]))
 
     def close(self) -> None:
-        """End the actors, and Ray itself where this grid started it."""
+        """End the actors, and Ray itself where this grid started it.
+
+        A signal to every process of a job ends Ray's own as well; it is not waited for without end.
+        """
+        closing = threading.Thread(target=self._close, daemon=True)
+        closing.start()
+        closing.join(_CLOSE_WITHIN)
+        if closing.is_alive():
+            log.warning("Ray did not end within %g s", _CLOSE_WITHIN)
+
+    def _close(self) -> None:
         if not self._ray.is_initialized():
             return
         for worker in self._workers:
@@ -115,17 +129,6 @@ class RayGrid(LocalGrid):
         self._workers = []
         if self._owns_ray:
             self._ray.shutdown()
-
-    def _start_ray(self, workers: int, address: str) -> None:
-        quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-        if address:
-            try:
-                self._ray.init(address=address, **quiet)
-            except Exception as error:
-                reason = str(error).splitlines()[0]
-                raise InputError(f"engine.address: no Ray at {address!r}: {reason}") from None
-        else:
-            self._ray.init(num_cpus=workers, include_dashboard=False, **quiet)
 
     def _check_resources(self, workers: int) -> None:
         """Refuse at once what Ray would wait for without end."""
@@ -142,48 +145,78 @@ class RayGrid(LocalGrid):
                     f"takes at most {fits} workers"
                 )
 
-    def _spawn(self) -> Any:
+    def _spawn(self) -> tuple[Any, Any]:
+        """Start an actor; return it and what resolves once it is up."""
         from frl.grids.ray_actor import ClientActor
 
         remote = self._ray.remote(num_cpus=1, num_gpus=self._num_gpus, max_restarts=0)(ClientActor)
-        return remote.remote(self.client_app, self.clients, self.run_config)
+        actor: Any = remote.remote(self.client_app, self.clients, self.run_config)
+        return actor, actor.ready.remote()
+
+    def _replace(self, worker: _Worker) -> None:
+        self._ray.kill(worker.actor)
+        worker.held = deque()
+        worker.actor, worker.starting = self._spawn()
 
     def _answer(self, messages: Iterable[Message], deadline: float | None) -> Iterator[Message]:
+        self._abandon()
         waiting = deque(_Job(message) for message in messages)
         shared: dict[int, tuple[ArrayRecord, Any]] = {}
         try:
             while waiting or any(worker.held for worker in self._workers):
-                while waiting:
-                    worker = min(self._workers, key=lambda worker: len(worker.held))
-                    if worker.held and (
-                        len(worker.held) >= _DEPTH or len(waiting) <= len(self._workers)
-                    ):
-                        break
-                    self._give(worker, waiting.popleft(), shared)
+                self._hand_out(waiting, shared)
                 yield from self._collect(waiting, deadline)
                 if deadline is not None and time.monotonic() >= deadline:
-                    return
-        finally:
+                    break
+        except GeneratorExit:
             self._abandon()
+            raise
+        self._abandon()
+
+    def _hand_out(self, waiting: deque[_Job], shared: dict[int, tuple[ArrayRecord, Any]]) -> None:
+        """Give messages to the workers that are up, as many as they may hold."""
+        up = [worker for worker in self._workers if worker.starting is None]
+        while waiting and up:
+            worker = min(up, key=lambda worker: len(worker.held))
+            if worker.held and (len(worker.held) >= _DEPTH or len(waiting) <= len(up)):
+                return
+            self._give(worker, waiting.popleft(), shared)
 
     def _give(self, worker: _Worker, job: _Job, shared: dict[int, tuple[ArrayRecord, Any]]) -> None:
         parcel, big = split(job.message)
         refs = {}
         for name, record in big.items():
             if id(record) not in shared:
-                shared[id(record)] = (record, self._ray.put(flatten(record)))
+                shared[id(record)] = (record, self._put(record))
             refs[name] = shared[id(record)][1]
         state = self._states.get(job.message.metadata.dst_node_id, RecordDict())
         job.attempts += 1
         job.ref = worker.actor.answer.remote(parcel, refs, state)
         worker.held.append(job)
 
+    def _put(self, record: ArrayRecord) -> Any:
+        try:
+            return self._ray.put(flatten(record))
+        except self._ray.exceptions.RayError as error:
+            raise StoppedError(
+                f"Ray's object store does not take {record.count_bytes():,} bytes: "
+                f"{str(error).splitlines()[0]}"
+            ) from None
+
     def _collect(self, waiting: deque[_Job], deadline: float | None) -> Iterator[Message]:
-        """Wait for one reply or death, and take all that is there by then."""
+        """Wait for one reply, start or death, and take all that is there by then."""
         where = {job.ref: (worker, job) for worker in self._workers for job in worker.held}
+        starting = {w.starting: w for w in self._workers if w.starting is not None}
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        done, _ = self._ray.wait(list(where), num_returns=1, timeout=left)
+        if not where:
+            left = _WARN_AFTER if left is None else min(left, _WARN_AFTER)
+        done, _ = self._ray.wait([*where, *starting], num_returns=1, timeout=left)
+        if not done and not where:
+            log.warning("no worker is up; waiting for Ray to offer what one needs")
         for ref in done:
+            if ref in starting:
+                self._welcome(starting[ref])
+                continue
             worker, job = where[ref]
             try:
                 reply = self._ray.get(ref)
@@ -199,14 +232,26 @@ class RayGrid(LocalGrid):
             big = {name: restore(flat) for name, flat in reply.big.items()}
             yield join(reply.parcel, big)
 
+    def _welcome(self, worker: _Worker) -> None:
+        """Note that a worker is up, or replace it if it died while starting."""
+        try:
+            self._ray.get(worker.starting)
+        except self._ray.exceptions.RayError as error:
+            self._stillborn += 1
+            if self._stillborn >= self._attempts * len(self._workers):
+                raise StoppedError(f"Ray workers do not start: {_last_line(error)}") from None
+            self._replace(worker)
+            return
+        self._stillborn = 0
+        worker.starting = None
+
     def _bury(self, worker: _Worker, waiting: deque[_Job], reason: str) -> Iterator[Message]:
         """Replace a dead worker; what it held is done again, unless it keeps killing workers.
 
         Only the message being worked on can have killed it; the one queued behind it is innocent.
         """
-        jobs, worker.held = list(worker.held), deque()
-        self._ray.kill(worker.actor)
-        worker.actor = self._spawn()
+        jobs = list(worker.held)
+        self._replace(worker)
         for place, job in enumerate(jobs):
             if place > 0:
                 job.attempts -= 1
@@ -220,6 +265,8 @@ class RayGrid(LocalGrid):
         """Replace workers that are still busy, so that the next round begins with free ones."""
         for worker in self._workers:
             if worker.held:
-                worker.held = deque()
-                self._ray.kill(worker.actor)
-                worker.actor = self._spawn()
+                self._replace(worker)
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1].strip()

@@ -157,11 +157,20 @@ def test_plot_refuses_other_formats(finished: tuple[Path, str, str]) -> None:
     assert "takes a file name ending in .png, .pdf, .svg" in done.stderr
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("engine", "sign"),
+    [
+        ("inprocess", signal.SIGINT),
+        ("inprocess", signal.SIGTERM),
+        pytest.param("ray", signal.SIGTERM, marks=pytest.mark.ray),
+        pytest.param("ray", signal.SIGINT, marks=pytest.mark.ray),
+    ],
+)
 def test_an_interrupted_run_says_how_to_resume(
-    sign: signal.Signals, tmp_path: Path, finished: tuple[Path, str, str]
+    engine: str, sign: signal.Signals, tmp_path: Path, finished: tuple[Path, str, str]
 ) -> None:
-    command = [sys.executable, "-m", "experiments.cli", "run", *overrides("rounds=500")]
+    options = overrides("rounds=500", f"engine.name={engine}", "engine.workers=1")
+    command = [sys.executable, "-m", "experiments.cli", "run", *options]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     process = subprocess.Popen(
         [*command, "--out", "long"],
@@ -170,6 +179,7 @@ def test_an_interrupted_run_says_how_to_resume(
         text=True,
         env=environment,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        start_new_session=True,
     )
     rows = tmp_path / "long" / "rounds.jsonl"
     deadline = time.monotonic() + 60
@@ -177,7 +187,7 @@ def test_an_interrupted_run_says_how_to_resume(
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
-    process.send_signal(sign)
+    os.killpg(process.pid, sign)
     _, err = process.communicate(timeout=30)
 
     assert process.returncode == 130

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config import Config, flatten, from_flat, read, write
+from experiments.config import Config, dump, flatten, from_flat, read
 from frl.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 def test_written_and_read_again_it_is_the_same(tmp_path: Path) -> None:
     config = read(None, ["seed=7", "strategy.keep=0.3", "data.name=mnist"])
 
-    write(config, tmp_path / "config.toml")
+    (tmp_path / "config.toml").write_text(dump(config))
 
     assert read(tmp_path / "config.toml") == config
     assert from_flat(flatten(config)) == config

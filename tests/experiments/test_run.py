@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ import numpy as np
 import pytest
 
 from experiments.config import Config, read
+from experiments.engines import make_grid
 from experiments.records import RunDirectory, find_runs, load
-from experiments.run import Row, execute, make_grid
+from experiments.run import Row, execute
 from frl.errors import InputError
 from frl.messages import digest
 
@@ -78,6 +78,8 @@ def test_the_digest_is_that_of_the_checkpoint(
     directory, result = reference
 
     checkpoint = directory.checkpoint()
+
+    assert checkpoint is not None
 
     assert checkpoint.round == 3
     assert digest(checkpoint.state) == result["digest"]
@@ -158,8 +160,11 @@ def test_a_run_directory_is_not_written_over(
 ) -> None:
     before = sorted((p.name, p.stat().st_mtime_ns) for p in reference[0].path.iterdir())
 
-    with pytest.raises(InputError, match="holds a run already"):
-        reference[0].create(Config())
+    with (
+        pytest.raises(InputError, match="holds a run already"),
+        reference[0].create(Config()),
+    ):
+        pass
 
     assert sorted((p.name, p.stat().st_mtime_ns) for p in reference[0].path.iterdir()) == before
 
@@ -168,20 +173,10 @@ def test_runs_that_begin_at_once_get_a_number_each(tmp_path: Path) -> None:
     directories = [RunDirectory(tmp_path / "runs" / "name", numbered=True) for _ in range(3)]
 
     for directory in directories:
-        directory.create(Config())
+        with directory.create(Config()):
+            pass
 
     assert [d.path.name for d in directories] == ["name-1", "name-2", "name-3"]
-
-
-def test_a_damaged_checkpoint_is_named(
-    tmp_path: Path, reference: tuple[RunDirectory, dict[str, Any]]
-) -> None:
-    shutil.copytree(reference[0].path, tmp_path / "copy")
-    state = tmp_path / "copy" / "checkpoint" / "state.safetensors"
-    state.write_bytes(state.read_bytes()[:-100])
-
-    with pytest.raises(InputError, match="is damaged"):
-        RunDirectory(tmp_path / "copy").checkpoint()
 
 
 def test_runs_load_as_one_table(reference: tuple[RunDirectory, dict[str, Any]]) -> None:

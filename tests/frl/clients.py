@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -20,6 +21,10 @@ def train(message: Message, context: Context) -> Message:
     config = context.run_config
     if client == config.get("raises"):
         raise ValueError(f"boom in client {client}")
+    if client == config.get("exits"):
+        sys.exit(3)
+    if client == config.get("hoards"):
+        raise MemoryError("no memory left")
     if client == config.get("sleeps"):
         time.sleep(60)
     if client == config.get("dies"):

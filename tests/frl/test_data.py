@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import datasets
@@ -108,7 +109,7 @@ def test_writing_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"natural"}))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"natural", "virtual"}))
 def test_partitions_cover_and_do_not_overlap(digits: data.DataSet, kind: str) -> None:
     made = data.partition(digits, kind, clients=37, seed=3, alpha=0.3)
 
@@ -127,6 +128,8 @@ def test_iid_is_even_and_small_alpha_is_not(digits: data.DataSet) -> None:
     iid = data.partition(digits, "iid", clients=50, seed=0)
     skewed = data.partition(digits, "dirichlet", clients=50, seed=0, alpha=0.05)
 
+    assert isinstance(iid, data.StoredPartition)
+    assert isinstance(skewed, data.StoredPartition)
     assert np.ptp(iid.sizes) <= 1
     assert (skewed.sizes == 0).any(), "a client may hold nothing"
 
@@ -136,6 +139,27 @@ def test_shards_hold_few_labels(digits: data.DataSet) -> None:
 
     labels = [np.unique(digits.train.labels[made.of(client)]).size for client in range(50)]
     assert np.mean(labels) < 4
+
+
+def test_virtual_clients_draw_for_themselves_and_cost_nothing(digits: data.DataSet) -> None:
+    tracemalloc.start()
+    made = data.partition(digits, "virtual", clients=10**9, seed=1, samples=40)
+    rows = [made.of(client) for client in range(10**9 - 200, 10**9)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert made.clients == 10**9
+    assert peak < 1_000_000
+    assert all(len(np.unique(drawn)) == 40 and (np.diff(drawn) > 0).all() for drawn in rows)
+    assert len({drawn.tobytes() for drawn in rows}) == 200
+    assert 0 <= np.min(rows) <= np.max(rows) < len(digits.train.labels)
+    np.testing.assert_array_equal(made.of(10**9 - 1), rows[-1])
+    other = data.partition(digits, "virtual", clients=10**9, seed=2, samples=40)
+    assert not np.array_equal(other.of(10**9 - 1), rows[-1])
+    counts = np.bincount(np.concatenate([made.of(c) for c in range(2000)]))
+    expected = 2000 * 40 / len(digits.train.labels)
+    assert abs(counts.mean() - expected) < 1
+    assert counts.std() < 1.2 * expected**0.5, "every example is equally likely"
 
 
 def test_natural_gives_each_value_a_client(tmp_path: Path) -> None:
@@ -151,6 +175,7 @@ def test_natural_gives_each_value_a_client(tmp_path: Path) -> None:
     [
         ({"kind": "iidd"}, "unknown partition 'iidd'; did you mean 'iid'"),
         ({"kind": "iid", "clients": 2000}, "2000 clients is more than the 1437"),
+        ({"kind": "virtual", "samples": 1438}, "data.samples: got 1438; takes at most the 1437"),
         ({"kind": "shard", "clients": 800}, "800 clients x 2 shards is more than"),
         ({"kind": "natural", "column": "writer"}, "unknown data.column of data set 'digits'"),
     ],

@@ -117,6 +117,18 @@ def test_a_client_that_raises_costs_its_reply_alone(
     assert not caplog.text, "only the first traceback is shown"
 
 
+@pytest.mark.parametrize("fault", ["exits", "hoards"])
+def test_a_client_that_exits_or_has_no_memory_costs_its_reply_alone(
+    make: MakeGrid, fault: str
+) -> None:
+    grid = make(**{fault: 3})
+
+    replies = list(grid.send_and_receive(messages(grid, [2, 3, 4])))
+
+    assert set(answers(replies)) == {2, 4}
+    assert [reply.has_error() for reply in replies].count(True) == 1
+
+
 def test_state_of_a_client_persists_between_messages(make: MakeGrid) -> None:
     grid = make()
 

@@ -1,0 +1,55 @@
+"""The engine of a run, from its configuration."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import torch
+
+from experiments.config import Config, flatten
+from frl.grids import InProcessGrid, LocalGrid, RayGrid
+
+log = logging.getLogger(__name__)
+
+
+def make_grid(config: Config) -> LocalGrid:
+    """Start the engine of a configuration.
+
+    Raises
+    ------
+    InputError
+        If there is less than it asks for.
+    """
+    from experiments.client_app import app
+
+    engine, flat = config.engine, flatten(config)
+    log.info("clients run on %s", describe(config))
+    if engine.name == "ray":
+        return RayGrid(
+            app,
+            config.clients,
+            flat,
+            workers=workers(config),
+            num_gpus=engine.num_gpus,
+            address=engine.address,
+        )
+    return InProcessGrid(app, config.clients, flat)
+
+
+def workers(config: Config) -> int:
+    """Return the number of processes that train: by default one a core."""
+    if config.engine.name != "ray":
+        return 1
+    return config.engine.workers or len(os.sched_getaffinity(0))
+
+
+def describe(config: Config) -> str:
+    """Say where clients run: engine, workers, device."""
+    device = config.engine.device
+    if device.startswith("cuda") and torch.cuda.is_available():
+        device = f"{device} ({torch.cuda.get_device_name(device)})"
+    if config.engine.name != "ray":
+        return f"{config.engine.name}, {device}"
+    where = f" of {config.engine.address}" if config.engine.address else ""
+    return f"ray, {workers(config)} workers{where}, {device}"

@@ -1,0 +1,72 @@
+"""Starting Ray: quiet, on loopback without a dashboard, or joining a cluster that is there."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from typing import Any
+
+from frl.errors import InputError
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+_LOOPBACK = "127.0.0.1"
+_PATIENCE = 10.0
+
+
+def be_quiet() -> None:
+    """Set what keeps Ray quiet, unless the user has set it; before Ray is imported."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+
+
+def start_ray(workers: int, address: str) -> None:
+    """Start Ray on this machine alone, or join a cluster.
+
+    Signals are handled as before: Ray would take over SIGTERM.
+
+    Parameters
+    ----------
+    workers : int
+        CPUs of a Ray started here.
+    address : str
+        Of a running cluster; empty to start one.
+
+    Raises
+    ------
+    InputError
+        If there is no cluster at the address.
+    """
+    import ray
+
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    before = signal.getsignal(signal.SIGTERM)
+    if address:
+        _check_address(address)
+        try:
+            ray.init(address=address, **quiet)
+        except Exception as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"engine.address: no Ray at {address!r}: {reason}") from None
+    else:
+        ray.init(num_cpus=workers, include_dashboard=False, _node_ip_address=_LOOPBACK, **quiet)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
+
+
+def _check_address(address: str) -> None:
+    """Refuse at once an address where nothing listens: Ray would try again for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"engine.address: no Ray at {address!r}: {error}") from None

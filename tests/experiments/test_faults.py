@@ -1,0 +1,154 @@
+"""Whole runs among failing clients, dying workers and dying nodes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.config import Config, flatten, read
+from experiments.records import RunDirectory
+from experiments.run import Row, execute
+from frl.errors import InputError, StoppedError
+from frl.grids import InProcessGrid, RayGrid
+from frl.messages import digest
+from tests.experiments.failing import app
+from tests.experiments.test_run import SMALL, stable
+
+Result = tuple[RunDirectory, dict[str, Any]]
+
+
+@pytest.fixture
+def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "faults"
+    folder.mkdir()
+    monkeypatch.setenv("FRL_FAULTS", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    directory = RunDirectory(tmp_path_factory.mktemp("runs") / "reference")
+    return directory, execute(read(None, SMALL), directory)
+
+
+def in_process(config: Config) -> InProcessGrid:
+    return InProcessGrid(app, config.clients, flatten(config))
+
+
+def test_a_client_that_raises_is_counted_and_the_run_goes_on(
+    tmp_path: Path, faults: Path, reference: Result, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = read(None, [*SMALL, "engine.max_failures=1"])
+    victim = reference[0].rows()[1]["sampled"][0]
+    (faults / f"raise-{victim}").touch()
+
+    directory = RunDirectory(tmp_path / "run")
+    result = execute(config, directory, grid=in_process(config))
+
+    rows = directory.rows()
+    asked = sum(victim in row["sampled"] for row in rows)
+    assert result["rejected"] == {"error": asked}
+    assert rows[1]["rejections"] == [[victim, "error", f"ValueError: no luck for client {victim}"]]
+    assert caplog.text.count("Traceback") == 1
+    assert f"client {victim} raised in round" in caplog.text
+
+
+def test_a_hopeless_run_stops_and_can_be_resumed(
+    tmp_path: Path, faults: Path, reference: Result
+) -> None:
+    config = read(None, [*SMALL, "engine.max_failures=7"])
+    directory = RunDirectory(tmp_path / "run")
+
+    def fail(row: Row) -> None:
+        assert row.round == 1
+        (faults / "raise-all").touch()
+
+    (faults / "raise-all").touch()
+    with pytest.raises(StoppedError, match=r"10 client failures .* up to round 2 .*no luck"):
+        execute(config, directory, grid=in_process(config))
+    assert [row["kept"] != "" for row in directory.rows()] == [True, True]
+    start = directory.checkpoint()
+    assert start is not None
+    (faults / "raise-all").unlink()
+    result = execute(config, directory, grid=in_process(config), resume=True)
+
+    assert result["admitted"] == 5
+    assert result["rejected"] == {"error": 10}
+
+
+def test_no_limit_on_failures(tmp_path: Path, faults: Path) -> None:
+    config = read(None, [*SMALL, "engine.max_failures=0"])
+    (faults / "raise-all").touch()
+    directory = RunDirectory(tmp_path / "run")
+
+    result = execute(config, directory, grid=in_process(config))
+
+    checkpoint = directory.checkpoint()
+    assert checkpoint is not None
+    assert result["rejected"] == {"error": 15}
+    assert digest(checkpoint.state) == result["digest"]
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "include_dashboard": False},
+        shutdown_at_exit=False,
+    )
+    yield made
+    made.shutdown()
+
+
+@pytest.mark.ray
+def test_a_cluster_loses_workers_and_a_node_and_ends_the_same(
+    tmp_path: Path, faults: Path, cluster: Any, reference: Result
+) -> None:
+    """Two nodes; workers killed while they train; then one node killed within a round."""
+    config = read(None, [*SMALL, "engine.timeout=60"])
+    second = cluster.add_node(num_cpus=1)
+    for client in reference[0].rows()[0]["sampled"][:2]:
+        (faults / f"die-{client}").touch()
+    directory = RunDirectory(tmp_path / "run")
+    killers = []
+
+    def lose(row: Row) -> None:
+        if row.round == 1:
+            killers.append(
+                threading.Thread(target=cluster.remove_node, args=(second, False), daemon=True)
+            )
+            killers[0].start()
+
+    grid = RayGrid(app, config.clients, flatten(config), workers=2, address=cluster.address)
+    with grid:
+        import ray
+
+        hosts = {actor["NodeID"] for actor in ray.nodes() if actor["Alive"]}
+        result = execute(config, directory, grid=grid, watch=lose)
+        begun = time.monotonic()
+        while len([n for n in ray.nodes() if n["Alive"]]) > 1 and time.monotonic() < begun + 30:
+            time.sleep(0.2)
+        again = execute(config, RunDirectory(tmp_path / "again"), grid=grid)
+        alive = {actor["NodeID"] for actor in ray.nodes() if actor["Alive"]}
+    killers[0].join(30)
+
+    assert len(hosts) == 2
+    assert len(alive) == 1
+    assert list(faults.iterdir()) == []
+    assert result["digest"] == again["digest"] == reference[1]["digest"]
+    assert stable(directory.rows()) == stable(reference[0].rows())
+
+
+@pytest.mark.ray
+def test_an_address_without_a_cluster_is_one_line() -> None:
+    begun = time.monotonic()
+    with pytest.raises(InputError, match=r"engine.address: no Ray at '127.0.0.1:1'"):
+        RayGrid(app, 3, address="127.0.0.1:1")
+    assert time.monotonic() - begun < 60
