@@ -81,7 +81,15 @@ class StrategyConfig(_Open):
     weighting: Literal["uniform", "examples"] = Field("uniform", description="of weight updates")
     most_weight: _Positive = Field(1000, description="cap on a client's declared examples")
     most_norm: float = Field(1e6, gt=0, description="largest norm of a weight update")
-    upload_top: float = Field(1.0, gt=0, le=1, description="share of weights a client uploads")
+    upload_top: float = Field(1.0, gt=0, le=1, description="share a client uploads, largest first")
+    unsent: Literal["mean", "zero"] = Field("mean", description="ranks of edges not uploaded")
+    ballot_bits: int = Field(0, ge=0, le=8, description="bits an edge sent up; 0: full rankings")
+    ballot_focus: float = Field(1.0, ge=1, le=16, description="over 1: finer near the mask's edge")
+    ballot_dither: float = Field(0.0, ge=0, le=64, description="noise on ranks, in bucket widths")
+    down_bits: int = Field(0, ge=0, le=8, description="bits an edge sent down; 0: full rankings")
+    coding: str = Field(
+        "auto", description="of messages: off, always, or frl list codings; auto: under Flower"
+    )
     root_examples: _Positive = Field(100, description="of the server's own shard (fltrust)")
 
 
@@ -131,7 +139,10 @@ class Config(_Table):
     @classmethod
     def _learning_rate(cls, tables: Any) -> Any:
         """Fill in the learning rate that suits the strategy where it is 0 or not given."""
-        train, strategy = (dict(tables.get(key) or {}) for key in ("train", "strategy"))
+        train, strategy = (tables.get(key) or {} for key in ("train", "strategy"))
+        if not isinstance(train, dict) or not isinstance(strategy, dict):
+            return tables
+        train = dict(train)
         if train.get("lr", 0) == 0 and isinstance(train.get("lr", 0), int | float):
             train["lr"] = LEARNING_RATES.get(str(strategy.get("name", "frl")), 0.4)
             return {**tables, "train": train}
