@@ -11,7 +11,7 @@ from rich.table import Table
 
 import attacks
 from experiments.config import ENGINES
-from frl import models
+from frl import models, wire
 from frl.data import sources
 from frl.data.partitions import KINDS
 from frl.errors import unknown
@@ -87,6 +87,7 @@ _KINDS: dict[str, Any] = {
     "pre_aggregations": lambda: _registry_entries(
         pre_aggregation.registry, "space", "formula", "cost", "paper"
     ),
+    "codings": lambda: _registry_entries(wire.codings),
     "models": lambda: _registry_entries(models.registry),
     "datasets": lambda: _described({name: source.about for name, source in sources().items()}),
     "partitions": lambda: _described(KINDS),

@@ -21,7 +21,12 @@ def make_form(strategy: StrategyConfig) -> Form | None:
     InputError
         If the keys contradict each other.
     """
+    if strategy.ballot_dither and not strategy.ballot_bits:
+        raise InputError("strategy.ballot_dither: takes 0 where strategy.ballot_bits is 0")
     if strategy.name != "frl":
+        for key in ("ballot_bits", "down_bits"):
+            if getattr(strategy, key):
+                raise InputError(f"strategy.{key}: takes 0 for weights")
         return None
     if strategy.ballot_bits:
         if strategy.upload_top < 1:
@@ -64,8 +69,6 @@ def make_channel(config: Config, trainer: Trainer, *, deployed: bool = False) ->
     """
     strategy = config.strategy
     form = make_form(strategy)
-    if strategy.down_bits and form is None:
-        raise InputError("strategy.down_bits: takes 0 for weights")
     return Channel(
         layers={name: int(values.size) for name, values in trainer.initial.items()},
         up=make_coding(strategy),
