@@ -1,4 +1,4 @@
-"""The command line: ``frl run``, ``resume``, ``sweep``, ``plot``, ``list`` and ``bench``."""
+"""The command line: ``frl run``, ``resume``, ``sweep``, ``plot``, ``list``, ``cost``, ``bench``."""
 
 from __future__ import annotations
 
@@ -120,6 +120,23 @@ def list_(
         typer.echo(json.dumps(catalogue(kind), indent=2))
     else:
         print_catalogue(kind)
+
+
+@app.command()
+def cost(
+    model: Annotated[str, typer.Option(help="Model; default: the run's, or conv2.")] = "",
+    run: Annotated[Path | None, typer.Option(help="Measure on the checkpoint of a run.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what a message costs in every coding, next to float32."""
+    from experiments.cost import costs, print_costs, report, sample
+
+    measured = sample(model, run)
+    rows = costs(measured)
+    if as_json:
+        typer.echo(json.dumps(report(measured, rows), indent=2))
+    else:
+        print_costs(measured, rows)
 
 
 @app.command()

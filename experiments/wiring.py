@@ -6,7 +6,7 @@ from experiments.config import Config, StrategyConfig
 from frl.channel import Channel
 from frl.errors import InputError
 from frl.forms import Ballots, Form, Top, Whole
-from frl.supermask import edge_layers
+from frl.supermask import output_units
 from frl.training import Trainer
 from frl.wire import Coding, codings
 
@@ -73,7 +73,7 @@ def make_channel(config: Config, trainer: Trainer, *, deployed: bool = False) ->
         layers={name: int(values.size) for name, values in trainer.initial.items()},
         up=make_coding(strategy),
         form=form,
-        rows={name: layer.weight.shape[0] for name, layer in edge_layers(trainer.module)},  # type: ignore[index,misc]
+        rows=output_units(trainer.module),
         coded=deployed if strategy.coding == "auto" else strategy.coding != "off",
         down_bits=strategy.down_bits,
         first=trainer.initial if form is not None else {},
