@@ -10,7 +10,7 @@ from flwr.app import ArrayRecord, Context, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
 import attacks
-from attacks.base import Attack, Knowledge, Setting, Update
+from attacks.base import Attack, Backdoor, Knowledge, Setting, Update
 from attacks.grid import AdversarialGrid
 from attacks.population import Population, malicious_clients
 from experiments.config import Config
@@ -52,6 +52,23 @@ def make_attack(config: Config) -> Attack | None:
             f"strategy.name {config.strategy.name!r} takes one on {space} or on data"
         )
     return attack
+
+
+def check_fit(attack: Attack | None, dataset: DataSet) -> None:
+    """Refuse a backdoor whose trigger or target does not fit the data.
+
+    Raises
+    ------
+    InputError
+        If it does not.
+    """
+    if isinstance(attack, Backdoor):
+        attack.stamp(np.asarray(dataset.test.inputs[:1]))
+        if attack.target >= dataset.classes:
+            raise InputError(
+                f"attack.target: got {attack.target}; the data have classes 0 to "
+                f"{dataset.classes - 1}"
+            )
 
 
 def make_population(config: Config) -> Population:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-import attacks
+from attacks import table as attack_table
 from experiments.config import ENGINES
 from frl import models, wire
 from frl.data import sources
@@ -17,8 +18,11 @@ from frl.data.partitions import KINDS
 from frl.errors import unknown
 from frl.registry import Registry
 from strategies import pre_aggregation, rules
+from strategies.rules import table as rule_table
 
 Entry = dict[str, str]
+
+_SHORT = ("list", "entries", "name", "space", "knowledge", "formula", "about")
 
 
 def catalogue(kind: str = "") -> dict[str, Any] | list[Entry]:
@@ -33,62 +37,63 @@ def catalogue(kind: str = "") -> dict[str, Any] | list[Entry]:
         return {name: len(make()) for name, make in _KINDS.items()}
     if kind not in _KINDS:
         raise unknown("list", kind, _KINDS)
-    entries: list[Entry] = _KINDS[kind]()
-    return entries
+    return _KINDS[kind]()
 
 
 def print_catalogue(kind: str = "") -> None:
-    """Print the entries of a kind as a table that fits the terminal."""
-    found = catalogue(kind)
-    entries = (
-        [{"list": k, "entries": str(v)} for k, v in found.items()]
-        if isinstance(found, dict)
-        else found
-    )
+    """Print the entries of a kind as a table that fits the terminal: what it is, in short."""
+    entries = _entries(kind)
+    shown = [column for column in entries[0] if column in _SHORT]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in entries[0] if entries else ("nothing",):
+    for column in shown:
         table.add_column(column, overflow="fold", no_wrap=column == "name")
     for entry in entries:
-        table.add_row(*entry.values())
-    Console().print(table)
+        table.add_row(*(escape(entry[column]) for column in shown))
+    console = Console()
+    console.print(table)
+    if len(shown) < len(entries[0]):
+        rest = ", ".join(column for column in entries[0] if column not in shown)
+        console.print(f"with --markdown or --json also: {rest}", style="dim")
 
 
-def _registry_entries(registry: Registry[Any], *facts: str) -> list[Entry]:
-    entries = []
-    for name in registry.list():
-        factory = registry.get(name)
-        entry = {"name": name}
-        entry.update({fact: _words(getattr(factory, fact)) for fact in facts})
-        if not facts:
-            entry["about"] = (inspect.getdoc(factory) or "").splitlines()[0]
-        if dataclasses.is_dataclass(factory):
-            entry["parameters"] = ", ".join(
-                p.name if p.required else f"{p.name}={p.default}" for p in registry.parameters(name)
-            )
-        entries.append(entry)
-    return entries
+def markdown(kind: str) -> str:
+    """Render the entries of a kind as a Markdown table."""
+    entries = _entries(kind)
+    lines = [f"| {' | '.join(entries[0])} |", f"|{'---|' * len(entries[0])}"]
+    lines += [
+        f"| {' | '.join(value.replace('|', chr(92) + '|') for value in entry.values())} |"
+        for entry in entries
+    ]
+    return "\n".join(lines)
 
 
-def _words(fact: Any) -> str:
-    return str(getattr(fact, "name", fact)).lower() if hasattr(fact, "name") else str(fact)
+def _entries(kind: str) -> list[Entry]:
+    found = catalogue(kind)
+    if isinstance(found, dict):
+        return [{"list": name, "entries": str(count)} for name, count in found.items()]
+    return found
+
+
+def _registered(registry: Registry[Any]) -> list[Entry]:
+    return [
+        {"name": name, "about": (inspect.getdoc(registry.get(name)) or "").splitlines()[0]}
+        for name in registry.list()
+    ]
 
 
 def _described(table: dict[str, str]) -> list[Entry]:
     return [{"name": name, "about": about} for name, about in table.items()]
 
 
-_KINDS: dict[str, Any] = {
-    "attacks": lambda: _registry_entries(
-        attacks.registry, "space", "knowledge", "formula", "paper"
-    ),
-    "rules": lambda: _registry_entries(
-        rules.registry, "space", "formula", "breakdown", "cost", "paper"
-    ),
-    "pre_aggregations": lambda: _registry_entries(
-        pre_aggregation.registry, "space", "formula", "cost", "paper"
-    ),
-    "codings": lambda: _registry_entries(wire.codings),
-    "models": lambda: _registry_entries(models.registry),
+_KINDS: dict[str, Callable[[], list[Entry]]] = {
+    "attacks": attack_table.rows,
+    "rules": lambda: [row._asdict() for row in rule_table.rows(rules.registry)],
+    "pre_aggregations": lambda: [
+        {column: text for column, text in row._asdict().items() if text}
+        for row in rule_table.rows(pre_aggregation.registry)
+    ],
+    "models": lambda: _registered(models.registry),
+    "codings": lambda: _registered(wire.codings),
     "datasets": lambda: _described({name: source.about for name, source in sources().items()}),
     "partitions": lambda: _described(KINDS),
     "engines": lambda: _described(ENGINES),

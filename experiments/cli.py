@@ -44,13 +44,11 @@ def run(
 ) -> None:
     """Run an experiment and record it."""
     from experiments import config as configuration
-    from experiments.records import RunDirectory, next_directory
+    from experiments.records import RunDirectory
 
     settings = configuration.read(config, override or ())
-    name = Path(settings.data.name).name
-    directory = RunDirectory(
-        out or next_directory(Path("runs"), f"{name}-{settings.strategy.name}")
-    )
+    name = f"{Path(settings.data.name).name}-{settings.strategy.name}"
+    directory = RunDirectory(out or Path("runs") / name, numbered=out is None)
     _carry_out(settings, directory, resume=False, as_json=as_json)
 
 
@@ -112,12 +110,15 @@ def list_(
         str, typer.Argument(help="What to list; without it: what there is to list.")
     ] = "",
     as_json: AsJson = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
 ) -> None:
     """List what a configuration can name: attacks, rules, models, datasets and so on."""
-    from experiments.catalogue import catalogue, print_catalogue
+    from experiments.catalogue import catalogue, markdown, print_catalogue
 
     if as_json:
         typer.echo(json.dumps(catalogue(kind), indent=2))
+    elif as_markdown:
+        typer.echo(markdown(kind))
     else:
         print_catalogue(kind)
 

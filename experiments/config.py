@@ -139,13 +139,10 @@ class Config(_Table):
     @classmethod
     def _learning_rate(cls, tables: Any) -> Any:
         """Fill in the learning rate that suits the strategy where it is 0 or not given."""
-        train, strategy = (tables.get(key) or {} for key in ("train", "strategy"))
-        if not isinstance(train, dict) or not isinstance(strategy, dict):
-            return tables
-        train = dict(train)
-        if train.get("lr", 0) == 0 and isinstance(train.get("lr", 0), int | float):
-            train["lr"] = LEARNING_RATES.get(str(strategy.get("name", "frl")), 0.4)
-            return {**tables, "train": train}
+        train, strategy = (tables.get(key, {}) for key in ("train", "strategy"))
+        if isinstance(train, dict) and isinstance(strategy, dict) and train.get("lr", 0) == 0:
+            name = str(strategy.get("name", "frl"))
+            return {**tables, "train": {**train, "lr": LEARNING_RATES.get(name, 0.4)}}
         return tables
 
     @model_validator(mode="after")

@@ -40,10 +40,13 @@ class RunDirectory:
     Parameters
     ----------
     path : Path
+    numbered : bool
+        Take the first of ``path-1``, ``path-2``, … that does not exist when the run begins.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, numbered: bool = False) -> None:
         self.path = path
+        self._numbered = numbered
 
     def create(self, config: Config) -> None:
         """Make the directory for a new run.
@@ -55,10 +58,25 @@ class RunDirectory:
         """
         self.refuse_existing()
         try:
+            if self._numbered:
+                self._take_number()
             self.path.mkdir(parents=True, exist_ok=True)
             configuration.write(config, self.path / CONFIG)
         except OSError as error:
             raise InputError(f"--out {self.path}: {error.strerror}") from None
+
+    def _take_number(self) -> None:
+        """Make the next free directory; of several runs that begin at once each gets its own."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        base, number = self.path, 1
+        while True:
+            self.path = base.with_name(f"{base.name}-{number}")
+            try:
+                self.path.mkdir()
+            except FileExistsError:
+                number += 1
+            else:
+                return
 
     def refuse_existing(self) -> None:
         """Raise ``InputError`` if the directory holds a run."""
@@ -106,7 +124,7 @@ class RunDirectory:
         }
         parts = (("state", checkpoint.state), ("memory", checkpoint.memory))
         tensors = {
-            f"{part}/{name}": np.ascontiguousarray(array)
+            f"{part}/{name}": np.asarray(array, order="C")
             for part, arrays in parts
             for name, array in arrays.items()
         }
@@ -180,14 +198,6 @@ def find_runs(*paths: str | Path) -> list[Path]:
         else:
             found += sorted(config.parent for config in path.rglob(CONFIG))
     return found
-
-
-def next_directory(parent: Path, name: str) -> Path:
-    """Return the first of ``name-1``, ``name-2``, … that does not exist."""
-    number = 1
-    while (parent / f"{name}-{number}").exists():
-        number += 1
-    return parent / f"{name}-{number}"
 
 
 def write_atomically(path: Path, content: bytes) -> None:

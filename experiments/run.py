@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from attacks.base import Attack
 from attacks.grid import AdversarialGrid
 from experiments.adversary import (
+    check_fit,
     colluders_accuracy,
     hide_adversary,
     make_attack,
@@ -186,6 +187,7 @@ def execute(
     attack, population = make_attack(config), make_population(config)
     make_strategy(config, population=population, root=_no_root)
     dataset = load_data(config)
+    check_fit(attack, dataset)
     partition = load_partition(config, dataset)
     trainer = make_trainer(config, dataset)
     evaluator = Evaluator(dataset, trainer, config.engine.device)

@@ -63,7 +63,7 @@ def arrays_record(arrays: Mapping[str, NDArray[Any]]) -> ArrayRecord:
 
 
 def _pack(array: NDArray[Any]) -> Array:
-    contiguous = np.ascontiguousarray(array)
+    contiguous = np.asarray(array, order="C")
     header = BytesIO()
     np.lib.format.write_array_header_1_0(
         header, np.lib.format.header_data_from_array_1_0(contiguous)

@@ -137,7 +137,7 @@ class SeededStrategy(Strategy):
 
     @property
     def assumed_f(self) -> int | None:
-        """Malicious clients that the rule assumed in the last round; ``None`` without an ``f``."""
+        """Malicious clients that the rule assumed last; ``None`` for a rule that assumes none."""
         return None
 
     @property

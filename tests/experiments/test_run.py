@@ -164,6 +164,15 @@ def test_a_run_directory_is_not_written_over(
     assert sorted((p.name, p.stat().st_mtime_ns) for p in reference[0].path.iterdir()) == before
 
 
+def test_runs_that_begin_at_once_get_a_number_each(tmp_path: Path) -> None:
+    directories = [RunDirectory(tmp_path / "runs" / "name", numbered=True) for _ in range(3)]
+
+    for directory in directories:
+        directory.create(Config())
+
+    assert [d.path.name for d in directories] == ["name-1", "name-2", "name-3"]
+
+
 def test_a_damaged_checkpoint_is_named(
     tmp_path: Path, reference: tuple[RunDirectory, dict[str, Any]]
 ) -> None:
