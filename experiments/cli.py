@@ -95,12 +95,13 @@ def sweep(
 def plot(
     directories: Annotated[list[Path], typer.Argument(help="Run directories, or folders of them.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="PNG, PDF or SVG file.")],
+    over: Annotated[str, typer.Option(help="rounds, or bytes up and down.")] = "rounds",
 ) -> None:
-    """Draw accuracy over rounds; runs that differ only in their seed become one band."""
+    """Draw accuracy over rounds or bytes; runs that differ only in their seed become one band."""
     from experiments.plotting import accuracy_curves
     from experiments.records import load
 
-    accuracy_curves(load(*directories), output)
+    accuracy_curves(load(*directories), output, over=over)
     typer.echo(output)
 
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from experiments.benchmarks import attack_cost, engine, share, step, vote
+from experiments.benchmarks import attack_cost, engine, share, step, vote, wire_rows
 from experiments.benchmarks.row import Row
 from frl.errors import unknown
 
 log = logging.getLogger(__name__)
 
-_GROUPS = (step, vote, engine, share, attack_cost)
+_GROUPS = (step, vote, engine, share, attack_cost, wire_rows)
 
 
 def names() -> tuple[str, ...]:
