@@ -13,7 +13,7 @@ import pytest
 
 from experiments.cli import main
 from experiments.config import read
-from experiments.cost import costs, sample
+from experiments.cost import costs, print_costs, sample
 from experiments.plotting import accuracy_curves, exchanged
 from experiments.records import RunDirectory, load
 from experiments.resident import make_trainer
@@ -32,34 +32,42 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def called(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> str:
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(sys, "argv", ["frl", *arguments])
-    with pytest.raises(SystemExit):
-        main()
-    return capsys.readouterr().out
-
-
 def test_the_table_of_conv8_is_that_of_the_paper_and_fits(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    as_json = json.loads(called(["cost", "--model", "conv8", "--json"], monkeypatch, capsys))
-    table = called(["cost", "--model", "conv8"], monkeypatch, capsys)
+    monkeypatch.setenv("COLUMNS", "80")
+    measured = sample("conv8")
+    rows = costs(measured)
+    print_costs(measured, rows)
 
-    by_name = {row["coding"]: row for row in as_json["codings"]}
-    assert as_json["edges"] == 5_275_840
-    assert as_json["measured_on"] == "made-up rankings"
-    assert sum(by_name["fixed"]["layers"].values()) == CONV8_BYTES
-    assert 0 < by_name["fixed"]["bytes"] - CONV8_BYTES <= 64 * 11
-    best = sum(math.log2(math.factorial(n)) if n < 3000 else 0 for n in as_json["layers"].values())
-    small = [name for name, n in as_json["layers"].items() if n < 3000]
+    table = capsys.readouterr().out
+    by_name = {row.coding: row for row in rows}
+    assert measured.source == "made-up rankings"
+    assert sum(by_name["fixed"].layers.values()) == CONV8_BYTES
+    assert 0 < by_name["fixed"].bytes - CONV8_BYTES <= 64 * 11
+    assert by_name["float32"].of_float32 == 1
     bound = by_name["log2(n!), the bound without a base"]
-    assert sum(bound["layers"][name] for name in small) == pytest.approx(best / 8, abs=len(small))
-    assert by_name["float32"]["of_float32"] == 1
+    for name, positions in measured.update.items():
+        if positions.size < 3000:
+            exact = math.log2(math.factorial(positions.size)) / 8
+            assert bound.layers[name] == math.ceil(exact)
     assert max(map(len, table.splitlines())) <= 80
-    assert all(row["coding"] in table and f"{row['bytes']:,}" in table for row in by_name.values())
+    assert all(row.coding in table and f"{row.bytes:,}" in table for row in rows)
+
+
+def test_json_holds_every_coding_and_layer(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["frl", "cost", "--run", str(finished), "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    found = json.loads(capsys.readouterr().out)
+    assert ended.value.code == 0
+    assert found["model"] == "conv2"
+    assert found["edges"] == sum(found["layers"].values()) == 52_768
+    assert "after round 3, client" in found["measured_on"]
+    assert {tuple(row["layers"]) for row in found["codings"]} == {tuple(found["layers"])}
 
 
 def test_a_run_is_measured_on_what_its_next_client_would_send(finished: Path) -> None:
