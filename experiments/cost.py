@@ -145,6 +145,8 @@ def costs(measured: Sample) -> list[Cost]:
         rows.append(up(f"ballot {_bits(bits)}", "ballot", buckets, bits=bits))
     if measured.first is not None:
         seen = wire.Base(0, measured.first)
+        message = encode_down(base.ranking, seen=seen, rows=measured.rows)
+        rows.append(cost("delta given the first ranking", "down", message))
         for bits in _BITS:
             state = coarsen(base.ranking, measured.first, bits)
             message = encode_down(state, seen=seen, bits=bits, rows=measured.rows)

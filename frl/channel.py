@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from flwr.app import Array, ArrayRecord, Message
@@ -19,6 +20,7 @@ from frl.forms import Form, Top, Whole
 from frl.messages import ARRAYS, MalformedError, arrays_record, read_arrays, read_task
 from frl.wire.base import Base, Coding
 from frl.wire.downlink import decode_down, encode_down
+from frl.wire.fixed import Fixed
 
 CODED = "coded"
 _STYPE = "frl.wire"
@@ -57,9 +59,11 @@ class Channel:
     coded : bool
         Whether the server sends coded requests; otherwise codings only measure.
     down_bits : int
-        Bits of the ballots that a global ranking is sent down as, 0 for a lossless snapshot.
+        Bits of the ballots that a global ranking is sent down as, 0 for all of it.
     first : mapping of layer to int32 positions
-        The ranking that round 1 begins with, which every client draws from the seed.
+        The ranking that round 1 begins with, which every client draws from the seed: what a coded
+        global ranking is given, whatever a client saw last. Without it, or where updates are
+        ``fixed``, the way down is a ``fixed`` snapshot.
     """
 
     layers: Mapping[str, int]
@@ -112,10 +116,8 @@ class Channel:
         """Encode the global state of a round."""
         if self.form is None:
             return wire.encode(base.ranking, wire.codings.make("float32"))
-        if not self.down_bits:
-            return encode_down(base.ranking)
-        seen = Base(0, self.first)
-        return encode_down(base.ranking, seen=seen, bits=self.down_bits, rows=self.rows)
+        bits = self.down_bits or None
+        return encode_down(base.ranking, seen=self._seen, bits=bits, rows=self.rows)
 
     def encode_update(self, codable: wire.Update, base: Base) -> bytes:
         """Encode an update that is in the form that the coding takes."""
@@ -146,11 +148,13 @@ class Channel:
     def _decode_state(self, message: bytes) -> Update:
         if self.form is None:
             return wire.decode(message, self.layers, wire.codings.make("float32"))
-        if not self.down_bits:
-            return dict(decode_down(message, self.layers))
-        first = Base(0, self.first)
-        bits = self.down_bits
-        return dict(decode_down(message, self.layers, seen=first, bits=bits, ties=self.first))
+        bits = self.down_bits or None
+        return decode_down(message, self.layers, seen=self._seen, bits=bits, ties=self.first)
+
+    @cached_property
+    def _seen(self) -> Base | None:
+        snapshot = not self.first or (isinstance(self.up, Fixed) and not self.down_bits)
+        return None if snapshot else Base(0, self.first)
 
     def _codable(self, update: Update) -> wire.Update:
         if self.form is None or isinstance(self.form, Top):
