@@ -80,7 +80,8 @@ def run_round(
 
     grid = InProcessGrid(app, CLIENTS)
     sent = strategy.configure_train(1, arrays_record(ranking(GLOBAL)), ConfigRecord(), grid)
-    arrays, _ = strategy.aggregate_train(1, grid.send_and_receive(sent))
+    replies = list(grid.send_and_receive(sent))
+    arrays, _ = strategy.aggregate_train(1, replies[::-1])
     return None if arrays is None else read_arrays(arrays)
 
 
