@@ -16,18 +16,11 @@ from attacks.population import Population, malicious_clients
 from experiments.config import Config
 from experiments.evaluator import Evaluator
 from frl.call_syntax import parse_calls
+from frl.channel import Channel, StateReader, is_coded
 from frl.data import DataSet, Partition, Split
 from frl.errors import InputError
 from frl.grids import Roster
-from frl.messages import (
-    ARRAYS,
-    Task,
-    arrays_record,
-    read_arrays,
-    read_task,
-    read_update,
-    train_content,
-)
+from frl.messages import ARRAYS, Task, read_task, train_content, update_record
 from frl.training import RankTrainer, Trainer
 from strategies import SeededStrategy
 
@@ -110,6 +103,7 @@ def hide_adversary(
     config: Config,
     setting: Setting,
     strategy: SeededStrategy,
+    channel: Channel,
     roster: Roster,
     accuracy: Callable[[Update], float] | None,
 ) -> AdversarialGrid:
@@ -118,7 +112,7 @@ def hide_adversary(
         grid,
         attack,
         population,
-        RunCodec(roster),
+        RunCodec(channel, roster=roster),
         setting,
         colluders=config.attack.colluders,
         rule=strategy.preview,
@@ -160,14 +154,28 @@ def colluders_accuracy(
 class RunCodec:
     """Reads and rewrites the messages of a run for an adversary.
 
+    An attack sees and makes full rankings: of a ballot it reads one that has this ballot, with the
+    order of the global ranking within a bucket, and what it makes is rounded like any other.
+
     Parameters
     ----------
+    channel : Channel
     roster : Roster, optional
         Needed to ask clients that the strategy did not ask.
+    read_state : StateReader, optional
+        One to share with the client.
     """
 
-    def __init__(self, roster: Roster | None = None) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        roster: Roster | None = None,
+        read_state: StateReader | None = None,
+    ) -> None:
+        self._channel = channel
         self._roster = roster
+        self._base = read_state or StateReader(channel)
 
     def client_of(self, request: Message) -> int:
         """Client id that a request is for."""
@@ -179,16 +187,20 @@ class RunCodec:
 
     def state_of(self, request: Message) -> Update:
         """Global state in a request."""
-        return read_arrays(_record(request))
+        return self._base(request).ranking
 
     def read_update(self, reply: Message, request: Message) -> Update:
         """Client's update in a reply."""
-        return read_update(reply)
+        base, record = self._base(request), update_record(reply)
+        sent = self._channel.read_update(record, base, coded=is_coded(request))
+        return self._channel.full(sent, base)
 
     def with_update(self, reply: Message, request: Message, update: Update) -> Message:
         """Return a copy of a reply with another update."""
         other = copy.copy(reply)
-        other.content = RecordDict({**reply.content, ARRAYS: arrays_record(update)})
+        base = self._base(request)
+        record = self._channel.send_update(update, base, coded=is_coded(request))
+        other.content = RecordDict({**reply.content, ARRAYS: record})
         return other
 
     def for_client(self, request: Message, client: int) -> Message:

@@ -10,7 +10,9 @@ import numpy as np
 from attacks.population import Population
 from experiments.adversary import SPACES
 from experiments.config import Config
+from experiments.wiring import make_coding
 from frl.call_syntax import Call, parse_calls
+from frl.channel import Channel
 from frl.data import DataSet, Split
 from frl.errors import InputError
 from frl.grids import Roster
@@ -58,9 +60,11 @@ def make_strategy(
     population: Population,
     roster: Roster | None = None,
     root: RootUpdate | None = None,
+    channel: Channel | None = None,
 ) -> SeededStrategy:
     """Build the strategy of a configuration: the streamed vote where that is the rule."""
     rule = make_rule(config)
+    make_coding(config.strategy)
     steps = [
         _assume(pre_aggregation.registry, call, config.strategy.f)
         for call in parse_calls("strategy.pre_aggregation", config.strategy.pre_aggregation)
@@ -71,6 +75,7 @@ def make_strategy(
         "seed": config.seed,
         "redraw": _redraw(config, population),
         "roster": roster,
+        "channel": channel,
     }
     if isinstance(rule, rules.get("sum")) and not steps:  # type: ignore[arg-type]
         return FRL(**shared)

@@ -12,10 +12,11 @@ from rich.table import Table
 
 from attacks import table as attack_table
 from experiments.config import ENGINES
-from frl import models
+from frl import models, wire
 from frl.data import sources
 from frl.data.partitions import KINDS
 from frl.errors import unknown
+from frl.registry import Registry
 from strategies import pre_aggregation, rules
 from strategies.rules import table as rule_table
 
@@ -73,10 +74,10 @@ def _entries(kind: str) -> list[Entry]:
     return found
 
 
-def _models() -> list[Entry]:
+def _registered(registry: Registry[Any]) -> list[Entry]:
     return [
-        {"name": name, "about": (inspect.getdoc(models.get(name)) or "").splitlines()[0]}
-        for name in models.list()
+        {"name": name, "about": (inspect.getdoc(registry.get(name)) or "").splitlines()[0]}
+        for name in registry.list()
     ]
 
 
@@ -91,7 +92,8 @@ _KINDS: dict[str, Callable[[], list[Entry]]] = {
         {column: text for column, text in row._asdict().items() if text}
         for row in rule_table.rows(pre_aggregation.registry)
     ],
-    "models": _models,
+    "models": lambda: _registered(models.registry),
+    "codings": lambda: _registered(wire.codings),
     "datasets": lambda: _described({name: source.about for name, source in sources().items()}),
     "partitions": lambda: _described(KINDS),
     "engines": lambda: _described(ENGINES),

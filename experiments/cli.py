@@ -1,4 +1,4 @@
-"""The command line: ``frl run``, ``resume``, ``sweep``, ``plot``, ``list`` and ``bench``."""
+"""The command line: ``frl run``, ``resume``, ``sweep``, ``plot``, ``list``, ``cost``, ``bench``."""
 
 from __future__ import annotations
 
@@ -96,12 +96,13 @@ def sweep(
 def plot(
     directories: Annotated[list[Path], typer.Argument(help="Run directories, or folders of them.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="PNG, PDF or SVG file.")],
+    over: Annotated[str, typer.Option(help="rounds, or bytes up and down.")] = "rounds",
 ) -> None:
-    """Draw accuracy over rounds; runs that differ only in their seed become one band."""
+    """Draw accuracy over rounds or bytes; runs that differ only in their seed become one band."""
     from experiments.plotting import accuracy_curves
     from experiments.records import load
 
-    accuracy_curves(load(*directories), output)
+    accuracy_curves(load(*directories), output, over=over)
     typer.echo(output)
 
 
@@ -122,6 +123,23 @@ def list_(
         typer.echo(markdown(kind))
     else:
         print_catalogue(kind)
+
+
+@app.command()
+def cost(
+    model: Annotated[str, typer.Option(help="Model; default: the run's, or conv2.")] = "",
+    run: Annotated[Path | None, typer.Option(help="Measure on the checkpoint of a run.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what a message costs in every coding, next to float32."""
+    from experiments.cost import costs, print_costs, report, sample
+
+    measured = sample(model, run)
+    rows = costs(measured)
+    if as_json:
+        typer.echo(json.dumps(report(measured, rows), indent=2))
+    else:
+        print_costs(measured, rows)
 
 
 @app.command()

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from flwr.app import ConfigRecord, Context, Message, RecordDict
+from flwr.app import ConfigRecord, Context, Message, MessageType, RecordDict
 from flwr.clientapp import ClientApp
+from flwr.clientapp.typing import ClientAppCallable
 
 from attacks.mod import adversary_mod
 from experiments.adversary import RunCodec, setting_of
 from experiments.resident import resident
 from frl.messages import CLIENT, CONFIG, reply_content
 
-app = ClientApp(mods=[adversary_mod(RunCodec(), setting_of)])
+
+def adversary(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
+    """Let this client obey orders to attack."""
+    if message.metadata.message_type != MessageType.TRAIN:
+        return call_next(message, context)
+    here = resident(context.run_config)
+    codec = RunCodec(here.channel, read_state=here.read_state)
+    return adversary_mod(codec, setting_of)(message, context, call_next)
+
+
+app = ClientApp(mods=[adversary])
 
 
 @app.train()

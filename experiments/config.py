@@ -82,7 +82,15 @@ class StrategyConfig(_Open):
     weighting: Literal["uniform", "examples"] = Field("uniform", description="of weight updates")
     most_weight: _Positive = Field(1000, description="cap on a client's declared examples")
     most_norm: float = Field(1e6, gt=0, description="largest norm of a weight update")
-    upload_top: float = Field(1.0, gt=0, le=1, description="share of weights a client uploads")
+    upload_top: float = Field(1.0, gt=0, le=1, description="share a client uploads, largest first")
+    unsent: Literal["mean", "zero"] = Field("mean", description="ranks of edges not uploaded")
+    ballot_bits: int = Field(0, ge=0, le=8, description="bits an edge sent up; 0: full rankings")
+    ballot_focus: float = Field(1.0, ge=1, le=16, description="over 1: finer near the mask's edge")
+    ballot_dither: float = Field(0.0, ge=0, le=64, description="noise on ranks, in bucket widths")
+    down_bits: int = Field(0, ge=0, le=8, description="bits an edge sent down; 0: full rankings")
+    coding: str = Field(
+        "auto", description="of messages: off, always, or frl list codings; auto: under Flower"
+    )
     root_examples: _Positive = Field(100, description="of the server's own shard (fltrust)")
 
 

@@ -19,8 +19,8 @@ FORMATS = (".png", ".pdf", ".svg")
 _IGNORED = ("engine.", "eval_every", "rounds")
 
 
-def accuracy_curves(rounds: pd.DataFrame, path: Path) -> None:
-    """Draw test accuracy over rounds.
+def accuracy_curves(rounds: pd.DataFrame, path: Path, *, over: str = "rounds") -> None:
+    """Draw test accuracy over rounds, or over the bytes that all clients together exchanged.
 
     Runs that differ only in their seed become one line with a band of one standard deviation.
 
@@ -30,17 +30,21 @@ def accuracy_curves(rounds: pd.DataFrame, path: Path) -> None:
         As :func:`experiments.records.load` returns it.
     path : Path
         Its suffix chooses the format.
+    over : {"rounds", "bytes"}
 
     Raises
     ------
     InputError
-        If the format is unknown, or no round was evaluated.
+        If the format or the axis is unknown, or no round was evaluated.
     """
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"-o {path}: takes a file name ending in {', '.join(FORMATS)}")
     if "accuracy" not in rounds or rounds["accuracy"].isna().all():
         raise InputError("nothing to draw: no round was evaluated yet")
-    evaluated = rounds.dropna(subset=["accuracy"])
+    if over not in ("rounds", "bytes"):
+        raise InputError(f"--over: got {over!r}; takes rounds or bytes")
+    at = rounds["round"] if over == "rounds" else exchanged(rounds) / 1e6
+    evaluated = rounds.assign(at=at).dropna(subset=["accuracy"])
     labels = series_labels(evaluated)
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(6.4, 4.0), layout="constrained")
@@ -48,10 +52,11 @@ def accuracy_curves(rounds: pd.DataFrame, path: Path) -> None:
         for number, (label, runs) in enumerate(evaluated.groupby(labels, sort=True)):
             by_round = runs.groupby("round")["accuracy"]
             mean, spread = 100 * by_round.mean(), 100 * by_round.std(ddof=0)
+            places = runs.groupby("round")["at"].mean()
             colour = COLOURS[number % len(COLOURS)]
             seeds = runs["run"].nunique()
             axes.plot(
-                mean.index,
+                places,
                 mean,
                 color=colour,
                 marker=MARKERS[number % len(MARKERS)],
@@ -59,8 +64,10 @@ def accuracy_curves(rounds: pd.DataFrame, path: Path) -> None:
                 label=f"{label} ({seeds} runs)" if seeds > 1 else str(label),
             )
             if seeds > 1:
-                axes.fill_between(mean.index, mean - spread, mean + spread, color=colour, alpha=0.2)
-        axes.set_xlabel("round")
+                axes.fill_between(places, mean - spread, mean + spread, color=colour, alpha=0.2)
+        axes.set_xlabel("round" if over == "rounds" else "megabytes up and down, coded")
+        if over == "bytes":
+            axes.set_xscale("log")
         axes.set_ylabel("test accuracy (%)")
         axes.set_title(_title(evaluated), loc="left")
         axes.set_ylim(top=min(100.0, axes.get_ylim()[1]))
@@ -69,6 +76,22 @@ def accuracy_curves(rounds: pd.DataFrame, path: Path) -> None:
             figure.savefig(path, dpi=150)
         except OSError as error:
             raise InputError(f"-o {path}: {error.strerror}") from None
+
+
+def exchanged(rounds: pd.DataFrame) -> pd.Series:
+    """Bytes that server and clients of each run exchanged up to each round, both ways.
+
+    Where coded messages were measured, only now and then or throughout, they count with the size of
+    the nearest measurement before; where none was, the bytes that travelled count.
+    """
+    counts = {"up": rounds["admitted"], "down": rounds["sampled"].map(len)}
+    total = pd.Series(0.0, index=rounds.index)
+    for way, count in counts.items():
+        raw = rounds[f"bytes_{way}"].astype(float)
+        known = rounds.get(f"coded_{way}", pd.Series(float("nan"), index=rounds.index))
+        size = known.astype(float).groupby(rounds["run"]).transform(lambda s: s.ffill().bfill())
+        total += (size * count).fillna(raw)
+    return total.groupby(rounds["run"]).cumsum()
 
 
 def series_labels(rounds: pd.DataFrame) -> pd.Series:

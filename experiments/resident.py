@@ -9,13 +9,16 @@ from typing import Any
 
 import torch
 from flwr.app import ArrayRecord, Message, RecordDict
-from numpy.typing import NDArray
 
 from experiments.config import Config, from_flat
+from experiments.wiring import make_channel
 from frl import data, models
+from frl.ballots import dithered
+from frl.channel import StateReader, Update, is_coded
 from frl.data import DataSet, Partition, Split
 from frl.errors import InputError
-from frl.messages import ARRAYS, Report, Task, arrays_record, read_arrays, read_task
+from frl.messages import Report, Task, arrays_record, read_task
+from frl.randomness import Purpose, generator
 from frl.shard_transform import transformed
 from frl.training import Place, RankTrainer, Shard, Trainer
 from frl.weight_training import Weights, WeightTrainer, sparsify
@@ -88,7 +91,8 @@ class Resident:
         self.data = load_data(config)
         self.partition = load_partition(config, self.data)
         self.trainer = make_trainer(config, self.data)
-        self._state: tuple[list[bytes], dict[str, NDArray[Any]]] = ([], {})
+        self.channel = make_channel(config, self.trainer)
+        self.read_state = StateReader(self.channel)
 
     def answer(self, message: Message, memory: RecordDict) -> tuple[ArrayRecord, Report]:
         """Train as a message asks, and return the update and what to say of it.
@@ -102,11 +106,26 @@ class Resident:
         task = read_task(message)
         inputs, labels = self.data.tensors(self._split(task), self.config.engine.device)
         place = Place(task.seed, task.round, task.client)
-        update, fit = self.trainer.train(self._global(message), Shard(inputs, labels), place)
+        base = self.read_state(message)
+        update, fit = self.trainer.train(base.ranking, Shard(inputs, labels), place)
         if self.config.strategy.name == "fedavg" and self.config.strategy.upload_top < 1:
             update = self._part(update, memory)
+        elif self.config.strategy.ballot_dither:
+            update = self._dithered(update, task)
         report = Report(len(labels), fit.loss, fit.seconds, fit.steps)
-        return arrays_record(update), report
+        return self.channel.send_update(update, base, coded=is_coded(message)), report
+
+    def _dithered(self, update: Update, task: Task) -> Update:
+        """Jitter a ranking before it becomes a ballot."""
+        strategy = self.config.strategy
+        jittered = {}
+        for number, (name, positions) in enumerate(update.items()):
+            rng = generator(
+                task.seed, Purpose.QUANTISE, round=task.round, client=task.client, layer=number
+            )
+            bits, strength = strategy.ballot_bits, strategy.ballot_dither
+            jittered[name] = dithered(positions, bits, rng, strength=strength)
+        return jittered
 
     def _part(self, update: Weights, memory: RecordDict) -> Weights:
         """Return the largest coordinates; the client remembers the others for its next update."""
@@ -119,16 +138,6 @@ class Resident:
     def _split(self, task: Task) -> Split:
         rows = self.partition.of(task.client)
         return Split(*transformed(self.data.train.inputs[rows], self.data.train.labels[rows]))
-
-    def _global(self, message: Message) -> dict[str, NDArray[Any]]:
-        """Read the global state; the messages of a round share its bytes, so once a round."""
-        record = message.content.array_records[ARRAYS]
-        held, state = self._state
-        parts = [array.data for array in record.values()]
-        if len(parts) != len(held) or any(a is not b for a, b in zip(parts, held, strict=True)):
-            state = read_arrays(record)
-            self._state = (parts, state)
-        return state
 
 
 def resident(run_config: Mapping[str, Any]) -> Resident:

@@ -28,6 +28,7 @@ from experiments.evaluator import Evaluator
 from experiments.memory import Memory
 from experiments.records import RunDirectory
 from experiments.resident import load_data, load_partition, make_trainer
+from experiments.wiring import make_channel
 from frl.errors import InputError, StoppedError
 from frl.evaluation import Evaluation
 from frl.grids import find_roster
@@ -52,6 +53,9 @@ class Row(NamedTuple):
     kept: str
     bytes_up: int
     bytes_down: int
+    coded_up: float | None
+    coded_down: float | None
+    coded_layers: dict[str, int] | None
     seconds: float
     train_seconds: float
     eval_seconds: float
@@ -74,6 +78,9 @@ class Progress:
     sampled: int = 0
     admitted: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
+    measured: int = 0
+    coded_up: float = 0.0
+    coded_down: float = 0.0
 
     def add(self, row: Row) -> None:
         """Count one more round."""
@@ -83,6 +90,10 @@ class Progress:
         self.bytes_down += row.bytes_down
         self.sampled += len(row.sampled)
         self.admitted += row.admitted
+        if row.coded_up is not None and row.coded_down is not None:
+            self.measured += 1
+            self.coded_up += row.coded_up
+            self.coded_down += row.coded_down
         for reason, number in row.rejected.items():
             self.rejected[reason] = self.rejected.get(reason, 0) + number
 
@@ -166,7 +177,10 @@ def execute(
         engine: Grid = grid if grid is not None else held.enter_context(make_grid(config))
         roster = find_roster(engine, config.clients)
         root = server_update(config, dataset, trainer)
-        strategy = make_strategy(config, population=population, roster=roster, root=root)
+        channel = make_channel(config, trainer, deployed=grid is not None)
+        strategy = make_strategy(
+            config, population=population, roster=roster, root=root, channel=channel
+        )
         if attack is not None:
             engine = hide_adversary(
                 engine,
@@ -175,6 +189,7 @@ def execute(
                 config=config,
                 setting=make_setting(config, dataset, trainer),
                 strategy=strategy,
+                channel=channel,
                 roster=roster,
                 accuracy=colluders_accuracy(attack, population, dataset, partition, evaluator),
             )
@@ -209,6 +224,8 @@ def _rounds(
     hopeless = Patience(config.engine.max_failures)
     for number in range(start.round + 1, config.rounds + 1):
         begun = time.perf_counter()
+        evaluated = number % config.eval_every == 0 or number == config.rounds
+        strategy.measure = evaluated
         arrays = arrays_record(state)
         messages = strategy.configure_train(number, arrays, ConfigRecord(), grid)
         replies = grid.send_and_receive(messages, timeout=config.engine.timeout)
@@ -217,7 +234,7 @@ def _rounds(
             state = read_arrays(moved)
         trained = time.perf_counter()
         evaluation = success = None
-        if number % config.eval_every == 0 or number == config.rounds:
+        if evaluated:
             evaluation, success = evaluator(state), evaluator.attack_success(state, attack)
         row = _row(
             strategy,
@@ -267,6 +284,9 @@ def _row(
         kept=report.kept,
         bytes_up=report.bytes_up,
         bytes_down=report.bytes_down,
+        coded_up=report.coded.up if report.coded else None,
+        coded_down=report.coded.down if report.coded else None,
+        coded_layers=report.coded.layers if report.coded else None,
         seconds=round(seconds, 4),
         train_seconds=round(report.train_seconds, 4),
         eval_seconds=round(eval_seconds, 4),
@@ -285,6 +305,8 @@ def _result(
         "digest": digest(state),
         "bytes_up": round(progress.bytes_up / max(1, progress.admitted)),
         "bytes_down": round(progress.bytes_down / max(1, progress.sampled)),
+        "coded_up": round(progress.coded_up / max(1, progress.measured)),
+        "coded_down": round(progress.coded_down / max(1, progress.measured)),
         "admitted": progress.admitted,
         "rejected": dict(sorted(progress.rejected.items())),
         "attack_success_rate": success,

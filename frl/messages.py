@@ -132,6 +132,20 @@ def reply_content(update: ArrayRecord, report: Report) -> RecordDict:
     return RecordDict({ARRAYS: update, METRICS: metrics})
 
 
+def update_record(message: Message) -> ArrayRecord:
+    """Return the record that holds the update of a reply.
+
+    Raises
+    ------
+    MalformedError
+        If there is none.
+    """
+    record = message.content.get(ARRAYS)
+    if not isinstance(record, ArrayRecord):
+        raise MalformedError("no-update", f"records are {sorted(message.content)}")
+    return record
+
+
 def read_update(message: Message) -> dict[str, NDArray[Any]]:
     """Read the update of a reply.
 
@@ -140,10 +154,7 @@ def read_update(message: Message) -> dict[str, NDArray[Any]]:
     MalformedError
         If it holds none, or one that cannot be read.
     """
-    record = message.content.get(ARRAYS)
-    if not isinstance(record, ArrayRecord):
-        raise MalformedError("no-update", f"records are {sorted(message.content)}")
-    return read_arrays(record)
+    return read_arrays(update_record(message))
 
 
 def read_report(message: Message) -> Report:

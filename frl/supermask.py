@@ -95,6 +95,11 @@ class Supermask(nn.Module):
         return self._selector.mask(np.abs(values) if self.mask_by == "abs" else values)
 
 
+def output_units(module: nn.Module) -> dict[str, int]:
+    """Rows of the weight matrix of each layer that has edges, by name."""
+    return {name: int(cast(Tensor, layer.weight).shape[0]) for name, layer in edge_layers(module)}
+
+
 def edge_layers(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Yield name and layer of everything that has edges: linear and convolution layers.
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from frl.models.initial import kaiming_uniform
+from frl.ranking import kept_edges, packed_order, sortable
 from frl.supermask import edge_layers
 from frl.training import Fit, Place, Shard, TrainSettings, fit
 
@@ -70,7 +71,7 @@ class WeightTrainer:
 
 
 def sparsify(update: Weights, residual: Weights, share: float) -> tuple[Weights, Weights]:
-    """Keep the largest coordinates of an update and remember the rest (error feedback).
+    """Keep the largest coordinates of each layer and remember the rest (error feedback).
 
     Parameters
     ----------
@@ -78,7 +79,8 @@ def sparsify(update: Weights, residual: Weights, share: float) -> tuple[Weights,
     residual : dict of layer name to float32 array
         What earlier updates left out; empty at first.
     share : float
-        Share of all coordinates that is sent: ``max(1, round(share * d))`` over all layers.
+        Share of a layer that is sent, ``n - int((1 - share) n)`` coordinates; of equally large
+        ones those of higher id.
 
     Returns
     -------
@@ -86,11 +88,12 @@ def sparsify(update: Weights, residual: Weights, share: float) -> tuple[Weights,
         They add up to ``update`` plus the old residual (Stich et al., NeurIPS 2018).
     """
     total = {name: values + residual.get(name, np.float32(0)) for name, values in update.items()}
-    sizes = np.abs(np.concatenate(list(total.values())))
-    k = max(1, round(share * sizes.size))
-    threshold = np.partition(sizes, sizes.size - k)[sizes.size - k]
     sent, left = {}, {}
     for name, values in total.items():
-        sent[name] = np.where(np.abs(values) >= threshold, values, np.float32(0))
+        n = values.size
+        order = packed_order(sortable(np.abs(values)), np.arange(n, dtype=np.int32))
+        chosen = order[n - kept_edges(n, share) :]
+        sent[name] = np.zeros_like(values)
+        sent[name][chosen] = values[chosen]
         left[name] = values - sent[name]
     return sent, left

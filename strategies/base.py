@@ -14,10 +14,23 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
+from frl.channel import Channel
 from frl.errors import InputError
+from frl.forms import Form, Whole
 from frl.grids import Roster, find_roster
-from frl.messages import Report, Task, arrays_record, read_arrays, train_content
+from frl.messages import (
+    Report,
+    Task,
+    arrays_record,
+    read_arrays,
+    read_update,
+    train_content,
+    update_record,
+)
+from frl.wire import Base
+from frl.wire.downlink import coarsen
 from strategies.gate import Admitted, Check, Gate, Rejected, Update
+from strategies.ledger import Coded, Ledger
 from strategies.sampling import sample_clients
 
 log = logging.getLogger(__name__)
@@ -45,6 +58,8 @@ class RoundReport(NamedTuple):
         Sum of the admitted clients' training times.
     kept : str
         Why the global state was kept; empty if it moved.
+    coded : Coded or None
+        Sizes of coded messages, where they were measured.
     """
 
     round: int
@@ -56,6 +71,7 @@ class RoundReport(NamedTuple):
     loss: float
     train_seconds: float
     kept: str = ""
+    coded: Coded | None = None
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -76,9 +92,13 @@ class SeededStrategy(Strategy):
         See :func:`strategies.sampling.sample_clients`.
     roster : Roster, optional
         Which node is which client; by default the grid is asked in the first round.
+    channel : Channel, optional
+        How states and updates travel; by default as plain arrays, rankings whole.
 
     Attributes
     ----------
+    measure : bool
+        Whether to encode a sample of plain messages for its size.
     report : RoundReport or None
         Of the last round aggregated.
     """
@@ -91,6 +111,7 @@ class SeededStrategy(Strategy):
         seed: int = 0,
         redraw: Redraw | None = None,
         roster: Roster | None = None,
+        channel: Channel | None = None,
     ) -> None:
         if not 1 <= clients_per_round <= clients:
             raise InputError(
@@ -103,8 +124,10 @@ class SeededStrategy(Strategy):
         self._redraw = redraw
         self._roster = roster
         self._asked: list[tuple[Message, int]] = []
-        self._state: Update = {}
-        self._state_bytes = 0
+        self._channel = channel
+        self._base = Base(0, {})
+        self._sent = ArrayRecord()
+        self.measure = False
         self.round = 0
 
     @property
@@ -155,12 +178,13 @@ class SeededStrategy(Strategy):
             self.seed, server_round, self.clients, self.clients_per_round, redraw=self._redraw
         )
         self.round = server_round
-        self._state = read_arrays(arrays)
-        self._state_bytes = arrays.count_bytes()
+        self._base = Base(server_round, read_arrays(arrays))
+        coded = self._channel is not None and self._channel.coded
+        self._sent = self._channel.send_state(self._base) if self._channel and coded else arrays
         self._asked = [
             (
                 Message(
-                    train_content(arrays, Task(server_round, client, self.seed)),
+                    train_content(self._sent, Task(server_round, client, self.seed)),
                     self._roster.node_of(client),
                     MessageType.TRAIN,
                     group_id=str(server_round),
@@ -181,13 +205,12 @@ class SeededStrategy(Strategy):
         (ArrayRecord or None, MetricRecord)
             The next global state, ``None`` where it is kept, and the counts of the round.
         """
-        gate = Gate(self._asked, self.check(self._state))
+        gate = Gate(self._asked, self.check(self._state), self._read)
+        ledger = Ledger(self._channel, self._base, self._sent, sample=self.measure)
         reports: dict[int, Report] = {}
         rejected: list[Rejected] = []
-        bytes_up = 0
 
         def admitted() -> Iterator[Admitted]:
-            nonlocal bytes_up
             for reply in replies:
                 verdict = gate.judge(reply)
                 if isinstance(verdict, Rejected):
@@ -195,10 +218,10 @@ class SeededStrategy(Strategy):
                     log.debug("round %d: rejected %s", server_round, verdict)
                     continue
                 reports[verdict.client] = verdict.report
-                bytes_up += sum(record.count_bytes() for record in _array_records(reply))
+                ledger.add(verdict.client, reply, verdict.update)
                 yield verdict
 
-        outcome = self.combine(server_round, self._state, admitted())
+        outcome = self._settled(self.combine(server_round, self._state, admitted()))
         rejected += gate.silent()
         ordered = [reports[client] for client in sorted(reports)]
         self.report = RoundReport(
@@ -206,11 +229,12 @@ class SeededStrategy(Strategy):
             sampled=self.sampled,
             admitted=tuple(sorted(reports)),
             rejected=tuple(sorted(rejected)),
-            bytes_down=self._state_bytes * len(self._asked),
-            bytes_up=bytes_up,
+            bytes_down=self._sent.count_bytes() * len(self._asked),
+            bytes_up=ledger.bytes_up,
             loss=sum(report.loss for report in ordered) / max(1, len(ordered)),
             train_seconds=sum(report.seconds for report in ordered),
             kept=outcome if isinstance(outcome, str) else "",
+            coded=ledger.coded(),
         )
         self._asked = []
         metrics = MetricRecord(
@@ -225,6 +249,28 @@ class SeededStrategy(Strategy):
             log.warning("round %d: the global state is kept: %s", server_round, outcome)
             return None, metrics
         return arrays_record(outcome), metrics
+
+    @property
+    def form(self) -> Form:
+        """What clients send of their rankings."""
+        return (self._channel.form if self._channel else None) or Whole()
+
+    @property
+    def _state(self) -> Update:
+        return self._base.ranking
+
+    def _read(self, reply: Message) -> Update:
+        if self._channel is None:
+            return read_update(reply)
+        record = update_record(reply)
+        return self._channel.read_update(record, self._base, coded=self._channel.coded)
+
+    def _settled(self, outcome: Update | str) -> Update | str:
+        """Keep of a new ranking what clients can rebuild of the ballots they get."""
+        channel = self._channel
+        if isinstance(outcome, str) or channel is None or not channel.down_bits:
+            return outcome
+        return coarsen(outcome, channel.first, channel.down_bits)
 
     def configure_evaluate(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
@@ -247,7 +293,3 @@ class SeededStrategy(Strategy):
             self.clients,
             self.seed,
         )
-
-
-def _array_records(reply: Message) -> Iterable[ArrayRecord]:
-    return reply.content.array_records.values()

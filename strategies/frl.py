@@ -29,8 +29,9 @@ class FRL(SeededStrategy):
     """
 
     def check(self, state: Update) -> Check:
-        """Admit only a permutation in every layer."""
-        return ranking_check({name: positions.size for name, positions in state.items()})
+        """Admit only a permutation in every layer, or what the run's form makes of one."""
+        layers = {name: positions.size for name, positions in state.items()}
+        return ranking_check(layers, self.form)
 
     def combine(
         self, server_round: int, state: Update, admitted: Iterator[Admitted]
@@ -38,12 +39,15 @@ class FRL(SeededStrategy):
         """Add rankings as they arrive; memory does not grow with the number of clients."""
         vote = Vote(state)
         for reply in admitted:
-            vote.add(reply.update)
+            vote.add(self._votes(reply.update))
         return vote.result() if vote.count else "no reply was admitted"
 
     def preview(self, updates: Sequence[Update]) -> Update:
         """Return the ranking that a vote of these rankings alone would give."""
         vote = Vote(self._state)
         for update in updates:
-            vote.add(update)
+            vote.add(self._votes({name: self.form.of(part) for name, part in update.items()}))
         return vote.result()
+
+    def _votes(self, sent: Update) -> Update:
+        return {name: self.form.votes(part) for name, part in sent.items()}

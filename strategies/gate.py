@@ -13,12 +13,15 @@ import numpy as np
 from flwr.app import Message
 from numpy.typing import NDArray
 
+from frl.forms import Form, Whole
 from frl.messages import MalformedError, Report, read_report, read_update
-from frl.ranking import permutation_fault
+from frl.wire import WireError
 
 Update: TypeAlias = dict[str, NDArray[Any]]
 Check: TypeAlias = Callable[[Update], None]
 """Raises ``MalformedError`` for an update that a rule must not see."""
+Read: TypeAlias = Callable[[Message], Update]
+"""Reads the update of a reply; raises ``MalformedError`` or ``WireError``."""
 
 UNKNOWN = -1
 MOST_EXAMPLES = 10_000_000
@@ -50,11 +53,16 @@ class Gate:
         number them when they are sent.
     check : Check
         What an update must be.
+    read : Read
+        How it is read.
     """
 
-    def __init__(self, asked: Iterable[tuple[Message, int]], check: Check) -> None:
+    def __init__(
+        self, asked: Iterable[tuple[Message, int]], check: Check, read: Read = read_update
+    ) -> None:
         self._asked = tuple(asked)
         self._check = check
+        self._read = read
         self._client_of: dict[str, int] = {}
         self._heard: set[int] = set()
 
@@ -72,13 +80,15 @@ class Gate:
         if reply.has_error():
             return Rejected(client, "error", reply.error.reason or f"code {reply.error.code}")
         try:
-            update = read_update(reply)
+            update = self._read(reply)
             self._check(update)
             report = read_report(reply)
             if not 0 <= report.examples <= MOST_EXAMPLES:
                 raise MalformedError("sample-count", f"num-examples is {report.examples}")
         except MalformedError as fault:
             return Rejected(client, fault.reason, fault.detail)
+        except WireError as fault:
+            return Rejected(client, fault.reason, fault.text)
         except Exception as fault:
             return Rejected(client, "undecodable", f"{type(fault).__name__}: {fault}")
         return Admitted(client, update, report)
@@ -104,13 +114,14 @@ def check_layers(update: Update, layers: Mapping[str, int], dtype: str) -> None:
             )
 
 
-def ranking_check(layers: Mapping[str, int]) -> Check:
-    """Admit only rankings: in each layer int32 and a permutation of ``0 .. n - 1``; O(n)."""
+def ranking_check(layers: Mapping[str, int], form: Form | None = None) -> Check:
+    """Admit only rankings, or what a form makes of them: by default permutations; O(n)."""
+    sent = form or Whole()
 
     def check(update: Update) -> None:
-        check_layers(update, layers, "int32")
-        for name, n in layers.items():
-            fault = permutation_fault(update[name], n)
+        check_layers(update, layers, sent.dtype)
+        for name in layers:
+            fault = sent.fault(update[name])
             if fault is not None:
                 raise MalformedError(fault, f"layer {name!r}")
 

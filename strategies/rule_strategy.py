@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from frl.channel import Channel
 from frl.errors import InputError
 from frl.grids import Roster
 from frl.messages import Report
@@ -40,7 +41,7 @@ class RuleStrategy(SeededStrategy):
 
     Parameters
     ----------
-    clients, clients_per_round, seed, redraw, roster
+    clients, clients_per_round, seed, redraw, roster, channel
         See :class:`strategies.base.SeededStrategy`.
     rule : Rule
     steps : sequence of PreAggregation
@@ -86,6 +87,7 @@ class RuleStrategy(SeededStrategy):
         most_norm: float = 1e6,
         root: RootUpdate | None = None,
         oracle: Oracle | None = None,
+        channel: Channel | None = None,
     ) -> None:
         super().__init__(
             clients=clients,
@@ -93,6 +95,7 @@ class RuleStrategy(SeededStrategy):
             seed=seed,
             redraw=redraw,
             roster=roster,
+            channel=channel,
         )
         self.rule = rule
         self.steps = tuple(steps)
@@ -127,10 +130,10 @@ class RuleStrategy(SeededStrategy):
         self._memory = {name: torch.from_numpy(np.array(a)) for name, a in memory.items()}
 
     def check(self, state: Update) -> Check:
-        """Admit rankings, or finite differences of a sane norm."""
+        """Admit rankings or what the run's form makes of them, or finite differences."""
         layers = {name: values.size for name, values in state.items()}
         if self.rule.space == "ranks":
-            return ranking_check(layers)
+            return ranking_check(layers, self.form)
         return weights_check(layers, self.most_norm)
 
     def combine(
@@ -152,13 +155,19 @@ class RuleStrategy(SeededStrategy):
 
         The next ranking for a rule on ranks, the aggregate for one on weights.
         """
-        numbered = (Admitted(row, update, _NOTHING) for row, update in enumerate(updates))
+        sent = (self._sent_of(update) for update in updates)
+        numbered = (Admitted(row, update, _NOTHING) for row, update in enumerate(sent))
         clients = tuple(range(len(updates)))
         stack, _ = self._stack(self._state, numbered, clients, weighted=False)
         moved, _ = self._aggregate(self.round, self._state, stack, clients)
         if self.rule.space == "ranks":
             return moved
         return {name: moved[name] - values for name, values in self._state.items()}
+
+    def _sent_of(self, update: Update) -> Update:
+        if self.rule.space != "ranks":
+            return update
+        return {name: self.form.of(positions) for name, positions in update.items()}
 
     def _stack(
         self,
@@ -177,7 +186,9 @@ class RuleStrategy(SeededStrategy):
         for reply in admitted:
             row, start = rows[row_of[reply.client]], 0
             for name, values in state.items():
-                row[start : start + values.size] = reply.update[name]
+                part = reply.update[name]
+                ranks = self.form.ranks(part) if self.rule.space == "ranks" else part
+                row[start : start + values.size] = ranks
                 start += values.size
             weights[reply.client] = min(reply.report.examples, self.most_weight)
         clients = tuple(sorted(weights))

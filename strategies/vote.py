@@ -50,11 +50,11 @@ class Vote:
     def __init__(self, previous: Ranking) -> None:
         self._previous = previous
         self._sums: dict[str, NDArray[Any]] = {}
-        self._most = {name: max(1, positions.size - 1) for name, positions in previous.items()}
+        self._most = {name: max(255, 2 * positions.size) for name, positions in previous.items()}
         self.count = 0
 
-    def add(self, ballot: Mapping[str, Positions]) -> None:
-        """Add one ranking; the ballot is not kept."""
+    def add(self, ballot: Mapping[str, NDArray[Any]]) -> None:
+        """Add one ranking, or a ballot of integers up to twice its ranks; it is not kept."""
         self.count += 1
         for name, positions in ballot.items():
             sums = self._sums.get(name)

@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -66,12 +67,34 @@ def rows(models: tuple[str, ...] = tuple(MODELS), repeats: int = 3) -> Iterator[
         The best of this many.
     """
     for model in models:
-        layers = {name: edges for name, (edges, _) in MODELS[model].items()}
-        units = {name: count for name, (_, count) in MODELS[model].items()}
-        base = wire.Base(1, base_ranking(layers, seed=0))
-        ranking = moved_ranking(base.ranking, units, seed=1)
         for name, parameters in CODINGS:
-            yield _measure(model, name, parameters, base, ranking, units, repeats)
+            yield measure(model, name, parameters, repeats)
+
+
+def measure(model: str, name: str, parameters: dict[str, Any], repeats: int = 3) -> Row:
+    """Measure one coding.
+
+    Parameters
+    ----------
+    model : str
+        One of ``MODELS``.
+    name : str
+        Of the coding.
+    parameters : dict
+        Of the coding.
+    repeats : int
+        The best of this many.
+    """
+    base, ranking, units = _rankings(model)
+    return _measure(model, name, parameters, base, ranking, units, repeats)
+
+
+@lru_cache(maxsize=1)
+def _rankings(model: str) -> tuple[wire.Base, Ranking, dict[str, int]]:
+    layers = {name: edges for name, (edges, _) in MODELS[model].items()}
+    units = {name: count for name, (_, count) in MODELS[model].items()}
+    base = wire.Base(1, base_ranking(layers, seed=0))
+    return base, moved_ranking(base.ranking, units, seed=1), units
 
 
 def _measure(

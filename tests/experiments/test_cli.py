@@ -78,7 +78,9 @@ def test_resuming_a_finished_run_shows_its_result(finished: tuple[Path, str, str
     assert frl("resume", "first", cwd=folder).stdout == out
 
 
-@pytest.mark.parametrize("kind", ["", "models", "datasets", "partitions", "engines", "rules"])
+@pytest.mark.parametrize(
+    "kind", ["", "models", "codings", "datasets", "partitions", "engines", "rules"]
+)
 def test_list(
     kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,205 @@
+"""How global states and updates travel in messages: as plain arrays, or coded.
+
+A coded record holds one array, ``CODED``, whose bytes are a message of :mod:`frl.wire`. Both sides
+build the same channel from the configuration of the run; a client answers a coded request with a
+coded reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from flwr.app import Array, ArrayRecord, Message
+from numpy.typing import NDArray
+
+from frl import wire
+from frl.forms import Form, Top, Whole
+from frl.messages import ARRAYS, MalformedError, arrays_record, read_arrays, read_task
+from frl.wire.base import Base, Coding
+from frl.wire.downlink import decode_down, encode_down
+from frl.wire.fixed import Fixed
+
+CODED = "coded"
+_STYPE = "frl.wire"
+
+Update = dict[str, NDArray[Any]]
+
+
+class Sizes(NamedTuple):
+    """Bytes of a coded message.
+
+    Attributes
+    ----------
+    total : int
+        Header and checksum included.
+    layers : dict of layer name to int
+        Of each layer's payload.
+    """
+
+    total: int
+    layers: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What both sides of a run agreed on.
+
+    Attributes
+    ----------
+    layers : mapping of layer name to number of edges
+    up : Coding
+        Of updates.
+    form : Form or None
+        What is sent of a ranking; None for updates of weights.
+    rows : mapping of layer name to int
+        Rows (output units) of each layer; they make coded messages smaller.
+    coded : bool
+        Whether the server sends coded requests; otherwise codings only measure.
+    down_bits : int
+        Bits of the ballots that a global ranking is sent down as, 0 for all of it.
+    first : mapping of layer to int32 positions
+        The ranking that round 1 begins with, which every client draws from the seed: what a coded
+        global ranking is given, whatever a client saw last. Without it, or where updates are
+        ``fixed``, the way down is a ``fixed`` snapshot.
+    """
+
+    layers: Mapping[str, int]
+    up: Coding
+    form: Form | None = field(default_factory=Whole)
+    rows: Mapping[str, int] = field(default_factory=dict)
+    coded: bool = False
+    down_bits: int = 0
+    first: Update = field(default_factory=dict)
+
+    def send_state(self, base: Base) -> ArrayRecord:
+        """Pack the global state of a round."""
+        return _coded(self.encode_state(base)) if self.coded else arrays_record(base.ranking)
+
+    def read_state(self, record: ArrayRecord) -> Update:
+        """Unpack a global state, coded or not."""
+        message = coded_message(record)
+        if message is None:
+            return read_arrays(record)
+        state = self._decode_state(message)
+        for array in state.values():
+            array.flags.writeable = False
+        return state
+
+    def send_update(self, update: Update, base: Base, *, coded: bool) -> ArrayRecord:
+        """Pack what is sent of a full ranking, or of a difference of weights."""
+        if coded:
+            return _coded(self.encode_update(self._codable(update), base))
+        form = self.form
+        return arrays_record({n: form.of(p) for n, p in update.items()} if form else update)
+
+    def read_update(self, record: ArrayRecord, base: Base, *, coded: bool) -> Update:
+        """Unpack what was sent.
+
+        Raises
+        ------
+        MalformedError
+            If it is not coded although it should be, or cannot be read.
+        WireError
+            If it is coded and not valid against this global state.
+        """
+        message = coded_message(record)
+        if not coded:
+            return read_arrays(record)
+        if message is None:
+            raise MalformedError("not-coded", f"arrays are {sorted(record)}, not {CODED!r} alone")
+        return wire.decode(message, self.layers, self.up, base=base)
+
+    def encode_state(self, base: Base) -> bytes:
+        """Encode the global state of a round."""
+        if self.form is None:
+            return wire.encode(base.ranking, wire.codings.make("float32"))
+        bits = self.down_bits or None
+        return encode_down(base.ranking, seen=self._seen, bits=bits, rows=self.rows)
+
+    def encode_update(self, codable: wire.Update, base: Base) -> bytes:
+        """Encode an update that is in the form that the coding takes."""
+        return wire.encode(codable, self.up, base=base, rows=self.rows)
+
+    def measure(self, sent: Update, base: Base) -> Sizes:
+        """Encode what a plain reply held, for its size.
+
+        Parameters
+        ----------
+        sent : mapping of layer to array
+            As :meth:`read_update` returns it.
+        base : Base
+            The global state of the round.
+        """
+        codable: wire.Update = sent
+        if isinstance(self.form, Top):
+            codable = self.full(sent, base)
+        message = self.encode_update(codable, base)
+        return Sizes(len(message), wire.payload_sizes(message, self.layers))
+
+    def full(self, sent: Update, base: Base) -> Update:
+        """Rebuild a full ranking from what was sent of one, ties by the global ranking."""
+        if self.form is None:
+            return sent
+        return {name: self.form.ranking(part, base.ranking[name]) for name, part in sent.items()}
+
+    def _decode_state(self, message: bytes) -> Update:
+        if self.form is None:
+            return wire.decode(message, self.layers, wire.codings.make("float32"))
+        bits = self.down_bits or None
+        return decode_down(message, self.layers, seen=self._seen, bits=bits, ties=self.first)
+
+    @cached_property
+    def _seen(self) -> Base | None:
+        snapshot = not self.first or (isinstance(self.up, Fixed) and not self.down_bits)
+        return None if snapshot else Base(0, self.first)
+
+    def _codable(self, update: Update) -> wire.Update:
+        if self.form is None or isinstance(self.form, Top):
+            return update
+        return {name: self.form.of(positions) for name, positions in update.items()}
+
+
+class StateReader:
+    """Reads the global state of requests; once a round, for the messages of a round share it.
+
+    Parameters
+    ----------
+    channel : Channel
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._parts: list[bytes] = []
+        self._base = Base(0, {})
+
+    def __call__(self, request: Message) -> Base:
+        """Return the global state of a request and its round."""
+        record = request.content.array_records[ARRAYS]
+        round = read_task(request).round
+        parts = [array.data for array in record.values()]
+        same = len(parts) == len(self._parts) and all(
+            new is old for new, old in zip(parts, self._parts, strict=True)
+        )
+        if not parts or not same or round != self._base.round:
+            self._base = Base(round, self._channel.read_state(record))
+            self._parts = parts
+        return self._base
+
+
+def coded_message(record: ArrayRecord) -> bytes | None:
+    """Return the message of a coded record, ``None`` for plain arrays."""
+    if list(record) != [CODED] or record[CODED].stype != _STYPE:
+        return None
+    return record[CODED].data
+
+
+def is_coded(request: Message) -> bool:
+    """Whether a request is coded, and so its reply must be."""
+    return coded_message(request.content.array_records[ARRAYS]) is not None
+
+
+def _coded(message: bytes) -> ArrayRecord:
+    return ArrayRecord({CODED: Array("uint8", (len(message),), _STYPE, message)})

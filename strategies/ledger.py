@@ -1,0 +1,81 @@
+"""The ledger: how many bytes the messages of a round take, measured on what was encoded."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from flwr.app import ArrayRecord, Message
+
+from frl.channel import Channel, coded_message
+from frl.wire import Base, payload_sizes
+from strategies.gate import Update
+
+
+class Coded(NamedTuple):
+    """Sizes of the coded messages of a round.
+
+    Attributes
+    ----------
+    up, down : float
+        Bytes a client: the mean of the replies admitted, or of one that was encoded to measure.
+    layers : dict of layer name to int
+        Payload of the admitted client of lowest id.
+    """
+
+    up: float
+    down: float
+    layers: dict[str, int]
+
+
+class Ledger:
+    """Counts the replies of one round.
+
+    Coded messages are measured as they come. Of plain ones, the admitted client of lowest id is
+    encoded at the end, if a sample is wanted; only its update is held until then.
+
+    Parameters
+    ----------
+    channel : Channel or None
+    base : Base
+        The global state of the round.
+    sent : ArrayRecord
+        What each client was sent.
+    sample : bool
+        Whether to encode where messages are plain.
+    """
+
+    def __init__(
+        self, channel: Channel | None, base: Base, sent: ArrayRecord, *, sample: bool
+    ) -> None:
+        self.bytes_up = 0
+        self._channel = channel
+        self._base = base
+        self._down = coded_message(sent)
+        self._sample = sample and channel is not None and self._down is None
+        self._first = -1
+        self._update: Update = {}
+        self._message = b""
+        self._lengths: list[int] = []
+
+    def add(self, client: int, reply: Message, update: Update) -> None:
+        """Count an admitted reply."""
+        records = list(reply.content.array_records.values())
+        self.bytes_up += sum(record.count_bytes() for record in records)
+        lowest = self._first < 0 or client < self._first
+        message = next(filter(None, map(coded_message, records)), None)
+        if message is not None:
+            self._lengths.append(len(message))
+        if lowest and (message is not None or self._sample):
+            self._first = client
+            self._message = message or b""
+            self._update = update if self._sample else {}
+
+    def coded(self) -> Coded | None:
+        """Sizes of coded messages; ``None`` where there was nothing to measure."""
+        if self._channel is None or self._first < 0:
+            return None
+        if self._down is None:
+            sizes = self._channel.measure(self._update, self._base)
+            return Coded(sizes.total, len(self._channel.encode_state(self._base)), sizes.layers)
+        layers = payload_sizes(self._message, self._channel.layers)
+        return Coded(sum(self._lengths) / len(self._lengths), len(self._down), layers)

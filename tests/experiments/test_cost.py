@@ -1,0 +1,145 @@
+"""frl cost, and accuracy over bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.cli import main
+from experiments.config import read
+from experiments.cost import costs, print_costs, sample
+from experiments.plotting import accuracy_curves, exchanged
+from experiments.records import RunDirectory, load
+from experiments.resident import make_trainer
+from experiments.run import execute
+from frl import data, wire
+from frl.errors import InputError
+
+CONV8_BYTES = 13_704_264
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cost") / "run"
+    settings = ["rounds=3", "clients=12", "clients_per_round=4", "train.epochs=1", "eval_every=2"]
+    execute(read(None, settings), RunDirectory(folder))
+    return folder
+
+
+def test_the_table_of_conv8_is_that_of_the_paper_and_fits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    measured = sample("conv8")
+    rows = costs(measured)
+    print_costs(measured, rows)
+
+    table = capsys.readouterr().out
+    by_name = {row.coding: row for row in rows}
+    assert measured.source == "made-up rankings"
+    assert sum(by_name["fixed"].layers.values()) == CONV8_BYTES
+    assert 0 < by_name["fixed"].bytes - CONV8_BYTES <= 64 * 11
+    assert by_name["float32"].of_float32 == 1
+    bound = by_name["log2(n!), the bound without a base"]
+    for name, positions in measured.update.items():
+        if positions.size < 3000:
+            exact = math.log2(math.factorial(positions.size)) / 8
+            assert bound.layers[name] == math.ceil(exact)
+    assert max(map(len, table.splitlines())) <= 80
+    assert all(row.coding in table and f"{row.bytes:,}" in table for row in rows)
+
+
+def test_json_holds_every_coding_and_layer(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["frl", "cost", "--run", str(finished), "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    found = json.loads(capsys.readouterr().out)
+    assert ended.value.code == 0
+    assert found["model"] == "conv2"
+    assert found["edges"] == sum(found["layers"].values()) == 52_768
+    assert "after round 3, client" in found["measured_on"]
+    assert {tuple(row["layers"]) for row in found["codings"]} == {tuple(found["layers"])}
+
+
+def test_a_run_is_measured_on_what_its_next_client_would_send(finished: Path) -> None:
+    config = read(finished / "config.toml")
+
+    measured = sample(run=finished)
+
+    state = RunDirectory(finished).checkpoint().state
+    first = make_trainer(config, data.load("digits")).initial
+    assert measured.base.round == 4
+    assert measured.first is not None
+    for name, positions in state.items():
+        np.testing.assert_array_equal(measured.base.ranking[name], positions)
+        np.testing.assert_array_equal(measured.first[name], first[name])
+        assert sorted(measured.update[name]) == list(range(positions.size))
+        assert (measured.update[name] != positions).any()
+    sizes = {row.coding: row.bytes for row in costs(measured)}
+    delta = wire.encode(
+        measured.update, wire.codings.make("delta"), base=measured.base, rows=measured.rows
+    )
+    assert sizes["delta"] == len(delta)
+    assert sizes["ballot 1 bit"] < sizes["ballot 4 bits"] < sizes["delta"] < sizes["fixed"]
+
+
+@pytest.mark.parametrize(
+    ("model", "message"), [("lenet", "the run is of 'conv2'"), ("", "takes a run of strategy")]
+)
+def test_what_cannot_be_measured_is_refused(
+    tmp_path: Path, finished: Path, model: str, message: str
+) -> None:
+    folder = finished
+    if not model:
+        folder = tmp_path / "weights"
+        keys = ["rounds=1", "clients=4", "clients_per_round=2", "train.epochs=1"]
+        execute(read(None, [*keys, "strategy.name=fedavg"]), RunDirectory(folder))
+
+    with pytest.raises(InputError, match=message):
+        sample(model, folder)
+
+
+def test_an_unknown_model_is_refused() -> None:
+    with pytest.raises(InputError, match="unknown --model 'lennet'; did you mean 'lenet'"):
+        sample("lennet")
+
+
+def test_bytes_add_up_both_ways_and_run_by_run() -> None:
+    rounds = pd.DataFrame(
+        {
+            "run": ["a", "a", "a", "b", "b"],
+            "round": [1, 2, 3, 1, 2],
+            "sampled": [[1, 2], [3, 4], [5, 6], [1], [2]],
+            "admitted": [2, 1, 2, 1, 0],
+            "bytes_up": [200, 100, 200, 70, 0],
+            "bytes_down": [400, 400, 400, 90, 90],
+            "coded_up": [None, 10.0, 12.0, None, None],
+            "coded_down": [None, 30.0, 30.0, None, None],
+        }
+    )
+
+    found = exchanged(rounds)
+
+    a = [2 * 10 + 2 * 30, 1 * 10 + 2 * 30, 2 * 12 + 2 * 30]
+    b = [70 + 90, 0 + 90]
+    assert found.tolist() == [*np.cumsum(a), *np.cumsum(b)]
+
+
+def test_accuracy_is_drawn_over_bytes(finished: Path, tmp_path: Path) -> None:
+    rounds = load(finished)
+
+    for over in ("rounds", "bytes"):
+        accuracy_curves(rounds, tmp_path / f"{over}.svg", over=over)
+
+    assert (tmp_path / "bytes.svg").read_text() != (tmp_path / "rounds.svg").read_text()
+    with pytest.raises(InputError, match="--over: got 'hours'; takes rounds or bytes"):
+        accuracy_curves(rounds, tmp_path / "x.svg", over="hours")
