@@ -199,6 +199,8 @@ def _bound(layers: dict[str, int], float32: int) -> Cost:
 def _of_run(directory: RunDirectory, source: str, model: str) -> Sample:
     """Train one client of the next round from the checkpoint of a run."""
     settings, checkpoint = directory.config(), directory.checkpoint()
+    if checkpoint is None:
+        raise InputError(f"--run {directory.path}: takes a run with a finished round")
     if settings.strategy.name != "frl":
         raise InputError(f"--run {directory.path}: takes a run of strategy.name 'frl'")
     if model and model != settings.model.name:

@@ -14,7 +14,7 @@ from rich.table import Table
 from experiments.config import Config
 from experiments.engines import describe
 from experiments.records import CURVE, RunDirectory
-from experiments.run import Row, Watcher
+from experiments.rounds import Row, Watcher
 
 
 @contextmanager

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from flwr.app import ConfigRecord
 from flwr.serverapp import Grid
@@ -28,6 +27,7 @@ from experiments.evaluator import Evaluator
 from experiments.memory import Memory
 from experiments.records import RunDirectory
 from experiments.resident import load_data, load_partition, make_trainer
+from experiments.rounds import Progress, Row, Watcher
 from experiments.wiring import make_channel
 from frl.errors import InputError, StoppedError
 from frl.evaluation import Evaluation
@@ -35,67 +35,8 @@ from frl.grids import find_roster
 from frl.messages import arrays_record, digest, read_arrays
 from strategies import SeededStrategy
 
-
-class Row(NamedTuple):
-    """What is recorded of a round; ``accuracy`` and ``loss`` are ``None`` between evaluations."""
-
-    round: int
-    accuracy: float | None
-    loss: float | None
-    attack_success_rate: float | None
-    train_loss: float
-    sampled: list[int]
-    admitted: int
-    rejected: dict[str, int]
-    rejections: list[tuple[int, str, str]]
-    malicious: list[int]
-    f: int | None
-    kept: str
-    bytes_up: int
-    bytes_down: int
-    coded_up: float | None
-    coded_down: float | None
-    coded_layers: dict[str, int] | None
-    seconds: float
-    train_seconds: float
-    eval_seconds: float
-
-
 FAILURES = ("error", "late")
 """Reasons of rejection that say a client failed, not that it sent something wrong."""
-Watcher = Callable[[Row], None]
-"""Told of every round once it is recorded."""
-
-
-@dataclass
-class Progress:
-    """What a result needs to know of the rounds so far."""
-
-    best_accuracy: float = 0.0
-    seconds: float = 0.0
-    bytes_up: int = 0
-    bytes_down: int = 0
-    sampled: int = 0
-    admitted: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)
-    measured: int = 0
-    coded_up: float = 0.0
-    coded_down: float = 0.0
-
-    def add(self, row: Row) -> None:
-        """Count one more round."""
-        self.best_accuracy = max(self.best_accuracy, row.accuracy or 0.0)
-        self.seconds += row.seconds
-        self.bytes_up += row.bytes_up
-        self.bytes_down += row.bytes_down
-        self.sampled += len(row.sampled)
-        self.admitted += row.admitted
-        if row.coded_up is not None and row.coded_down is not None:
-            self.measured += 1
-            self.coded_up += row.coded_up
-            self.coded_down += row.coded_down
-        for reason, number in row.rejected.items():
-            self.rejected[reason] = self.rejected.get(reason, 0) + number
 
 
 class Patience:

@@ -12,7 +12,8 @@ from flwr.serverapp import Grid, ServerApp
 from experiments.config import from_flat
 from experiments.plotting import accuracy_curves
 from experiments.records import CURVE, RunDirectory, load
-from experiments.run import Row, execute
+from experiments.rounds import Row
+from experiments.run import execute
 
 log = logging.getLogger("flwr")
 

@@ -12,7 +12,8 @@ import attacks
 from attacks.base import Backdoor
 from experiments.config import read
 from experiments.records import RunDirectory
-from experiments.run import Row, execute
+from experiments.rounds import Row
+from experiments.run import execute
 from frl.errors import InputError
 from strategies import rules
 

@@ -14,7 +14,8 @@ import pytest
 
 from experiments.config import read
 from experiments.records import RunDirectory
-from experiments.run import Row, execute
+from experiments.rounds import Row
+from experiments.run import execute
 from tests.experiments.test_run import SMALL, Stop, stable
 
 CASES = {

@@ -12,7 +12,8 @@ import pytest
 
 from experiments.config import Config, flatten, read
 from experiments.records import RunDirectory
-from experiments.run import Row, execute
+from experiments.rounds import Row
+from experiments.run import execute
 from frl.errors import InputError, StoppedError
 from frl.grids import InProcessGrid, RayGrid
 from frl.messages import digest

@@ -13,7 +13,8 @@ import pytest
 from experiments.config import Config, read
 from experiments.engines import make_grid
 from experiments.records import RunDirectory, find_runs, load
-from experiments.run import Row, execute
+from experiments.rounds import Row
+from experiments.run import execute
 from frl.errors import InputError
 from frl.messages import digest
 
