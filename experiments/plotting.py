@@ -9,6 +9,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.config import flatten, from_flat
 from frl.errors import InputError
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -47,7 +48,8 @@ def accuracy_curves(rounds: pd.DataFrame, path: Path, *, over: str = "rounds") -
     evaluated = rounds.assign(at=at).dropna(subset=["accuracy"])
     labels = series_labels(evaluated)
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+        entries = evaluated.groupby(labels).ngroups
+        figure = Figure(figsize=(6.4, 3.8 + 0.22 * entries), layout="constrained")
         axes = figure.add_subplot()
         for number, (label, runs) in enumerate(evaluated.groupby(labels, sort=True)):
             by_round = runs.groupby("round")["accuracy"]
@@ -71,7 +73,7 @@ def accuracy_curves(rounds: pd.DataFrame, path: Path, *, over: str = "rounds") -
         axes.set_ylabel("test accuracy (%)")
         axes.set_title(_title(evaluated), loc="left")
         axes.set_ylim(top=min(100.0, axes.get_ylim()[1]))
-        axes.legend(loc="lower right", frameon=False)
+        figure.legend(loc="outside lower left", frameon=False)
         try:
             figure.savefig(path, dpi=150)
         except OSError as error:
@@ -95,25 +97,36 @@ def exchanged(rounds: pd.DataFrame) -> pd.Series:
 
 
 def series_labels(rounds: pd.DataFrame) -> pd.Series:
-    """Name each row by what sets its run apart: the configuration keys that differ, seed aside."""
+    """Name each row by its strategy and by what sets its run apart, as short as it can be.
+
+    Of the configuration keys that differ between the runs, those at their default are left out, and
+    so is the seed.
+    """
     keys = [
         key
         for key in rounds.columns
         if ("." in key or key in ("clients", "clients_per_round"))
         and not key.startswith(_IGNORED)
-        and rounds[key].nunique() > 1
+        and rounds[key].astype(str).nunique() > 1
     ]
-    if not keys:
-        return rounds["strategy.name"].map({"frl": "FRL"}).fillna(rounds["strategy.name"])
-    short = [key.rsplit(".", 1)[-1] for key in keys]
-    names = [
-        key.replace(".", " ") if short.count(last) > 1 else last
-        for key, last in zip(keys, short, strict=True)
-    ]
-    return rounds[keys].apply(
-        lambda row: ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True)),
-        axis=1,
-    )
+    return rounds.apply(lambda row: _label(row, keys), axis=1)
+
+
+def _label(row: pd.Series, keys: list[str]) -> str:
+    strategy = str(row["strategy.name"])
+    defaults = flatten(from_flat({"strategy.name": strategy}))
+    parts = [_STRATEGIES.get(strategy, strategy)]
+    for key in keys:
+        value = row[key]
+        if key == "strategy.name" or pd.isna(value) or value == defaults.get(key):
+            continue
+        if key == "attack.fraction":
+            parts.append(f"{value:.0%} malicious")
+        elif key.endswith(".name"):
+            parts.append(str(value))
+        else:
+            parts.append(f"{key.rsplit('.', 1)[-1]} {value}")
+    return ", ".join(parts)
 
 
 def _title(rounds: pd.DataFrame) -> str:
@@ -131,6 +144,7 @@ def _title(rounds: pd.DataFrame) -> str:
     return ", ".join(part for part in parts if part)
 
 
+_STRATEGIES = {"frl": "FRL", "fedavg": "FedAvg"}
 _STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
