@@ -114,7 +114,7 @@ class SeededStrategy(Strategy):
 
     @property
     def assumed_f(self) -> int | None:
-        """Malicious clients that the rule assumed in the last round; ``None`` if it has no ``f``."""
+        """Malicious clients that the rule assumed in the last round; ``None`` without ``f``."""
         return None
 
     @property
