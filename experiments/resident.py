@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 from flwr.app import ArrayRecord, Message, RecordDict
@@ -122,7 +122,7 @@ class Resident:
 
     def _global(self, message: Message) -> dict[str, NDArray[Any]]:
         """Read the global state; the messages of a round share its bytes, so once a round."""
-        record = message.content.array_records[ARRAYS]
+        record = cast(ArrayRecord, message.content[ARRAYS])
         held, state = self._state
         parts = [array.data for array in record.values()]
         if len(parts) != len(held) or any(a is not b for a, b in zip(parts, held, strict=True)):

@@ -250,4 +250,5 @@ class SeededStrategy(Strategy):
 
 
 def _array_records(reply: Message) -> Iterable[ArrayRecord]:
-    return reply.content.array_records.values()
+    """Array records of a reply; Flower's own accessor would keep it until the next collection."""
+    return [record for record in reply.content.values() if isinstance(record, ArrayRecord)]

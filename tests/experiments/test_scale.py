@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import tracemalloc
 from pathlib import Path
 
@@ -35,7 +34,6 @@ def peak_of_a_vote(clients: int) -> int:
         message.metadata.__dict__["_message_id"] = f"m{number}"
 
     def answer(message: Message) -> Message:
-        gc.collect()
         vote = {"fc": rng.permutation(EDGES).astype(np.int32)}
         return Message(reply_content(arrays_record(vote), Report(1, 0.0, 0.0, 1)), reply_to=message)
 
@@ -54,7 +52,6 @@ class _Roster:
 
 
 def test_the_votes_memory_does_not_grow_with_clients() -> None:
-    """Messages hold themselves in cycles, so some wait for the collector: collect each time."""
     few, many = peak_of_a_vote(25), peak_of_a_vote(250)
 
     assert many - few < 4 * EDGES / 2, "less than half of one more ballot"
