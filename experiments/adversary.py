@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 from flwr.app import ArrayRecord, Context, Message, MessageType, RecordDict
@@ -217,7 +218,7 @@ class RunCodec:
 
 
 def _record(request: Message) -> ArrayRecord:
-    return request.content.array_records[ARRAYS]
+    return cast(ArrayRecord, request.content[ARRAYS])
 
 
 def setting_of(message: Message, context: Context) -> Setting:

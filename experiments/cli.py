@@ -150,10 +150,18 @@ def bench(
     reliability: Annotated[
         bool, typer.Option("--reliability", help="Just the rows on scale and memory.")
     ] = False,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Just the robust rules, beside ByzFL's if installed.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure speed and memory; each figure is a ratio taken inside one run."""
     from experiments.benchmarks import measure, print_rows
+    from experiments.benchmarks.rules import main as measure_rules
+
+    if rules:
+        measure_rules([*(only or ()), *(["--json"] if as_json else [])])
+        return
 
     rows = measure([*(only or ()), *(["reliability-"] if reliability else [])])
     if as_json:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 from flwr.app import ArrayRecord, Context, Message
 from flwr.clientapp import ClientApp
@@ -42,7 +42,7 @@ def _echo(message: Message, context: Context) -> Message:
     """Fetch this client's examples, train nothing, and reply with the global state."""
     here = resident(context.run_config)
     examples = len(here.partition.of(read_task(message).client))
-    record: ArrayRecord = message.content.array_records[ARRAYS]
+    record = cast(ArrayRecord, message.content[ARRAYS])
     return Message(reply_content(record, Report(examples, 0.0, 0.0, 0)), reply_to=message)
 
 

@@ -17,6 +17,8 @@ from frl.data.store import Store, cache_folder
 from frl.errors import InputError, unknown
 from frl.randomness import Purpose, generator
 
+_METHOD = 2
+"""Counted up whenever a partition of the same recipe would come out otherwise."""
 KINDS = {
     "iid": "examples dealt out at random, equally many to each client",
     "dirichlet": "per class, shares of the clients drawn from Dirichlet(alpha)",
@@ -137,7 +139,16 @@ def partition(
     _check(data, kind, clients, shards, column)
     labels = np.asarray(data.train.labels)
     by = np.asarray(data.columns[column]) if kind == "natural" else labels
-    recipe = [kind, clients, seed, alpha, shards, column, hashlib.sha256(by.tobytes()).hexdigest()]
+    recipe = [
+        _METHOD,
+        kind,
+        clients,
+        seed,
+        alpha,
+        shards,
+        column,
+        hashlib.sha256(by.tobytes()).hexdigest(),
+    ]
     key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
 
     def build() -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -15,6 +15,7 @@ from experiments.records import RunDirectory
 from experiments.run import execute
 from frl.data.store import cache_folder
 from frl.grids import RayGrid
+from frl.grids.internals import identify_process
 from frl.messages import Report, arrays_record, reply_content
 from strategies import FRL
 from tests.experiments.failing import app
@@ -24,6 +25,7 @@ EDGES = 200_000
 
 def peak_of_a_vote(clients: int) -> int:
     """Bytes that aggregating this many replies, each made when it is asked for, needs at most."""
+    identify_process()
     rng = np.random.default_rng(0)
     state = {"fc": rng.permutation(EDGES).astype(np.int32)}
     strategy = FRL(clients=clients, clients_per_round=clients, roster=_Roster())
