@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from flwr.app import Array, ArrayRecord, Message
 from numpy.typing import NDArray
@@ -177,7 +177,7 @@ class StateReader:
 
     def __call__(self, request: Message) -> Base:
         """Return the global state of a request and its round."""
-        record = request.content.array_records[ARRAYS]
+        record = cast(ArrayRecord, request.content[ARRAYS])
         round = read_task(request).round
         parts = [array.data for array in record.values()]
         same = len(parts) == len(self._parts) and all(
@@ -198,7 +198,7 @@ def coded_message(record: ArrayRecord) -> bytes | None:
 
 def is_coded(request: Message) -> bool:
     """Whether a request is coded, and so its reply must be."""
-    return coded_message(request.content.array_records[ARRAYS]) is not None
+    return coded_message(cast(ArrayRecord, request.content[ARRAYS])) is not None
 
 
 def _coded(message: bytes) -> ArrayRecord:

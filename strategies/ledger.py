@@ -59,7 +59,8 @@ class Ledger:
 
     def add(self, client: int, reply: Message, update: Update) -> None:
         """Count an admitted reply."""
-        records = list(reply.content.array_records.values())
+        # Flower's accessor of array records would keep the reply until the next garbage collection.
+        records = [record for record in reply.content.values() if isinstance(record, ArrayRecord)]
         self.bytes_up += sum(record.count_bytes() for record in records)
         lowest = self._first < 0 or client < self._first
         message = next(filter(None, map(coded_message, records)), None)
