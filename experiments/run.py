@@ -31,7 +31,7 @@ from experiments.rounds import Progress, Row, Watcher
 from experiments.wiring import make_channel
 from frl.errors import InputError, StoppedError
 from frl.evaluation import Evaluation
-from frl.grids import find_roster
+from frl.grids import LocalGrid, find_roster
 from frl.messages import arrays_record, digest, read_arrays
 from strategies import SeededStrategy
 
@@ -118,7 +118,7 @@ def execute(
         engine: Grid = grid if grid is not None else held.enter_context(make_grid(config))
         roster = find_roster(engine, config.clients)
         root = server_update(config, dataset, trainer)
-        channel = make_channel(config, trainer, deployed=grid is not None)
+        channel = make_channel(config, trainer, deployed=not isinstance(engine, LocalGrid))
         strategy = make_strategy(
             config, population=population, roster=roster, root=root, channel=channel
         )

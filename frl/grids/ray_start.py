@@ -56,7 +56,9 @@ def start_ray(workers: int, address: str) -> None:
             reason = str(error).splitlines()[0]
             raise InputError(f"engine.address: no Ray at {address!r}: {reason}") from None
     else:
-        ray.init(num_cpus=workers, include_dashboard=False, _node_ip_address=_LOOPBACK, **quiet)
+        ray.init(
+            "local", num_cpus=workers, include_dashboard=False, _node_ip_address=_LOOPBACK, **quiet
+        )
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, before)
 

@@ -31,7 +31,7 @@ def start(folder: Path, *overrides: str) -> tuple[list[dict[str, Any]], dict[str
 def ray() -> Iterator[None]:
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 

@@ -66,7 +66,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
 def ray() -> Iterator[None]:
     import ray
 
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 

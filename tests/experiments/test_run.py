@@ -36,7 +36,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunDirectory, d
 def ray() -> Iterator[None]:
     import ray
 
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 
