@@ -157,9 +157,10 @@ def bench(
 ) -> None:
     """Measure speed and memory; each figure is a ratio taken inside one run."""
     from experiments.benchmarks import measure, print_rows
-    from experiments.benchmarks.rules import main as measure_rules
 
     if rules:
+        from experiments.benchmarks.rules import main as measure_rules
+
         measure_rules([*(only or ()), *(["--json"] if as_json else [])])
         return
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from frl.errors import unknown
 
-Augmentation: TypeAlias = Literal["none", "crop-flip"]
 _PADDING = 4
 
 

@@ -5,12 +5,12 @@ Flower offers no public way to make messages outside one of its own runs, nor to
 
 from __future__ import annotations
 
-from flwr.app import Context, Error, Message, RecordDict
+from flwr.app import Error, Message, RecordDict
 from flwr.app.metadata import Metadata
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
-__all__ = ["Metadata", "Run", "assemble", "empty_run", "identify_process", "number"]
+__all__ = ["RUN_ID", "Metadata", "Run", "assemble", "empty_run", "identify_process", "number"]
 
 RUN_ID = 1
 
@@ -39,19 +39,3 @@ def assemble(metadata: Metadata, content: RecordDict | None, error: Error | None
     if error is not None:
         return Message(error=error, metadata=metadata)  # type: ignore[call-overload,no-any-return]
     return Message(content=content, metadata=metadata)  # type: ignore[call-overload,no-any-return]
-
-
-def context(
-    node: int,
-    config: dict[str, int],
-    run_config: dict[str, bool | float | int | str],
-    state: RecordDict,
-) -> Context:
-    """Make the context of a virtual client."""
-    return Context(
-        run_id=RUN_ID,
-        node_id=node,
-        node_config=dict(config),
-        state=state,
-        run_config=run_config,
-    )

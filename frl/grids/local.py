@@ -15,7 +15,7 @@ from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from frl.grids.internals import Run, context, empty_run, identify_process, number
+from frl.grids.internals import RUN_ID, Run, empty_run, identify_process, number
 
 log = logging.getLogger(__name__)
 
@@ -164,8 +164,13 @@ class LocalGrid(Grid):
 
 def client_context(node: int, clients: int, run_config: RunConfig, state: RecordDict) -> Context:
     """Make the context of one virtual client."""
-    place = {"partition-id": node - FIRST_NODE, "num-partitions": clients}
-    return context(node, place, dict(run_config), state)
+    return Context(
+        run_id=RUN_ID,
+        node_id=node,
+        node_config={"partition-id": node - FIRST_NODE, "num-partitions": clients},
+        state=state,
+        run_config=dict(run_config),
+    )
 
 
 def error_reply(message: Message, reason: str) -> Message:
