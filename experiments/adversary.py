@@ -23,6 +23,7 @@ from frl.errors import InputError
 from frl.grids import Roster
 from frl.messages import ARRAYS, Task, read_task, train_content, update_record
 from frl.training import RankTrainer, Trainer
+from frl.wire import Base
 from strategies import SeededStrategy
 
 _MOST_OWN_EXAMPLES = 1000
@@ -163,8 +164,8 @@ class RunCodec:
     channel : Channel
     roster : Roster, optional
         Needed to ask clients that the strategy did not ask.
-    read_state : StateReader, optional
-        One to share with the client.
+    read_state : callable, optional
+        How a client of its own reads the global state of a request.
     """
 
     def __init__(
@@ -172,7 +173,7 @@ class RunCodec:
         channel: Channel,
         *,
         roster: Roster | None = None,
-        read_state: StateReader | None = None,
+        read_state: Callable[[Message], Base] | None = None,
     ) -> None:
         self._channel = channel
         self._roster = roster

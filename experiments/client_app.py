@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flwr.app import ConfigRecord, Context, Message, MessageType, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.clientapp.typing import ClientAppCallable
@@ -17,7 +19,8 @@ def adversary(message: Message, context: Context, call_next: ClientAppCallable) 
     if message.metadata.message_type != MessageType.TRAIN:
         return call_next(message, context)
     here = resident(context.run_config)
-    codec = RunCodec(here.channel, read_state=here.read_state)
+    read_state = partial(here.read_state, memory=context.state)
+    codec = RunCodec(here.channel, read_state=read_state)
     return adversary_mod(codec, setting_of)(message, context, call_next)
 
 

@@ -13,6 +13,8 @@ from experiments.checkpoints import State
 from frl.grids import LocalGrid
 from strategies import SeededStrategy
 
+_PARTS = ("strategy", "attack", "client", "seen")
+
 
 class Memory:
     """What a run remembers besides the global state: its strategy, its attack, its clients.
@@ -37,11 +39,12 @@ class Memory:
             parts["attack"] = self._adversary.state
         if self._engine is not None:
             parts["client"] = self._engine.client_memory
+            parts["seen"] = self._strategy.seen.memory
         return {f"{part}/{key}": a for part, held in parts.items() for key, a in held.items()}
 
     def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
         """Put it back."""
-        parts: dict[str, State] = {"strategy": {}, "attack": {}, "client": {}}
+        parts: dict[str, State] = {name: {} for name in _PARTS}
         for name, array in memory.items():
             part, _, key = name.partition("/")
             parts[part][key] = array
@@ -50,3 +53,4 @@ class Memory:
             self._adversary.state = parts["attack"]
         if self._engine is not None:
             self._engine.client_memory = parts["client"]
+            self._strategy.seen.memory = parts["seen"]

@@ -101,12 +101,13 @@ class Resident:
         ----------
         message : Message
         memory : RecordDict
-            What this client remembers between rounds; changed where it uploads only a part.
+            What this client remembers between rounds: what it did not upload, and the state it
+            saw last.
         """
         task = read_task(message)
         inputs, labels = self.data.tensors(self._split(task), self.config.engine.device)
         place = Place(task.seed, task.round, task.client)
-        base = self.read_state(message)
+        base = self.read_state(message, memory)
         update, fit = self.trainer.train(base.ranking, Shard(inputs, labels), place)
         if self.config.strategy.name == "fedavg" and self.config.strategy.upload_top < 1:
             update = self._part(update, memory)

@@ -11,6 +11,7 @@ from frl.training import Trainer
 from frl.wire import Coding, codings
 
 _NOT_NAMES = ("auto", "off", "always")
+_DEPLOYED_HISTORY = 8
 
 
 def make_form(strategy: StrategyConfig) -> Form | None:
@@ -69,15 +70,33 @@ def make_channel(config: Config, trainer: Trainer, *, deployed: bool = False) ->
     """
     strategy = config.strategy
     form = make_form(strategy)
+    coded = deployed if strategy.coding == "auto" else strategy.coding != "off"
     return Channel(
         layers={name: int(values.size) for name, values in trainer.initial.items()},
         up=make_coding(strategy),
         form=form,
         rows=output_units(trainer.module),
-        coded=deployed if strategy.coding == "auto" else strategy.coding != "off",
+        coded=coded,
         down_bits=strategy.down_bits,
         first=trainer.initial if form is not None else {},
+        history=_history(config, coded=coded, deployed=deployed),
     )
+
+
+def _history(config: Config, *, coded: bool, deployed: bool) -> int:
+    """Past rankings that the server keeps.
+
+    Colluders of the adversarial grid share a request, so then each must be readable by all.
+    """
+    asked, attacked = config.strategy.down_history, config.attack.name != "none"
+    snapshots = config.strategy.coding == "fixed" and not config.strategy.down_bits
+    if config.strategy.name != "frl" or snapshots:
+        return 0
+    if asked > 0 and attacked and coded:
+        raise InputError(
+            "strategy.down_history: takes 0 where messages are coded and attack.name is set"
+        )
+    return asked if asked >= 0 else _DEPLOYED_HISTORY if deployed and not attacked else 0
 
 
 def _fitting(strategy: StrategyConfig) -> dict[str, Coding]:

@@ -12,18 +12,28 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, cast
 
-from flwr.app import Array, ArrayRecord, Message
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from numpy.typing import NDArray
 
 from frl import wire
 from frl.forms import Form, Top, Whole
-from frl.messages import ARRAYS, MalformedError, arrays_record, read_arrays, read_task
+from frl.messages import (
+    ARRAYS,
+    CONFIG,
+    REMEMBER,
+    MalformedError,
+    arrays_record,
+    read_arrays,
+    read_task,
+)
 from frl.wire.base import Base, Coding
 from frl.wire.downlink import decode_down, encode_down
 from frl.wire.fixed import Fixed
 
 CODED = "coded"
 _STYPE = "frl.wire"
+_SEEN, _SEEN_ROUND = "seen", "seen-round"
 
 Update = dict[str, NDArray[Any]]
 
@@ -62,8 +72,11 @@ class Channel:
         Bits of the ballots that a global ranking is sent down as, 0 for all of it.
     first : mapping of layer to int32 positions
         The ranking that round 1 begins with, which every client draws from the seed: what a coded
-        global ranking is given, whatever a client saw last. Without it, or where updates are
-        ``fixed``, the way down is a ``fixed`` snapshot.
+        global ranking is given for a client that is not known to hold a later one. Without it, or
+        where updates are ``fixed``, the way down is a ``fixed`` snapshot.
+    history : int
+        Past global rankings that the server keeps, to send a client that answered one of those
+        rounds only what changed; clients then keep the last they saw.
     """
 
     layers: Mapping[str, int]
@@ -73,17 +86,24 @@ class Channel:
     coded: bool = False
     down_bits: int = 0
     first: Update = field(default_factory=dict)
+    history: int = 0
 
-    def send_state(self, base: Base) -> ArrayRecord:
-        """Pack the global state of a round."""
-        return _coded(self.encode_state(base)) if self.coded else arrays_record(base.ranking)
+    def send_state(self, base: Base, seen: Base | None = None) -> ArrayRecord:
+        """Pack the global state of a round for a client that holds ``seen``."""
+        return _coded(self.encode_state(base, seen)) if self.coded else arrays_record(base.ranking)
 
-    def read_state(self, record: ArrayRecord) -> Update:
-        """Unpack a global state, coded or not."""
+    def read_state(self, record: ArrayRecord, seen: Base | None = None) -> Update:
+        """Unpack a global state, coded or not, where ``seen`` was the last one.
+
+        Raises
+        ------
+        WireError
+            If it is coded given a state that is neither ``seen`` nor the first.
+        """
         message = coded_message(record)
         if message is None:
             return read_arrays(record)
-        state = self._decode_state(message)
+        state = self._decode_state(message, seen)
         for array in state.values():
             array.flags.writeable = False
         return state
@@ -112,12 +132,13 @@ class Channel:
             raise MalformedError("not-coded", f"arrays are {sorted(record)}, not {CODED!r} alone")
         return wire.decode(message, self.layers, self.up, base=base)
 
-    def encode_state(self, base: Base) -> bytes:
-        """Encode the global state of a round."""
+    def encode_state(self, base: Base, seen: Base | None = None) -> bytes:
+        """Encode the global state of a round for a client that holds ``seen``."""
         if self.form is None:
             return wire.encode(base.ranking, wire.codings.make("float32"))
         bits = self.down_bits or None
-        return encode_down(base.ranking, seen=self._seen, bits=bits, rows=self.rows)
+        given = self._given(seen)
+        return encode_down(base.ranking, seen=given, bits=bits, rows=self.rows)
 
     def encode_update(self, codable: wire.Update, base: Base) -> bytes:
         """Encode an update that is in the form that the coding takes."""
@@ -145,14 +166,20 @@ class Channel:
             return sent
         return {name: self.form.ranking(part, base.ranking[name]) for name, part in sent.items()}
 
-    def _decode_state(self, message: bytes) -> Update:
+    def _decode_state(self, message: bytes, seen: Base | None) -> Update:
         if self.form is None:
             return wire.decode(message, self.layers, wire.codings.make("float32"))
         bits = self.down_bits or None
-        return decode_down(message, self.layers, seen=self._seen, bits=bits, ties=self.first)
+        held = seen if seen and wire.base_round(message) == seen.round else None
+        given = self._given(held)
+        return decode_down(message, self.layers, seen=given, bits=bits, ties=self.first)
+
+    def _given(self, seen: Base | None) -> Base | None:
+        """Return what a global ranking is coded given; ``None`` for a snapshot."""
+        return seen if seen and self._first else self._first
 
     @cached_property
-    def _seen(self) -> Base | None:
+    def _first(self) -> Base | None:
         snapshot = not self.first or (isinstance(self.up, Fixed) and not self.down_bits)
         return None if snapshot else Base(0, self.first)
 
@@ -175,8 +202,15 @@ class StateReader:
         self._parts: list[bytes] = []
         self._base = Base(0, {})
 
-    def __call__(self, request: Message) -> Base:
-        """Return the global state of a request and its round."""
+    def __call__(self, request: Message, memory: RecordDict | None = None) -> Base:
+        """Return the global state of a request and its round.
+
+        Parameters
+        ----------
+        request : Message
+        memory : RecordDict or None
+            What this client remembers between rounds; the state is kept there if the request asks.
+        """
         record = cast(ArrayRecord, request.content[ARRAYS])
         round = read_task(request).round
         parts = [array.data for array in record.values()]
@@ -184,8 +218,11 @@ class StateReader:
             new is old for new, old in zip(parts, self._parts, strict=True)
         )
         if not parts or not same or round != self._base.round:
-            self._base = Base(round, self._channel.read_state(record))
+            self._base = Base(round, self._channel.read_state(record, _recall(memory)))
             self._parts = parts
+        if memory is not None and cast(ConfigRecord, request.content[CONFIG]).get(REMEMBER):
+            memory[_SEEN] = arrays_record(self._base.ranking)
+            memory[_SEEN_ROUND] = arrays_record({_SEEN_ROUND: np.array([round], np.int32)})
         return self._base
 
 
@@ -199,6 +236,15 @@ def coded_message(record: ArrayRecord) -> bytes | None:
 def is_coded(request: Message) -> bool:
     """Whether a request is coded, and so its reply must be."""
     return coded_message(cast(ArrayRecord, request.content[ARRAYS])) is not None
+
+
+def _recall(memory: RecordDict | None) -> Base | None:
+    """Return the global state that a client saw last and its round."""
+    state = memory.get(_SEEN) if memory is not None else None
+    round = memory.get(_SEEN_ROUND) if memory is not None else None
+    if not isinstance(state, ArrayRecord) or not isinstance(round, ArrayRecord):
+        return None
+    return Base(int(read_arrays(round)[_SEEN_ROUND][0]), read_arrays(state))
 
 
 def _coded(message: bytes) -> ArrayRecord:

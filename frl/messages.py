@@ -20,6 +20,7 @@ from frl.errors import FRLError
 
 ARRAYS, CONFIG, METRICS = "arrays", "config", "metrics"
 ROUND, CLIENT, SEED = "server-round", "client-id", "seed"
+REMEMBER = "remember-state"
 EXAMPLES, LOSS, SECONDS, STEPS = "num-examples", "train-loss", "train-seconds", "train-steps"
 
 _DTYPES = ("int32", "float32", "uint8", "uint16")
@@ -103,9 +104,14 @@ def _read(name: str, array: Array) -> NDArray[Any]:
     return np.frombuffer(body, dtype=dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def train_content(state: ArrayRecord, task: Task) -> RecordDict:
-    """Content of a train message; ``state`` is shared by the messages of a round, not copied."""
+def train_content(state: ArrayRecord, task: Task, *, remember: bool = False) -> RecordDict:
+    """Content of a train message; ``state`` is shared by the messages of a round, not copied.
+
+    With ``remember`` the client is asked to keep the state, for a later one may be coded given it.
+    """
     config = ConfigRecord({ROUND: task.round, CLIENT: task.client, SEED: task.seed})
+    if remember:
+        config[REMEMBER] = True
     return RecordDict({ARRAYS: state, CONFIG: config})
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord
@@ -30,53 +29,14 @@ from frl.messages import (
 from frl.wire import Base
 from frl.wire.downlink import coarsen
 from strategies.gate import Admitted, Check, Gate, Rejected, Update
-from strategies.ledger import Coded, Ledger
+from strategies.ledger import Ledger
+from strategies.round_report import RoundReport
 from strategies.sampling import sample_clients
+from strategies.seen import Seen
 
 log = logging.getLogger(__name__)
 
 Redraw = Callable[[NDArray[np.int64]], bool]
-
-
-class RoundReport(NamedTuple):
-    """What happened at the gate in one round.
-
-    Attributes
-    ----------
-    round : int
-    sampled : tuple[int, ...]
-        Clients that were asked.
-    admitted : tuple[int, ...]
-        Clients whose update took part.
-    rejected : tuple[Rejected, ...]
-        Everything else, with its reason.
-    bytes_down, bytes_up : int
-        Bytes of arrays sent to all clients, and received from the admitted ones.
-    loss : float
-        Mean of the admitted clients' training losses.
-    train_seconds : float
-        Sum of the admitted clients' training times.
-    kept : str
-        Why the global state was kept; empty if it moved.
-    coded : Coded or None
-        Sizes of coded messages, where they were measured.
-    """
-
-    round: int
-    sampled: tuple[int, ...]
-    admitted: tuple[int, ...]
-    rejected: tuple[Rejected, ...]
-    bytes_down: int
-    bytes_up: int
-    loss: float
-    train_seconds: float
-    kept: str = ""
-    coded: Coded | None = None
-
-    @property
-    def reasons(self) -> dict[str, int]:
-        """Number of rejections by reason, sorted by reason."""
-        return dict(sorted(Counter(row.reason for row in self.rejected).items()))
 
 
 class SeededStrategy(Strategy):
@@ -97,6 +57,8 @@ class SeededStrategy(Strategy):
 
     Attributes
     ----------
+    seen : Seen
+        Which global state each client holds, where the channel keeps a history.
     measure : bool
         Whether to encode a sample of plain messages for its size.
     report : RoundReport or None
@@ -126,7 +88,8 @@ class SeededStrategy(Strategy):
         self._asked: list[tuple[Message, int]] = []
         self._channel = channel
         self._base = Base(0, {})
-        self._sent = ArrayRecord()
+        self._sent: list[ArrayRecord] = []
+        self.seen = Seen(channel.history if channel else 0)
         self.measure = False
         self.round = 0
 
@@ -179,19 +142,19 @@ class SeededStrategy(Strategy):
         )
         self.round = server_round
         self._base = Base(server_round, read_arrays(arrays))
-        coded = self._channel is not None and self._channel.coded
-        self._sent = self._channel.send_state(self._base) if self._channel and coded else arrays
+        self._sent = self._states(arrays, drawn.tolist())
+        remember = self._channel is not None and self._channel.coded and self._channel.history > 0
         self._asked = [
             (
                 Message(
-                    train_content(self._sent, Task(server_round, client, self.seed)),
+                    train_content(state, Task(server_round, client, self.seed), remember=remember),
                     self._roster.node_of(client),
                     MessageType.TRAIN,
                     group_id=str(server_round),
                 ),
                 client,
             )
-            for client in drawn.tolist()
+            for client, state in zip(drawn.tolist(), self._sent, strict=True)
         ]
         return [message for message, _ in self._asked]
 
@@ -206,7 +169,7 @@ class SeededStrategy(Strategy):
             The next global state, ``None`` where it is kept, and the counts of the round.
         """
         gate = Gate(self._asked, self.check(self._state), self._read)
-        ledger = Ledger(self._channel, self._base, self._sent, sample=self.measure)
+        ledger = Ledger(self._channel, self._base, self._sent, self.seen, sample=self.measure)
         reports: dict[int, Report] = {}
         rejected: list[Rejected] = []
 
@@ -229,13 +192,14 @@ class SeededStrategy(Strategy):
             sampled=self.sampled,
             admitted=tuple(sorted(reports)),
             rejected=tuple(sorted(rejected)),
-            bytes_down=self._sent.count_bytes() * len(self._asked),
+            bytes_down=sum(state.count_bytes() for state in self._sent),
             bytes_up=ledger.bytes_up,
             loss=sum(report.loss for report in ordered) / max(1, len(ordered)),
             train_seconds=sum(report.seconds for report in ordered),
             kept=outcome if isinstance(outcome, str) else "",
             coded=ledger.coded(),
         )
+        self.seen.settle(self._base, self.sampled, reports)
         self._asked = []
         metrics = MetricRecord(
             {
@@ -258,6 +222,19 @@ class SeededStrategy(Strategy):
     @property
     def _state(self) -> Update:
         return self._base.ranking
+
+    def _states(self, arrays: ArrayRecord, clients: list[int]) -> list[ArrayRecord]:
+        """Return what each client is sent; those that hold the same share one record."""
+        channel = self._channel
+        if channel is None or not channel.coded:
+            return [arrays] * len(clients)
+        bases = [self.seen.base_of(client) for client in clients]
+        rounds = [base.round if base else 0 for base in bases]
+        records = {
+            round: channel.send_state(self._base, base)
+            for round, base in dict(zip(rounds, bases, strict=True)).items()
+        }
+        return [records[round] for round in rounds]
 
     def _read(self, reply: Message) -> Update:
         if self._channel is None:

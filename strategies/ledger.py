@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 from flwr.app import ArrayRecord, Message
@@ -9,6 +11,7 @@ from flwr.app import ArrayRecord, Message
 from frl.channel import Channel, coded_message
 from frl.wire import Base, payload_sizes
 from strategies.gate import Update
+from strategies.seen import Seen
 
 
 class Coded(NamedTuple):
@@ -38,20 +41,29 @@ class Ledger:
     channel : Channel or None
     base : Base
         The global state of the round.
-    sent : ArrayRecord
+    sent : sequence of ArrayRecord
         What each client was sent.
+    seen : Seen
+        What each client held before.
     sample : bool
         Whether to encode where messages are plain.
     """
 
     def __init__(
-        self, channel: Channel | None, base: Base, sent: ArrayRecord, *, sample: bool
+        self,
+        channel: Channel | None,
+        base: Base,
+        sent: Sequence[ArrayRecord],
+        seen: Seen,
+        *,
+        sample: bool,
     ) -> None:
         self.bytes_up = 0
         self._channel = channel
         self._base = base
-        self._down = coded_message(sent)
-        self._sample = sample and channel is not None and self._down is None
+        self._seen = seen
+        self._down = [len(message) for message in map(coded_message, sent) if message is not None]
+        self._sample = sample and channel is not None and not self._down
         self._first = -1
         self._update: Update = {}
         self._message = b""
@@ -75,8 +87,9 @@ class Ledger:
         """Sizes of coded messages; ``None`` where there was nothing to measure."""
         if self._channel is None or self._first < 0:
             return None
-        if self._down is None:
+        if not self._down:
             sizes = self._channel.measure(self._update, self._base)
-            return Coded(sizes.total, len(self._channel.encode_state(self._base)), sizes.layers)
+            down = self._channel.encode_state(self._base, self._seen.base_of(self._first))
+            return Coded(sizes.total, len(down), sizes.layers)
         layers = payload_sizes(self._message, self._channel.layers)
-        return Coded(sum(self._lengths) / len(self._lengths), len(self._down), layers)
+        return Coded(fmean(self._lengths), fmean(self._down), layers)

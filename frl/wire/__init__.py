@@ -8,7 +8,7 @@
 from frl.registry import Registry
 from frl.wire.base import Base, Coding, Update
 from frl.wire.errors import WireError
-from frl.wire.message import decode, encode, payload_sizes
+from frl.wire.message import base_round, decode, encode, payload_sizes
 
 codings: Registry[Coding] = Registry("coding", __name__)
 register = codings.register
@@ -18,6 +18,7 @@ __all__ = [
     "Coding",
     "Update",
     "WireError",
+    "base_round",
     "codings",
     "decode",
     "encode",

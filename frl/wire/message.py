@@ -115,6 +115,17 @@ def decode(
     return {name: decoded[name] for name in layers}
 
 
+def base_round(message: bytes | bytearray | memoryview) -> int:
+    """Round of the ranking that a message is coded given; 0 where it needs none.
+
+    Raises
+    ------
+    WireError
+        If it is no message of this version, or was changed.
+    """
+    return read_frame(memoryview(message).cast("B")).base_round
+
+
 def payload_sizes(
     message: bytes | bytearray | memoryview, layers: Mapping[str, int]
 ) -> dict[str, int]:

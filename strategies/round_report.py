@@ -1,0 +1,50 @@
+"""What happened in one round, as a strategy tells it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from strategies.gate import Rejected
+from strategies.ledger import Coded
+
+
+class RoundReport(NamedTuple):
+    """What happened at the gate in one round.
+
+    Attributes
+    ----------
+    round : int
+    sampled : tuple[int, ...]
+        Clients that were asked.
+    admitted : tuple[int, ...]
+        Clients whose update took part.
+    rejected : tuple[Rejected, ...]
+        Everything else, with its reason.
+    bytes_down, bytes_up : int
+        Bytes of arrays sent to all clients, and received from the admitted ones.
+    loss : float
+        Mean of the admitted clients' training losses.
+    train_seconds : float
+        Sum of the admitted clients' training times.
+    kept : str
+        Why the global state was kept; empty if it moved.
+    coded : Coded or None
+        Sizes of coded messages, where they were measured.
+    """
+
+    round: int
+    sampled: tuple[int, ...]
+    admitted: tuple[int, ...]
+    rejected: tuple[Rejected, ...]
+    bytes_down: int
+    bytes_up: int
+    loss: float
+    train_seconds: float
+    kept: str = ""
+    coded: Coded | None = None
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Number of rejections by reason, sorted by reason."""
+        return dict(sorted(Counter(row.reason for row in self.rejected).items()))
