@@ -90,6 +90,8 @@ def _joint(table: NDArray[np.uint8], count: int) -> tuple[NDArray[np.float64], i
     while size < _TUPLE and used ** (size + 1) <= _PRODUCT and 64 * used**size < count:
         size += 1
     single = WEIGHTS[table[:used]]
+    if size == 1:
+        return single, 1
     scaled = single / 2.0 ** np.frexp(single.max())[1]
     return reduce(
         lambda joint, _: np.multiply.outer(joint, scaled).ravel(), range(size - 1), scaled

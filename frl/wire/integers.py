@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,8 +47,10 @@ def encode_integers(values: NDArray[np.int32], contexts: NDArray[np.uint8] | Non
     words = encode_runs(np.split(symbols, np.cumsum(counts.sum(axis=1))[:-1]), tables)
     packed_tables = zlib.compress(tables.tobytes(), 9)
     parts = [_HEAD.pack(alphabet, len(packed_tables), len(words) // 4), packed_tables, words]
-    for bits, chosen in _by_length(classes, alphabet):
-        parts.append(pack(np.abs(values[chosen]) & ((1 << (bits - 1)) - 1), bits - 1))
+    places, lengths = _by_length(classes, alphabet)
+    magnitudes = np.split(np.abs(values[places]), np.cumsum(lengths)[:-1])
+    for bits, chosen in enumerate(magnitudes, start=2):
+        parts.append(pack(chosen & ((1 << (bits - 1)) - 1), bits - 1))
     return b"".join(parts)
 
 
@@ -77,10 +78,14 @@ def decode_integers(
         classes = np.empty_like(symbols)
         classes[_grouping(contexts)] = symbols
     values = _SMALLEST.take(classes)
-    for bits, chosen in _by_length(classes, alphabet):
-        low = unpack(reader.take(packed_size(chosen.size, bits - 1)), chosen.size, bits - 1)
-        low_bits = low.astype(np.int32)
-        values[chosen] += np.where(classes[chosen] & 1, low_bits, -low_bits)
+    places, lengths = _by_length(classes, alphabet)
+    if places.size:
+        low = [
+            unpack(reader.take(packed_size(count, bits - 1)), count, bits - 1).astype(np.int32)
+            for bits, count in enumerate(lengths.tolist(), start=2)
+        ]
+        magnitudes = np.concatenate(low)
+        values[places] += np.where(classes[places] & 1, magnitudes, -magnitudes)
     return values
 
 
@@ -119,12 +124,12 @@ def _histogram(
 
 def _by_length(
     classes: NDArray[np.uint8], alphabet: int
-) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Yield each bit length of 2 and more, and where values of that length are."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where values of 2 bits and more are, by bit length, and how many have each."""
     places = np.flatnonzero(classes > 2)
-    lengths = (classes[places] + 1) >> 1
-    for bits in range(2, (alphabet + 1) // 2 + 1):
-        yield bits, places[lengths == bits]
+    lengths = (classes[places] + np.uint8(1)) >> np.uint8(1)
+    counts = np.bincount(lengths, minlength=(alphabet + 1) // 2 + 1)[2:]
+    return places[np.argsort(lengths, kind="stable")], counts
 
 
 def _tables(packed: memoryview, rows: int, alphabet: int) -> NDArray[np.uint8]:
