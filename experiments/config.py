@@ -119,6 +119,12 @@ class EngineConfig(_Table):
     device: str = Field("cpu", description="cpu, cuda or cuda:N")
     num_gpus: float = Field(0.0, ge=0, description="share of a GPU for each Ray worker")
     address: str = Field("", description="of a Ray cluster; empty: start one here")
+    cohort: int = Field(
+        0, ge=0, le=1024, description="clients a worker trains at once; 0: 1, on CUDA what fits"
+    )
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32", description="of arithmetic; scores and momentum stay float32"
+    )
     timeout: float = Field(
         3600.0, gt=0, description="seconds before a round goes on without a reply"
     )
@@ -173,7 +179,9 @@ class Config(_Table):
     def train_settings(self, augmentation: str) -> TrainSettings:
         """Return the settings of local training for data that this augmentation suits."""
         return TrainSettings(
-            **self.train.model_dump(), augmentation=augmentation if self.data.augment else "none"
+            **self.train.model_dump(),
+            augmentation=augmentation if self.data.augment else "none",
+            precision=self.engine.precision,
         )
 
 

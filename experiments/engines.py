@@ -12,6 +12,8 @@ from frl.grids import InProcessGrid, LocalGrid, RayGrid
 
 log = logging.getLogger(__name__)
 
+_MOST_AT_ONCE = 64
+
 
 def make_grid(config: Config) -> LocalGrid:
     """Start the engine of a configuration.
@@ -33,8 +35,9 @@ def make_grid(config: Config) -> LocalGrid:
             workers=workers(config),
             num_gpus=engine.num_gpus,
             address=engine.address,
+            cohort=cohort(config),
         )
-    return InProcessGrid(app, config.clients, flat)
+    return InProcessGrid(app, config.clients, flat, cohort=cohort(config))
 
 
 def workers(config: Config) -> int:
@@ -42,6 +45,17 @@ def workers(config: Config) -> int:
     if config.engine.name != "ray":
         return 1
     return config.engine.workers or len(os.sched_getaffinity(0))
+
+
+def cohort(config: Config) -> int:
+    """Return the number of clients that a process is handed at once.
+
+    Where it is left open on CUDA, each process gets its share of a round, and trains as many of
+    them together as its memory holds.
+    """
+    if config.engine.cohort or torch.device(config.engine.device).type != "cuda":
+        return config.engine.cohort or 1
+    return min(_MOST_AT_ONCE, -(-config.clients_per_round // workers(config)))
 
 
 def describe(config: Config) -> str:

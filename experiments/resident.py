@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import torch
 from flwr.app import ArrayRecord, Message, RecordDict
 
-from experiments.config import Config, from_flat
+from experiments.config import Config, EngineConfig, from_flat
 from experiments.wiring import make_channel
 from frl import data, models
 from frl.ballots import dithered
 from frl.channel import StateReader, Update, is_coded
+from frl.cohort import CohortTrainer, CudaMemory
 from frl.data import DataSet, Partition, Split
 from frl.errors import InputError
 from frl.messages import Report, Task, arrays_record, read_task
@@ -48,8 +50,9 @@ def load_partition(config: Config, dataset: DataSet) -> Partition:
 def make_trainer(config: Config, dataset: DataSet) -> Trainer:
     """Build the model of a configuration, ready to train by ranks or by weights."""
     module = models.make(config.model.name, dataset.shape)
-    settings = config.train_settings(dataset.augmentation)
     device = check_device(config.engine.device)
+    settings = config.train_settings(dataset.augmentation)
+    set_matmul_precision(config.engine)
     if config.strategy.name == "fedavg":
         return WeightTrainer(module, settings, seed=config.seed, device=device)
     return RankTrainer(
@@ -60,6 +63,14 @@ def make_trainer(config: Config, dataset: DataSet) -> Trainer:
         mask_by=config.strategy.mask_by,
         device=device,
     )
+
+
+def make_cohort(config: Config, trainer: Trainer) -> CohortTrainer:
+    """Let clients that a process runs side by side train together: on CUDA in one launch each."""
+    engine = config.engine
+    cuda = torch.device(engine.device).type == "cuda"
+    memory = CudaMemory(engine.device, engine.num_gpus or 1.0) if cuda else None
+    return CohortTrainer(trainer, stacked=cuda, memory=None if engine.cohort else memory)
 
 
 def check_device(device: str) -> str:
@@ -78,6 +89,24 @@ def check_device(device: str) -> str:
     return device
 
 
+def set_matmul_precision(engine: EngineConfig) -> None:
+    """Use TF32 on CUDA only where a configuration asks for it.
+
+    Raises
+    ------
+    InputError
+        If it asks for it elsewhere.
+    """
+    wanted = engine.precision == "tf32"
+    if torch.device(engine.device).type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = wanted
+        torch.backends.cudnn.allow_tf32 = wanted
+    elif wanted:
+        raise InputError(
+            f"engine.precision: 'tf32' is for CUDA, engine.device is {engine.device!r}"
+        )
+
+
 class Resident:
     """Data, partition and model of one run in one process.
 
@@ -91,6 +120,7 @@ class Resident:
         self.data = load_data(config)
         self.partition = load_partition(config, self.data)
         self.trainer = make_trainer(config, self.data)
+        self._cohort = make_cohort(config, self.trainer)
         self.channel = make_channel(config, self.trainer)
         self.read_state = StateReader(self.channel)
 
@@ -108,7 +138,7 @@ class Resident:
         inputs, labels = self.data.tensors(self._split(task), self.config.engine.device)
         place = Place(task.seed, task.round, task.client)
         base = self.read_state(message, memory)
-        update, fit = self.trainer.train(base.ranking, Shard(inputs, labels), place)
+        update, fit = self._cohort.train(base.ranking, Shard(inputs, labels), place)
         if self.config.strategy.name == "fedavg" and self.config.strategy.upload_top < 1:
             update = self._part(update, memory)
         elif self.config.strategy.ballot_dither:
@@ -143,7 +173,11 @@ class Resident:
 
 def resident(run_config: Mapping[str, Any]) -> Resident:
     """Return this process's resident for a flat run configuration, built on first use."""
-    return _resident(json.dumps(dict(run_config), sort_keys=True))
+    with _building:
+        return _resident(json.dumps(dict(run_config), sort_keys=True))
+
+
+_building = Lock()
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -201,6 +202,7 @@ class StateReader:
         self._channel = channel
         self._parts: list[bytes] = []
         self._base = Base(0, {})
+        self._reading = Lock()
 
     def __call__(self, request: Message, memory: RecordDict | None = None) -> Base:
         """Return the global state of a request and its round.
@@ -211,6 +213,10 @@ class StateReader:
         memory : RecordDict or None
             What this client remembers between rounds; the state is kept there if the request asks.
         """
+        with self._reading:
+            return self._read(request, memory)
+
+    def _read(self, request: Message, memory: RecordDict | None) -> Base:
         record = cast(ArrayRecord, request.content[ARRAYS])
         round = read_task(request).round
         parts = [array.data for array in record.values()]

@@ -148,6 +148,16 @@ def detach(module: nn.Module) -> None:
             parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
 
 
+def supermasks(module: nn.Module) -> dict[str, Supermask]:
+    """Return the supermasks of a module, by layer name."""
+    found: dict[str, Supermask] = {}
+    for name, layer in edge_layers(module):
+        if parametrize.is_parametrized(layer, "weight"):
+            lists = cast(nn.ModuleDict, layer.parametrizations)
+            found[name] = cast(Supermask, cast(nn.ModuleList, lists["weight"])[0])
+    return found
+
+
 def score_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
     """Return the trained scores of a module with supermasks, by layer name."""
     found: dict[str, nn.Parameter] = {}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from math import cos, pi
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -31,6 +34,8 @@ class TrainSettings(NamedTuple):
         Momentum starts anew in every round.
     augmentation : str
         See :func:`frl.augmentation.augment`.
+    precision : str
+        Of the forward and backward pass: ``"bfloat16"``, or float32 with anything else.
     """
 
     epochs: int = 2
@@ -40,6 +45,7 @@ class TrainSettings(NamedTuple):
     momentum: float = 0.9
     weight_decay: float = 1e-4
     augmentation: str = "none"
+    precision: str = "float32"
 
     def rate(self, round: int, epoch: int) -> float:
         """Learning rate of one local epoch (from 0) of one round (from 1)."""
@@ -76,12 +82,51 @@ class Fit(NamedTuple):
     seconds: float
 
 
+class LocalStep(NamedTuple):
+    """One step of local training: whether it begins an epoch, its rate, and the shard's rows."""
+
+    first: bool
+    rate: float
+    rows: NDArray[np.int64]
+
+
+def local_steps(count: int, settings: TrainSettings, place: Place) -> list[LocalStep]:
+    """Return the steps of one client on ``count`` examples.
+
+    Each epoch is a new permutation of the shard; its last batch may be smaller. A shard of no
+    examples takes no step.
+    """
+    shuffle = generator(place.seed, Purpose.SHUFFLE, round=place.round, client=place.client)
+    steps = []
+    for epoch in range(settings.epochs if count else 0):
+        order, rate = shuffle.permutation(count), settings.rate(place.round, epoch)
+        for start in range(0, count, settings.batch_size):
+            steps.append(LocalStep(start == 0, rate, order[start : start + settings.batch_size]))
+    return steps
+
+
+def rows_of(steps: Sequence[LocalStep], shard: Shard) -> tuple[Tensor, ...]:
+    """Return the rows of each step, moved to the shard's device at once."""
+    if not steps:
+        return ()
+    rows = torch.from_numpy(np.concatenate([step.rows for step in steps]))
+    return torch.split(rows.to(shard.labels.device), [len(step.rows) for step in steps])
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
+    """Return the context in which a forward pass has a precision."""
+    if precision == "bfloat16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def augmenter(place: Place) -> np.random.Generator:
+    """Return the random numbers with which one client changes its training images."""
+    return generator(place.seed, Purpose.AUGMENT, round=place.round, client=place.client)
+
+
 def fit(module: nn.Module, shard: Shard, settings: TrainSettings, place: Place) -> Fit:
     """Minimise cross-entropy over a shard by SGD, in place.
-
-    The learning rate follows a cosine over the local epochs and decays over rounds; each epoch is
-    a new permutation of the shard, the last batch may be smaller. A shard of no examples takes no
-    step.
 
     Parameters
     ----------
@@ -106,24 +151,28 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, place: Place) 
         fused=True,
     )
     module.train()
-    keys = {"round": place.round, "client": place.client}
-    shuffle = generator(place.seed, Purpose.SHUFFLE, **keys)
-    changes = generator(place.seed, Purpose.AUGMENT, **keys)
-    losses, steps = 0.0, 0
-    for epoch in range(settings.epochs if count else 0):
-        optimiser.param_groups[0]["lr"] = settings.rate(place.round, epoch)
-        order = torch.from_numpy(shuffle.permutation(count)).to(shard.labels.device)
-        total = torch.zeros((), device=shard.labels.device)
-        for batch in torch.split(order, settings.batch_size):
-            inputs = augment(shard.inputs[batch], settings.augmentation, changes)
-            loss = nn.functional.cross_entropy(module(inputs), shard.labels[batch])
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            total += loss.detach() * len(batch)
-            steps += 1
-        losses = float(total) / count
-    return Fit(loss=losses, steps=steps, seconds=time.perf_counter() - begun)
+    changes = augmenter(place)
+    steps = local_steps(count, settings, place)
+    total = torch.zeros((), device=shard.labels.device)
+    for step, batch in zip(steps, rows_of(steps, shard), strict=True):
+        optimiser.param_groups[0]["lr"] = step.rate
+        inputs = augment(shard.inputs[batch], settings.augmentation, changes)
+        with autocast(shard.inputs.device, settings.precision):
+            logits = module(inputs)
+        loss = nn.functional.cross_entropy(logits.float(), shard.labels[batch])
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        if step.first:
+            total.zero_()
+        total += loss.detach() * len(batch)
+    mean = float(total) / max(1, count)
+    return Fit(loss=mean, steps=len(steps), seconds=time.perf_counter() - begun)
+
+
+def structure(module: nn.Module) -> nn.Module:
+    """Return a copy of a module that holds no values."""
+    return copy.deepcopy(module).to("meta")
 
 
 class Trainer(Protocol):
@@ -134,10 +183,18 @@ class Trainer(Protocol):
     initial : dict of layer name to flat array
         The global state that round 1 begins with.
     module : nn.Module
+    plain : nn.Module
+        The structure of the module without supermasks and without memory, on the device "meta".
+    trained : dict of layer name to Tensor
+        What training moves: scores or weights.
+    settings : TrainSettings
     """
 
     initial: dict[str, NDArray[Any]]
     module: nn.Module
+    plain: nn.Module
+    trained: dict[str, Tensor]
+    settings: TrainSettings
 
     def load(self, state: dict[str, NDArray[Any]]) -> None:
         """Put a global state into the module."""
@@ -185,10 +242,11 @@ class RankTrainer:
         initial = initial_scores(module, seed)
         self.initial: Ranking = {name: rank(scores) for name, scores in initial.items()}
         self.sorted_scores = sorted_scores(initial)
+        self.plain = structure(module)
         self.module = module.to(device)
         attach(self.module, initial, keep, mask_by)
         self.settings = settings
-        self._scores = score_parameters(self.module)
+        self.trained: dict[str, Tensor] = dict(score_parameters(self.module))
         self._begun: dict[str, tuple[NDArray[np.int32], Tensor]] = {}
         self.load(self.initial)
 
@@ -199,7 +257,7 @@ class RankTrainer:
         one comes.
         """
         with torch.no_grad():
-            for name, scores in self._scores.items():
+            for name, scores in self.trained.items():
                 held, values = self._begun.get(name, (None, scores))
                 if held is not ranking[name] or ranking[name].flags.writeable:
                     values = torch.from_numpy(unrank(ranking[name], self.sorted_scores[name]))
@@ -210,7 +268,7 @@ class RankTrainer:
         """Rank the edges by the scores as they are now."""
         return {
             name: rank(cast(NDArray[np.float32], scores.detach().cpu().numpy()))
-            for name, scores in self._scores.items()
+            for name, scores in self.trained.items()
         }
 
     def train(self, ranking: Ranking, shard: Shard, place: Place) -> tuple[Ranking, Fit]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from frl.models.initial import kaiming_uniform
 from frl.ranking import kept_edges, packed_order, sortable
 from frl.supermask import edge_layers
-from frl.training import Fit, Place, Shard, TrainSettings, fit
+from frl.training import Fit, Place, Shard, TrainSettings, fit, structure
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -41,15 +41,16 @@ class WeightTrainer:
         self, module: nn.Module, settings: TrainSettings, *, seed: int, device: str = "cpu"
     ) -> None:
         kaiming_uniform(module, seed)
+        self.plain = structure(module)
         self.module = module.to(device)
         self.settings = settings
-        self._weights = {name: cast(Tensor, layer.weight) for name, layer in edge_layers(module)}
+        self.trained = {name: cast(Tensor, layer.weight) for name, layer in edge_layers(module)}
         self.initial: Weights = self._read()
 
     def load(self, state: dict[str, NDArray[Any]]) -> None:
         """Set the weights, in place."""
         with torch.no_grad():
-            for name, weight in self._weights.items():
+            for name, weight in self.trained.items():
                 weight.copy_(torch.from_numpy(np.array(state[name])).view_as(weight))
 
     def train(
@@ -66,7 +67,7 @@ class WeightTrainer:
     def _read(self) -> Weights:
         return {
             name: weight.detach().cpu().numpy().reshape(-1).copy()
-            for name, weight in self._weights.items()
+            for name, weight in self.trained.items()
         }
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Iterable, Iterator
 
 import torch
 from flwr.app import Message
 
 from frl.grids.local import LocalGrid
+from frl.grids.side_by_side import chunks, run_apps, told
 
 
 class InProcessGrid(LocalGrid):
@@ -21,21 +21,22 @@ class InProcessGrid(LocalGrid):
     """
 
     def _answer(self, messages: Iterable[Message], deadline: float | None) -> Iterator[Message]:
-        for message in messages:
+        for cohort in chunks(messages, self.cohort):
             if deadline is not None and time.monotonic() >= deadline:
                 return
-            yield self._run_app(message)
+            yield from self._run_cohort(cohort)
 
-    def _run_app(self, message: Message) -> Message:
-        context = self._context(message)
+    def _run_cohort(self, messages: list[Message]) -> Iterator[Message]:
+        contexts = [self._context(message) for message in messages]
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            reply = self.client_app(message, context)
-        except (Exception, SystemExit) as error:
-            reason = f"{type(error).__name__}: {error}"
-            return self._failure(message, reason, traceback.format_exc())
+            replies = run_apps(self.client_app, list(zip(messages, contexts, strict=True)))
         finally:
             torch.set_num_threads(threads)
-        self._keep_state(message.metadata.dst_node_id, context.state)
-        return reply
+        for message, context, reply in zip(messages, contexts, replies, strict=True):
+            if isinstance(reply, Exception):
+                yield self._failure(message, *told(reply))
+                continue
+            self._keep_state(message.metadata.dst_node_id, context.state)
+            yield reply

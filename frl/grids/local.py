@@ -36,12 +36,20 @@ class LocalGrid(Grid):
     clients : int
     run_config : mapping
         Flat configuration that the app finds in ``context.run_config``.
+    cohort : int
+        Messages that a process works on side by side; see :mod:`frl.cohort`.
     """
 
     def __init__(
-        self, client_app: ClientApp, clients: int, run_config: RunConfig | None = None
+        self,
+        client_app: ClientApp,
+        clients: int,
+        run_config: RunConfig | None = None,
+        *,
+        cohort: int = 1,
     ) -> None:
         identify_process()
+        self.cohort = cohort
         self.client_app = client_app
         self.clients = clients
         self.run_config = dict(run_config or {})

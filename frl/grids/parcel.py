@@ -39,6 +39,39 @@ class Parcel(NamedTuple):
     small: SmallRecords
 
 
+class Request(NamedTuple):
+    """A message on its way to a worker.
+
+    Attributes
+    ----------
+    parcel : Parcel
+    refs : dict of str to ray.ObjectRef
+        The message's array records.
+    state : RecordDict
+        Of this client's context.
+    """
+
+    parcel: Parcel
+    refs: dict[str, Any]
+    state: RecordDict
+
+
+class Failure(NamedTuple):
+    """A client app raised."""
+
+    reason: str
+    traceback: str
+
+
+class Reply(NamedTuple):
+    """What a worker hands back for one message."""
+
+    parcel: Parcel | None
+    big: dict[str, FlatRecord]
+    state: RecordDict | None
+    failure: Failure | None
+
+
 def flatten(record: ArrayRecord) -> FlatRecord:
     """Take an array record apart, without copying."""
     return tuple(

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import OrderedDict
-from typing import Any, NamedTuple
+from typing import Any
 
 import ray
 import torch
-from flwr.app import ArrayRecord, RecordDict
+from flwr.app import ArrayRecord, Context, Message
 from flwr.clientapp import ClientApp
 
 from frl.grids.internals import identify_process
 from frl.grids.local import RunConfig, client_context
-from frl.grids.parcel import FlatRecord, Parcel, flatten, join, restore, split
+from frl.grids.parcel import Failure, Reply, Request, flatten, join, restore, split
+from frl.grids.side_by_side import run_apps, told
 
 _STATES_KEPT = 2
-
-
-class Failure(NamedTuple):
-    """A client app raised."""
-
-    reason: str
-    traceback: str
-
-
-class Reply(NamedTuple):
-    """What a worker hands back for one message."""
-
-    parcel: Parcel | None
-    big: dict[str, FlatRecord]
-    state: RecordDict | None
-    failure: Failure | None
 
 
 class ClientActor:
@@ -58,27 +42,20 @@ class ClientActor:
 
         return os.getpid()
 
-    def answer(self, parcel: Parcel, refs: dict[str, Any], state: RecordDict) -> Reply:
-        """Run the app on one message.
-
-        Parameters
-        ----------
-        parcel : Parcel
-        refs : dict of str to ray.ObjectRef
-            The message's array records.
-        state : RecordDict
-            Of this client's context.
-        """
+    def answer(self, requests: list[Request]) -> list[Reply]:
+        """Run the app on the messages of a cohort."""
         try:
-            message = join(parcel, {name: self._record(ref) for name, ref in refs.items()})
-            node = message.metadata.dst_node_id
-            context = client_context(node, self._clients, self._run_config, state)
-            reply, big = split(self._app(message, context))
+            opened = [self._open(request) for request in requests]
         except Exception as error:
-            failure = Failure(f"{type(error).__name__}: {error}", traceback.format_exc())
-            return Reply(None, {}, None, failure)
-        flat = {name: flatten(record) for name, record in big.items()}
-        return Reply(reply, flat, context.state if len(context.state) else None, None)
+            return [_failed(error)] * len(requests)
+        replies = run_apps(self._app, opened)
+        return [_reply(reply, context) for reply, (_, context) in zip(replies, opened, strict=True)]
+
+    def _open(self, request: Request) -> tuple[Message, Context]:
+        records = {name: self._record(ref) for name, ref in request.refs.items()}
+        message = join(request.parcel, records)
+        node = message.metadata.dst_node_id
+        return message, client_context(node, self._clients, self._run_config, request.state)
 
     def _record(self, ref: Any) -> ArrayRecord:
         """Fetch an array record; the messages of a round share theirs, so it is kept."""
@@ -88,3 +65,15 @@ class ClientActor:
             while len(self._states) > _STATES_KEPT:
                 self._states.popitem(last=False)
         return self._states[key]
+
+
+def _reply(reply: Message | Exception, context: Context) -> Reply:
+    if isinstance(reply, Exception):
+        return _failed(reply)
+    parcel, big = split(reply)
+    flat = {name: flatten(record) for name, record in big.items()}
+    return Reply(parcel, flat, context.state if len(context.state) else None, None)
+
+
+def _failed(error: Exception) -> Reply:
+    return Reply(None, {}, None, Failure(*told(error)))

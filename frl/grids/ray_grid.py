@@ -15,8 +15,9 @@ from flwr.clientapp import ClientApp
 
 from frl.errors import InputError, StoppedError
 from frl.grids.local import LocalGrid, RunConfig
-from frl.grids.parcel import flatten, join, restore, split
+from frl.grids.parcel import Failure, Reply, Request, flatten, join, restore, split
 from frl.grids.ray_start import be_quiet, start_ray
+from frl.grids.side_by_side import chunks
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +44,9 @@ class _Worker:
 
 @dataclass
 class _Job:
-    """One message on its way."""
+    """A cohort of messages on its way."""
 
-    message: Message
+    messages: list[Message]
     attempts: int = 0
     ref: Any = None
 
@@ -71,7 +72,10 @@ class RayGrid(LocalGrid):
     address : str
         Of a running Ray cluster; empty to start one on this machine for the run.
     attempts : int
-        How often a message is tried when workers die on it, before it becomes an error reply.
+        How often a message is tried when workers die on it, before it becomes an error reply; the
+        last time a cohort is tried one by one.
+    cohort : int
+        Messages that a worker is handed at once.
 
     Raises
     ------
@@ -91,8 +95,9 @@ class RayGrid(LocalGrid):
         num_gpus: float = 0.0,
         address: str = "",
         attempts: int = 3,
+        cohort: int = 1,
     ) -> None:
-        super().__init__(client_app, clients, run_config)
+        super().__init__(client_app, clients, run_config, cohort=cohort)
         be_quiet()
         import ray
 
@@ -160,7 +165,7 @@ class RayGrid(LocalGrid):
 
     def _answer(self, messages: Iterable[Message], deadline: float | None) -> Iterator[Message]:
         self._abandon()
-        waiting = deque(_Job(message) for message in messages)
+        waiting = deque(_Job(cohort) for cohort in chunks(messages, self.cohort))
         shared: dict[int, tuple[ArrayRecord, Any]] = {}
         try:
             while waiting or any(worker.held for worker in self._workers):
@@ -183,15 +188,17 @@ class RayGrid(LocalGrid):
             self._give(worker, waiting.popleft(), shared)
 
     def _give(self, worker: _Worker, job: _Job, shared: dict[int, tuple[ArrayRecord, Any]]) -> None:
-        parcel, big = split(job.message)
-        refs = {}
-        for name, record in big.items():
-            if id(record) not in shared:
-                shared[id(record)] = (record, self._put(record))
-            refs[name] = shared[id(record)][1]
-        state = self._states.get(job.message.metadata.dst_node_id, RecordDict())
+        requests = []
+        for message in job.messages:
+            parcel, big = split(message)
+            for record in big.values():
+                if id(record) not in shared:
+                    shared[id(record)] = (record, self._put(record))
+            refs = {name: shared[id(record)][1] for name, record in big.items()}
+            state = self._states.get(message.metadata.dst_node_id, RecordDict())
+            requests.append(Request(parcel, refs, state))
         job.attempts += 1
-        job.ref = worker.actor.answer.remote(parcel, refs, state)
+        job.ref = worker.actor.answer.remote(requests)
         worker.held.append(job)
 
     def _put(self, record: ArrayRecord) -> Any:
@@ -219,18 +226,20 @@ class RayGrid(LocalGrid):
                 continue
             worker, job = where[ref]
             try:
-                reply = self._ray.get(ref)
+                replies = self._ray.get(ref)
             except self._ray.exceptions.RayError as error:
                 yield from self._bury(worker, waiting, str(error).splitlines()[0])
                 return
             worker.held.remove(job)
-            if reply.failure is not None:
-                yield self._failure(job.message, reply.failure.reason, reply.failure.traceback)
-                continue
-            if reply.state is not None:
-                self._keep_state(job.message.metadata.dst_node_id, reply.state)
-            big = {name: restore(flat) for name, flat in reply.big.items()}
-            yield join(reply.parcel, big)
+            for message, reply in zip(job.messages, replies, strict=True):
+                yield self._opened(message, reply)
+
+    def _opened(self, message: Message, reply: Reply) -> Message:
+        if reply.parcel is None or reply.failure is not None:
+            return self._failure(message, *(reply.failure or Failure("no reply", "")))
+        if reply.state is not None:
+            self._keep_state(message.metadata.dst_node_id, reply.state)
+        return join(reply.parcel, {name: restore(flat) for name, flat in reply.big.items()})
 
     def _welcome(self, worker: _Worker) -> None:
         """Note that a worker is up, or replace it if it died while starting."""
@@ -248,18 +257,21 @@ class RayGrid(LocalGrid):
     def _bury(self, worker: _Worker, waiting: deque[_Job], reason: str) -> Iterator[Message]:
         """Replace a dead worker; what it held is done again, unless it keeps killing workers.
 
-        Only the message being worked on can have killed it; the one queued behind it is innocent.
+        Only the cohort being worked on can have killed it; the one queued behind it is innocent.
         """
         jobs = list(worker.held)
         self._replace(worker)
         for place, job in enumerate(jobs):
             if place > 0:
                 job.attempts -= 1
-            if job.attempts < self._attempts:
-                log.warning("a worker died; its work is done again (%s)", reason)
-                waiting.append(job)
-            else:
-                yield self._failure(job.message, f"worker died: {reason}", reason)
+            if job.attempts >= self._attempts:
+                for message in job.messages:
+                    yield self._failure(message, f"worker died: {reason}", reason)
+                continue
+            log.warning("a worker died; its work is done again (%s)", reason)
+            last = job.attempts == self._attempts - 1
+            parts = chunks(job.messages, 1 if last else len(job.messages))
+            waiting.extend(_Job(part, job.attempts) for part in parts)
 
     def _abandon(self) -> None:
         """Replace workers that are still busy, so that the next round begins with free ones."""

@@ -1,0 +1,107 @@
+"""A cohort that one worker trains at once, over the same clients one by one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+from typing import Any
+
+import torch
+
+from experiments.benchmarks.row import Row, one_thread
+from frl import models
+from frl.cohort import CohortTrainer, CudaMemory, Gathering, membership
+from frl.cohort.trainer import Job
+from frl.models import DataShape
+from frl.training import Place, RankTrainer, Shard, TrainSettings
+
+_SHAPES = {"lenet": DataShape((1, 28, 28), 10), "conv8": DataShape((3, 32, 32), 10)}
+_CUDA_BARS = {"lenet": 8.0, "conv8": 3.0}
+_CLIENTS, _EXAMPLES, _REPEATS = 25, 60, 3
+_ON_CPU = 4
+NAMES = ("cohort-cpu", "cohort-cpu-stacked", "cohort-cuda-lenet", "cohort-cuda-conv8")
+
+
+def measure(name: str) -> Row:
+    """Measure one figure: how many times faster a cohort is than one client after another."""
+    place, _, model = name.removeprefix("cohort-").partition("-")
+    return _on_cuda(name, model) if place == "cuda" else _on_cpu(name, stacked=model == "stacked")
+
+
+def _on_cpu(name: str, *, stacked: bool) -> Row:
+    with one_thread():
+        trainer = _trainer("lenet", "cpu")
+        cohort = CohortTrainer(trainer, stacked=stacked)
+        ratio, details = _compare(trainer, cohort, _jobs(trainer, "lenet", "cpu", _ON_CPU))
+    how = "stacked by vmap, which no run does there" if stacked else "as a run trains them"
+    figure = f"{_ON_CPU} LeNet clients on a CPU core, {how}: one by one / together"
+    return Row(name, figure, ratio, 0.0 if stacked else 0.9, "higher", details)
+
+
+def _on_cuda(name: str, model: str) -> Row:
+    figure = f"{_CLIENTS} {model} clients on one GPU: one by one / together"
+    bar = _CUDA_BARS[model]
+    if not torch.cuda.is_available():
+        return Row(name, figure, None, bar, "higher", {"why": "not measured: no CUDA device"})
+    trainer = _trainer(model, "cuda")
+    cohort = CohortTrainer(trainer, stacked=True, memory=CudaMemory("cuda"))
+    ratio, details = _compare(trainer, cohort, _jobs(trainer, model, "cuda", _CLIENTS))
+    device = torch.cuda.get_device_name()
+    return Row(name, figure, ratio, bar, "higher", {"device": device, **details})
+
+
+def _compare(
+    trainer: RankTrainer, cohort: CohortTrainer, jobs: Sequence[Job]
+) -> tuple[float, dict[str, float]]:
+    """Time both in turn, and return the median ratio and the seconds."""
+    alone, together = [], []
+    for repeat in range(_REPEATS + 1):
+        single = _seconds(lambda: [trainer.train(*job) for job in jobs])
+        cohorts = _seconds(lambda: _side_by_side(cohort, jobs))
+        if repeat:
+            alone.append(single)
+            together.append(cohorts)
+    ratio = median(one / all for one, all in zip(alone, together, strict=True))
+    return ratio, {"one_by_one_s": median(alone), "together_s": median(together)}
+
+
+def _side_by_side(cohort: CohortTrainer, jobs: Sequence[Job]) -> None:
+    gathering: Gathering[Any, Any] = Gathering(len(jobs))
+
+    def run(number: int) -> None:
+        torch.set_num_threads(1)
+        with membership(gathering, number):
+            cohort.train(*jobs[number])
+
+    with ThreadPoolExecutor(len(jobs)) as threads:
+        list(threads.map(run, range(len(jobs))))
+
+
+def _trainer(model: str, device: str) -> RankTrainer:
+    module = models.make(model, _SHAPES[model])
+    return RankTrainer(module, TrainSettings(), seed=0, keep=0.5, mask_by="score", device=device)
+
+
+def _jobs(trainer: RankTrainer, model: str, device: str, clients: int) -> list[Job]:
+    shape, drawn = _SHAPES[model], torch.Generator().manual_seed(0)
+    return [
+        Job(
+            trainer.initial,
+            Shard(
+                torch.randn(_EXAMPLES, *shape.example, generator=drawn).to(device),
+                torch.randint(0, shape.classes, (_EXAMPLES,), generator=drawn).to(device),
+            ),
+            Place(0, 1, client),
+        )
+        for client in range(clients)
+    ]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """Processor time on a CPU, where machines are shared; wall time where a GPU works."""
+    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
+    begun = clock()
+    work()
+    return clock() - begun

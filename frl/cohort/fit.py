@@ -1,0 +1,149 @@
+"""Local training of several clients as one batch: stacked values, one launch for all of them.
+
+The arithmetic of each client is that of :func:`frl.training.fit`: its own data order, batches,
+number of steps, learning rates and augmentation. Only the order of additions inside a kernel may
+differ.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from frl.augmentation import augment
+from frl.cohort.stack import Stack, Stacked
+from frl.training import (
+    Fit,
+    Place,
+    Shard,
+    TrainSettings,
+    augmenter,
+    autocast,
+    local_steps,
+    rows_of,
+)
+
+
+def fit_together(
+    plain: nn.Module,
+    stack: Stack,
+    values: Stacked,
+    shards: Sequence[Shard],
+    settings: TrainSettings,
+    places: Sequence[Place],
+) -> list[Fit]:
+    """Minimise each client's cross-entropy over its own shard by SGD, in place.
+
+    Clients that have taken all their steps drop out, so the longest shards must come first; within
+    a step, smaller batches are padded with examples of weight 0.
+
+    Parameters
+    ----------
+    plain : nn.Module
+        The module without supermasks; only its structure counts.
+    stack : Stack
+    values : dict of layer name to Tensor of shape (clients, ...)
+        Where each client begins; changed in place.
+    shards : sequence of Shard
+        Longest first.
+    settings : TrainSettings
+    places : sequence of Place
+
+    Returns
+    -------
+    list of Fit
+        The seconds are shared out by steps.
+    """
+    begun = time.perf_counter()
+    plans = [
+        local_steps(len(shard.labels), settings, place)
+        for shard, place in zip(shards, places, strict=True)
+    ]
+    rows = [rows_of(plan, shard) for plan, shard in zip(plans, shards, strict=True)]
+    changes = [augmenter(place) for place in places]
+    momenta = {name: torch.zeros_like(tensor) for name, tensor in values.items()}
+    device = next(iter(values.values())).device
+    totals = torch.zeros(len(shards), device=device)
+    for number in range(len(plans[0])):
+        active = sum(len(plan) > number for plan in plans)
+        steps = [plan[number] for plan in plans[:active]]
+        batches = [
+            Shard(
+                augment(shard.inputs[row[number]], settings.augmentation, change),
+                shard.labels[row[number]],
+            )
+            for shard, row, change in zip(shards[:active], rows, changes, strict=False)
+        ]
+        moving = {name: tensor[:active] for name, tensor in values.items()}
+        weights = stack.weights(moving)
+        sums, gradients = _gradients(plain, weights, batches, settings.precision)
+        _descend(
+            moving,
+            stack.gradients(moving, gradients),
+            {name: momentum[:active] for name, momentum in momenta.items()},
+            torch.tensor([step.rate for step in steps], device=device),
+            settings,
+        )
+        first = torch.tensor([step.first for step in steps], device=device)
+        totals[:active].masked_fill_(first, 0.0).add_(sums)
+    seconds = (time.perf_counter() - begun) / max(1, sum(map(len, plans)))
+    return [
+        Fit(total / max(1, len(shard.labels)), len(plan), seconds * len(plan))
+        for total, shard, plan in zip(totals.tolist(), shards, plans, strict=True)
+    ]
+
+
+def _gradients(
+    plain: nn.Module, weights: Stacked, batches: Sequence[Shard], precision: str
+) -> tuple[Tensor, Stacked]:
+    """Return each client's summed loss, and the gradient of its mean loss."""
+    inputs, labels, shares = _padded(batches)
+    leaves = {name: tensor.requires_grad_() for name, tensor in weights.items()}
+
+    def forward(weights: Stacked, inputs: Tensor) -> Tensor:
+        named = {f"{name}.weight": tensor for name, tensor in weights.items()}
+        logits: Tensor = functional_call(plain, named, (inputs,))
+        return logits
+
+    with autocast(inputs.device, precision):
+        logits = vmap(forward)(leaves, inputs).float()
+    losses = nn.functional.cross_entropy(
+        logits.flatten(0, 1), labels.flatten(), reduction="none"
+    ).view_as(shares)
+    means = (losses * shares).sum(dim=1)
+    found = torch.autograd.grad(means.sum(), list(leaves.values()))
+    counts = torch.tensor([len(batch.labels) for batch in batches], device=inputs.device)
+    return means.detach() * counts, dict(zip(leaves, found, strict=True))
+
+
+def _padded(batches: Sequence[Shard]) -> tuple[Tensor, Tensor, Tensor]:
+    """Stack batches of unequal size; what is padded weighs nothing."""
+    longest = max(len(batch.labels) for batch in batches)
+    inputs = batches[0].inputs.new_zeros((len(batches), longest, *batches[0].inputs.shape[1:]))
+    labels = batches[0].labels.new_zeros((len(batches), longest))
+    shares = inputs.new_zeros((len(batches), longest))
+    for row, batch in enumerate(batches):
+        count = len(batch.labels)
+        inputs[row, :count] = batch.inputs
+        labels[row, :count] = batch.labels
+        shares[row, :count] = 1.0 / count
+    return inputs, labels, shares
+
+
+def _descend(
+    values: Stacked,
+    gradients: Stacked,
+    momenta: Stacked,
+    rates: Tensor,
+    settings: TrainSettings,
+) -> None:
+    """Take one step of SGD with weight decay and momentum, each row at its own rate."""
+    for name, value in values.items():
+        gradient, momentum = gradients[name], momenta[name]
+        gradient.add_(value, alpha=settings.weight_decay)
+        momentum.mul_(settings.momentum).add_(gradient)
+        value.addcmul_(momentum, rates.view(-1, *[1] * (value.dim() - 1)), value=-1.0)
