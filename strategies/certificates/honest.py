@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -13,6 +14,13 @@ from numpy.typing import NDArray
 from frl.ranking import Positions
 from strategies.certificates.mask import Sums
 from strategies.stack.order import in_order
+
+Weigh: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
+"""What votes count as, edge by edge."""
+
+
+def _as_it_is(votes: NDArray[Any]) -> NDArray[Any]:
+    return votes
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +64,26 @@ class Honest:
                 out[place, block] = row.numpy()
         return out
 
-    def lowest(self, count: int) -> Sums:
-        """Sum of the ``count`` lowest votes on each edge."""
-        return _sum(self.ordered[:count])
+    def without(self, dropped: int, weigh: Weigh = _as_it_is) -> tuple[Sums, Sums]:
+        """Bound the sums without some of the votes, on each edge the ones that matter most.
 
-    def highest(self, count: int) -> Sums:
-        """Sum of the ``count`` highest votes on each edge."""
-        return _sum(self.ordered[self.clients - count :])
+        Parameters
+        ----------
+        dropped : int
+            How many are missing.
+        weigh : callable, optional
+            What votes count as: not decreasing in the vote; by default the votes themselves.
+
+        Returns
+        -------
+        (int64 array of shape (n,), int64 array of shape (n,))
+            At most and at least.
+        """
+        total = self.total if weigh is _as_it_is else _sum(weigh(self.votes))
+        if not dropped:
+            return total, total
+        lowest, highest = self.ordered[:dropped], self.ordered[self.clients - dropped :]
+        return total - _sum(weigh(lowest)), total - _sum(weigh(highest))
 
     def places(self, first: int, last: int) -> Sums:
         """Sum of the sorted votes ``first .. last - 1``.
@@ -78,5 +99,7 @@ class Honest:
 
 
 def _sum(votes: NDArray[Any]) -> Sums:
-    total: Sums = votes.sum(axis=0, dtype=np.int64)
+    total = np.zeros(votes.shape[1], dtype=np.int64)
+    for vote in votes:
+        total += vote
     return total

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.ranking import kept_edges
-from strategies.certificates.honest import Honest
+from strategies.certificates.honest import Honest, Weigh
 from strategies.certificates.mask import Reach, Sums
 from strategies.rules import Rule
 from strategies.rules.approval import Approval
@@ -68,8 +68,7 @@ def _(rule: KrumPosition, honest: Honest, malicious: int, clients: int) -> Reach
 def _(rule: Approval, honest: Honest, malicious: int, clients: int) -> Reach | None:
     n = honest.previous.size
     least = n - kept_edges(n, honest.keep if rule.keep is None else rule.keep)
-    approved = Honest(honest.votes >= least, _whole(honest.values >= least), honest.previous)
-    return _kept_sum(approved, malicious, clients)
+    return _kept_sum(honest, malicious, clients, lambda votes: votes >= least)
 
 
 @reach.register
@@ -101,9 +100,8 @@ def _(rule: ClippedShift, honest: Honest, malicious: int, clients: int) -> Reach
     origin = honest.previous
     limit = max(1, int(rule.tau * origin.size))
     low, high = origin - limit, origin + limit
-    counted = Honest(np.clip(honest.votes, low, high), honest.values, origin)
     dropped = honest.clients - (clients - malicious)
-    raised, lowered = _without(counted, dropped)
+    raised, lowered = honest.without(dropped, lambda votes: np.clip(votes, low, high))
     return Reach(
         raised + malicious * _whole(np.clip(honest.values[-1], low, high)),
         lowered + malicious * _whole(np.clip(honest.values[0], low, high)),
@@ -112,18 +110,13 @@ def _(rule: ClippedShift, honest: Honest, malicious: int, clients: int) -> Reach
     )
 
 
-def _kept_sum(honest: Honest, malicious: int, kept: int) -> Reach:
+def _kept_sum(honest: Honest, malicious: int, kept: int, weigh: Weigh | None = None) -> Reach:
     """Sum of ``kept`` votes, all malicious ones among them and any of the honest ones."""
     counted = min(malicious, kept)
     dropped = honest.clients - (kept - counted)
-    return Reach(*_without(honest, dropped), honest.values, counted)
-
-
-def _without(honest: Honest, dropped: int) -> tuple[Sums, Sums]:
-    """Bound the sums without ``dropped`` of the votes, on each edge the worst ones."""
-    if not dropped:
-        return honest.total, honest.total
-    return honest.total - honest.lowest(dropped), honest.total - honest.highest(dropped)
+    if weigh is None:
+        return Reach(*honest.without(dropped), honest.values, counted)
+    return Reach(*honest.without(dropped, weigh), _whole(weigh(honest.values)), counted)
 
 
 def _between(
