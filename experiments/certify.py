@@ -30,7 +30,8 @@ ATTACKS: dict[str, dict[str, Any]] = {
     "reversal": {},
     "adaptive": {"source": "benign"},
 }
-"""What is tried, with all there is to know; the last one only on rules that are no plain sum."""
+"""What is tried, with all there is to know. The last one searches for the worst on other rules than
+the sum, on which the first one already is the best of its kind."""
 
 _Moved: TypeAlias = dict[str, tuple[int, str]]
 
@@ -59,10 +60,16 @@ class Proof(NamedTuple):
     attack: str = ""
 
 
-def counts(clients: int) -> list[int]:
-    """Numbers of malicious votes worth a look: up to half of the clients, at most eight."""
-    most = max(1, clients // 2)
-    return sorted({round(value) for value in np.linspace(1, most, min(most, 8))})
+def counts(found: HonestRound) -> list[int]:
+    """Numbers of malicious votes worth a look: a few, and up to half of the honest ones.
+
+    A rule that is told the true number may not take as many.
+    """
+    votes = len(found.clients)
+    numbers = {1, 2, 3} | {int(votes * share) for share in (0.1, 0.2, 0.3, 0.4, 0.5)}
+    return sorted(
+        n for n in numbers if 1 <= n <= max(1, votes // 2) and _rule(found, n).minimum() <= votes
+    )
 
 
 def prove(found: HonestRound, malicious: Sequence[int], *, attacked: bool = True) -> list[Proof]:
@@ -146,10 +153,15 @@ def _reach(
     coarse = strategy.down_bits and not edges <= set(boundaries(n, strategy.down_bits).tolist())
     if strategy.pre_aggregation or coarse:
         return None
-    rule: Rule = make_rule(found.config)
-    if strategy.oracle_f and hasattr(rule, "f"):
+    clients = honest.clients + malicious * (how == "added")
+    return reach(_rule(found, malicious), honest, malicious, clients)
+
+
+def _rule(found: HonestRound, malicious: int) -> Rule:
+    rule = make_rule(found.config)
+    if found.config.strategy.oracle_f and hasattr(rule, "f"):
         rule = dataclasses.replace(rule, f=malicious)  # type: ignore[type-var]
-    return reach(rule, honest, malicious, honest.clients + malicious * (how == "added"))
+    return rule
 
 
 def _strongest(found: HonestRound, malicious: int, how: How, clean: Ranking) -> _Moved:
@@ -184,7 +196,8 @@ def _crafted(
         sampled=len(honest) + malicious,
         rule=server.preview,
     )
-    names = [name for name in ATTACKS if name != "adaptive" or not isinstance(server, FRL)]
+    searched = not isinstance(server, FRL) and _rule(found, malicious).minimum() <= len(honest)
+    names = [name for name in ATTACKS if name != "adaptive" or searched]
     for name in names if malicious else ():
         rng = generator(found.setting.seed, Purpose.CRAFT, round=found.number)
         yield name, attacks.make(name, **ATTACKS[name]).craft(view, malicious, rng).updates

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,10 @@ def certify(
     ] = None,
     round: Annotated[
         int | None, typer.Option(help="Round; default: the last one on record.")
+    ] = None,
+    instead: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="KEY=VALUE", help="Another setting, e.g. strategy.rule."),
     ] = None,
     attack: Annotated[
         bool, typer.Option("--attack/--no-attack", help="Also try the strongest attacks.")
@@ -39,7 +44,9 @@ def certify(
     if output is not None:
         check_format(output)
     if directory is not None:
-        _certify_run(directory, malicious, round, output, attack=attack, as_json=as_json)
+        _certify_run(
+            directory, malicious, round, instead or (), output, attack=attack, as_json=as_json
+        )
         return
     from experiments.certify_pictures import failure_bounds
     from experiments.failure_table import failure_table, print_failure_table
@@ -58,6 +65,7 @@ def _certify_run(
     directory: Path,
     malicious: int | None,
     round: int | None,
+    instead: Sequence[str],
     output: Path | None,
     *,
     attack: bool,
@@ -72,8 +80,8 @@ def _certify_run(
     from experiments.records import RunDirectory
 
     torch.set_num_threads(1)
-    found = repeat_round(RunDirectory(directory), round)
-    numbers = counts(len(found.clients)) if malicious is None else [malicious]
+    found = repeat_round(RunDirectory(directory), round, instead)
+    numbers = counts(found) if malicious is None else [malicious]
     proofs = prove(found, numbers, attacked=attack)
     if as_json:
         typer.echo(json.dumps({"run": str(directory), **report(found, proofs)}, indent=2))
@@ -81,7 +89,7 @@ def _certify_run(
         print_report(found, proofs)
     if output is not None:
         if malicious is not None:
-            proofs = prove(found, counts(len(found.clients)), attacked=attack)
+            proofs = prove(found, counts(found), attacked=attack)
         title = f"{directory.name}, round {found.number}: {len(found.clients)} honest votes, "
         certified_shares(proofs, output, f"{title}rule {rule_of(found)}")
         typer.echo(output, err=as_json)

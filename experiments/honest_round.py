@@ -71,7 +71,9 @@ class HonestRound(NamedTuple):
     recorded: bool = False
 
 
-def repeat_round(directory: RunDirectory, number: int | None = None) -> HonestRound:
+def repeat_round(
+    directory: RunDirectory, number: int | None = None, overrides: Sequence[str] = ()
+) -> HonestRound:
     """Train the benign clients of a round once more, in this process.
 
     Parameters
@@ -80,6 +82,9 @@ def repeat_round(directory: RunDirectory, number: int | None = None) -> HonestRo
     number : int, optional
         Which round: 1, or one after a round that has a checkpoint. By default the last one on
         record whose beginning is kept, or the one that would come next.
+    overrides : sequence of str
+        ``key=value`` settings in place of the run's; the votes are then not compared with the
+        record.
 
     Raises
     ------
@@ -87,7 +92,7 @@ def repeat_round(directory: RunDirectory, number: int | None = None) -> HonestRo
         If the round's beginning is not kept, if the run is not one by ranks, or if the votes do
         not lead to what the run recorded.
     """
-    config = directory.config()
+    config = directory.config(overrides)
     if config.strategy.name != "frl":
         raise InputError(f"{directory.path}: takes a run of strategy.name 'frl'")
     config = config.model_copy(update={"engine": EngineConfig(device=config.engine.device)})
@@ -104,7 +109,7 @@ def repeat_round(directory: RunDirectory, number: int | None = None) -> HonestRo
         strategy = server(config.strategy.f)
         malicious = population.among(number, strategy.sampled)
         sent = _hear(strategy, channel, grid, Base(number, state), malicious)
-    row = rows[number - 1] if number <= len(rows) else None
+    row = rows[number - 1] if number <= len(rows) and not overrides else None
     if row is not None and row["sampled"] != list(strategy.sampled):
         raise InputError(f"{directory.path}: round {number} on record sampled other clients")
     if not sent:
