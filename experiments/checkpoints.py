@@ -92,6 +92,28 @@ def last_checkpoint(folder: Path) -> Checkpoint | None:
     return None
 
 
+def rounds_kept(folder: Path) -> tuple[int, ...]:
+    """List the rounds that have a checkpoint, whole or damaged, ascending."""
+    return tuple(sorted(int(path.stem.partition("-")[2]) for path in _newest_first(folder)))
+
+
+def checkpoint_of(folder: Path, round: int) -> Checkpoint:
+    """Read the checkpoint after a round.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is damaged.
+    """
+    path = folder / f"round-{round:08d}.safetensors"
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such checkpoint") from None
+    except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
+        raise InputError(f"{path} is damaged: {error}") from None
+
+
 def _read(path: Path) -> Checkpoint:
     with safe_open(path, framework="numpy") as file:
         about: dict[str, str] = dict(file.metadata() or {})

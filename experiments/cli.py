@@ -1,4 +1,4 @@
-"""The command line: ``frl run``, ``resume``, ``sweep``, ``plot``, ``list``, ``cost``, ``bench``."""
+"""The command line: ``frl run``, ``resume``, ``sweep``, ``plot``, ``certify`` and more."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from experiments.cli_certify import certify
 from experiments.environment import be_quiet
 
 DONE, STOPPED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -140,6 +141,9 @@ def cost(
         typer.echo(json.dumps(report(measured, rows), indent=2))
     else:
         print_costs(measured, rows)
+
+
+app.command()(certify)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,11 @@ class RunDirectory:
                 "choose another --out"
             )
 
-    def config(self) -> Config:
-        """Read the configuration."""
+    def config(self, overrides: Sequence[str] = ()) -> Config:
+        """Read the configuration, with ``key=value`` settings in place of its own."""
         if not (self.path / CONFIG).is_file():
             raise InputError(f"{self.path} is no run directory: it has no {CONFIG}")
-        return configuration.read(self.path / CONFIG)
+        return configuration.read(self.path / CONFIG, overrides)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

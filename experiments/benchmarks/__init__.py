@@ -10,6 +10,7 @@ from rich.table import Table
 
 from experiments.benchmarks import (
     attack_cost,
+    certify,
     cohort,
     engine,
     reliability,
@@ -23,7 +24,7 @@ from frl.errors import unknown
 
 log = logging.getLogger(__name__)
 
-_GROUPS = (step, vote, engine, share, cohort, attack_cost, reliability, wire_rows)
+_GROUPS = (step, vote, certify, engine, share, cohort, attack_cost, reliability, wire_rows)
 
 
 def names() -> tuple[str, ...]:

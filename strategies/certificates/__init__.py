@@ -1,0 +1,7 @@
+"""What malicious votes cannot do: bounds on a round's vote, proved in ``docs/certificates.md``."""
+
+from strategies.certificates.honest import Honest
+from strategies.certificates.mask import Certificate, Parts, Reach, certify, trivial
+from strategies.certificates.reach import reach
+
+__all__ = ["Certificate", "Honest", "Parts", "Reach", "certify", "reach", "trivial"]
