@@ -45,7 +45,7 @@ class RoundReport(NamedTuple):
     ----------
     round : int
     sampled : tuple[int, ...]
-        Clients that were asked.
+        Clients that were drawn, connected or not.
     admitted : tuple[int, ...]
         Clients whose update took part.
     rejected : tuple[Rejected, ...]
@@ -94,6 +94,8 @@ class SeededStrategy(Strategy):
         Which node is which client; by default the grid is asked in the first round.
     channel : Channel, optional
         How states and updates travel; by default as plain arrays, rankings whole.
+    terms : ConfigRecord, optional
+        What clients are told of the data of the run; see :mod:`frl.data.terms`.
 
     Attributes
     ----------
@@ -112,6 +114,7 @@ class SeededStrategy(Strategy):
         redraw: Redraw | None = None,
         roster: Roster | None = None,
         channel: Channel | None = None,
+        terms: ConfigRecord | None = None,
     ) -> None:
         if not 1 <= clients_per_round <= clients:
             raise InputError(
@@ -124,6 +127,8 @@ class SeededStrategy(Strategy):
         self._redraw = redraw
         self._roster = roster
         self._asked: list[tuple[Message, int]] = []
+        self._absent: list[int] = []
+        self._terms = terms
         self._channel = channel
         self._base = Base(0, {})
         self._sent = ArrayRecord()
@@ -171,7 +176,10 @@ class SeededStrategy(Strategy):
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> list[Message]:
-        """Ask the clients of this round, each with one message that shares the global state."""
+        """Ask the clients of this round that are there, each with one message.
+
+        The messages share the global state.
+        """
         if self._roster is None:
             self._roster = find_roster(grid, self.clients)
         drawn = sample_clients(
@@ -181,17 +189,20 @@ class SeededStrategy(Strategy):
         self._base = Base(server_round, read_arrays(arrays))
         coded = self._channel is not None and self._channel.coded
         self._sent = self._channel.send_state(self._base) if self._channel and coded else arrays
+        nodes = self._roster.nodes_of(drawn.tolist())
+        self._absent = [client for client in drawn.tolist() if client not in nodes]
         self._asked = [
             (
                 Message(
-                    train_content(self._sent, Task(server_round, client, self.seed)),
-                    self._roster.node_of(client),
+                    train_content(self._sent, Task(server_round, client, self.seed), self._terms),
+                    nodes[client],
                     MessageType.TRAIN,
                     group_id=str(server_round),
                 ),
                 client,
             )
             for client in drawn.tolist()
+            if client in nodes
         ]
         return [message for message, _ in self._asked]
 
@@ -223,10 +234,11 @@ class SeededStrategy(Strategy):
 
         outcome = self._settled(self.combine(server_round, self._state, admitted()))
         rejected += gate.silent()
+        rejected += [Rejected(c, "offline", "no connected node is it") for c in self._absent]
         ordered = [reports[client] for client in sorted(reports)]
         self.report = RoundReport(
             round=server_round,
-            sampled=self.sampled,
+            sampled=tuple(sorted((*self.sampled, *self._absent))),
             admitted=tuple(sorted(reports)),
             rejected=tuple(sorted(rejected)),
             bytes_down=self._sent.count_bytes() * len(self._asked),
