@@ -75,7 +75,8 @@ class Batch:
         if self.malicious and crafts(attack) and adversary.colluders == "all":
             number = adversary.setting.clients_per_round - len(self.malicious)
             others = adversary.malicious.others(self._round, clients, number)
-            self._extra = {client: codec.for_client(train[0], client) for client in others}
+            asked = {client: codec.for_client(train[0], client) for client in others}
+            self._extra = {client: request for client, request in asked.items() if request}
         obeys = poisons(attack) or tampers(attack)
         ordered = {id(self._sampled[client]) for client in self.malicious if obeys}
         self.outgoing = [

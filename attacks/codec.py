@@ -35,6 +35,6 @@ class Codec(Protocol):
         """Return a copy of a reply with another update and everything else as it was."""
         ...
 
-    def for_client(self, request: Message, client: int) -> Message:
-        """Return the same request as a new message to the node of another client."""
+    def for_client(self, request: Message, client: int) -> Message | None:
+        """Return the same request as a new message to another client, ``None`` if it is away."""
         ...

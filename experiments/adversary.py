@@ -16,12 +16,13 @@ from attacks.grid import AdversarialGrid
 from attacks.population import Population, malicious_clients
 from experiments.config import Config
 from experiments.evaluator import Evaluator
+from experiments.node import resident_for
 from frl.call_syntax import parse_calls
 from frl.channel import Channel, StateReader, is_coded
 from frl.data import DataSet, Partition, Split
 from frl.errors import InputError
 from frl.grids import Roster
-from frl.messages import ARRAYS, Task, read_task, train_content, update_record
+from frl.messages import ARRAYS, read_task, read_terms, train_content, update_record
 from frl.training import RankTrainer, Trainer
 from frl.wire import Base
 from strategies import SeededStrategy
@@ -205,14 +206,17 @@ class RunCodec:
         other.content = RecordDict({**reply.content, ARRAYS: record})
         return other
 
-    def for_client(self, request: Message, client: int) -> Message:
-        """Return the same request as a new message to another client."""
+    def for_client(self, request: Message, client: int) -> Message | None:
+        """Return the same request as a new message to another client, ``None`` if it is away."""
         if self._roster is None:
             raise InputError("attack.colluders: 'all' needs to know the nodes of the clients")
-        task = read_task(request)
+        node = self._roster.nodes_of([client]).get(client)
+        if node is None:
+            return None
+        task = read_task(request)._replace(client=client)
         return Message(
-            train_content(_record(request), Task(task.round, client, task.seed)),
-            self._roster.node_of(client),
+            train_content(_record(request), task, read_terms(request)),
+            node,
             MessageType.TRAIN,
             group_id=request.metadata.group_id,
         )
@@ -224,7 +228,5 @@ def _record(request: Message) -> ArrayRecord:
 
 def setting_of(message: Message, context: Context) -> Setting:
     """Return what a client knows of its run, for the mod that lets it attack."""
-    from experiments.resident import resident
-
-    here = resident(context.run_config)
+    here = resident_for(message, context)
     return make_setting(here.config, here.data, here.trainer)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from flwr.app import ConfigRecord
 
 from attacks.population import Population
 from experiments.adversary import SPACES
@@ -61,6 +62,7 @@ def make_strategy(
     roster: Roster | None = None,
     root: RootUpdate | None = None,
     channel: Channel | None = None,
+    terms: ConfigRecord | None = None,
 ) -> SeededStrategy:
     """Build the strategy of a configuration: the streamed vote where that is the rule."""
     rule = make_rule(config)
@@ -76,6 +78,7 @@ def make_strategy(
         "redraw": _redraw(config, population),
         "roster": roster,
         "channel": channel,
+        "terms": terms,
     }
     if isinstance(rule, rules.get("sum")) and not steps:  # type: ignore[arg-type]
         return FRL(**shared)

@@ -1,42 +1,73 @@
-"""The Flower ClientApp: one message in, one update out, on every engine."""
+"""The Flower ClientApp: one message in, one update out, on every engine.
+
+A SuperNode starts a process for every message, so what only training needs is imported by training:
+a query is answered without torch.
+"""
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
-from flwr.app import ConfigRecord, Context, Message, MessageType, RecordDict
+from flwr.app import ConfigRecord, Context, Error, Message, MessageType, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.clientapp.typing import ClientAppCallable
 
-from attacks.mod import adversary_mod
-from experiments.adversary import RunCodec, setting_of
-from experiments.resident import resident
+from experiments.node import OWN, client_of, resident_for
 from frl.messages import CLIENT, CONFIG, reply_content
+
+log = logging.getLogger("flwr")
+
+_RAISED = 2
+"""Flower's code of a ClientApp that raised."""
+
+
+def discreet(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
+    """Keep what an error says of this node's own data on this node."""
+    if OWN not in context.node_config:
+        return call_next(message, context)
+    try:
+        return call_next(message, context)
+    except Exception as error:
+        from frl.data import OwnDataError
+
+        if isinstance(error, OwnDataError):
+            reason = str(error)
+            log.error("%s", reason)
+        else:
+            reason = f"{type(error).__name__}; the log of the node says more"
+            log.exception("the server is told no more than: %s", reason)
+        return Message(Error(_RAISED, reason), reply_to=message)
 
 
 def adversary(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
     """Let this client obey orders to attack."""
     if message.metadata.message_type != MessageType.TRAIN:
         return call_next(message, context)
-    here = resident(context.run_config)
+    from attacks.mod import adversary_mod
+    from experiments.adversary import RunCodec, setting_of
+
+    here = resident_for(message, context)
     read_state = partial(here.read_state, memory=context.state)
     codec = RunCodec(here.channel, read_state=read_state)
     return adversary_mod(codec, setting_of)(message, context, call_next)
 
 
-app = ClientApp(mods=[adversary])
+app = ClientApp(mods=[discreet, adversary])
 
 
 @app.train()
 def train(message: Message, context: Context) -> Message:
     """Train from the global state on this client's shard and reply with the update."""
-    update, report = resident(context.run_config).answer(message, context.state)
+    import torch
+
+    torch.set_num_threads(1)
+    update, report = resident_for(message, context).answer(message, context.state)
     return Message(reply_content(update, report), reply_to=message)
 
 
 @app.query()
 def query(message: Message, context: Context) -> Message:
     """Say which client this node is."""
-    client = context.node_config.get("partition-id", -1)
-    config = ConfigRecord({CLIENT: int(client)})
+    config = ConfigRecord({CLIENT: client_of(context.node_config)})
     return Message(RecordDict({CONFIG: config}), reply_to=message)

@@ -128,6 +128,9 @@ class EngineConfig(_Table):
     timeout: float = Field(
         3600.0, gt=0, description="seconds before a round goes on without a reply"
     )
+    nodes: int = Field(
+        0, ge=0, description="clients to wait for before round 1, under Flower; 0: all"
+    )
     max_failures: int = Field(
         100, ge=0, description="failures without any good reply that stop a run; 0: no limit"
     )
@@ -166,6 +169,10 @@ class Config(_Table):
                 f"clients_per_round: got {self.clients_per_round}; takes at most "
                 f"clients = {self.clients}"
             )
+        if self.engine.nodes > self.clients:
+            raise InputError(
+                f"engine.nodes: got {self.engine.nodes}; takes at most clients = {self.clients}"
+            )
         if self.model.name not in models.list():
             raise unknown("model.name", self.model.name, models.list())
         if self.data.partition not in KINDS:
@@ -185,6 +192,8 @@ class Config(_Table):
         )
 
 
+FLOWER_KEYS = {"resume": ""}
+"""Keys that only runs under Flower have: what to do, not what to run."""
 LEARNING_RATES = {"frl": 0.4, "fedavg": 0.01}
 ENGINES = {
     "inprocess": "one client after another in this process",
@@ -201,6 +210,11 @@ def flatten(config: Config) -> dict[str, Scalar]:
         else:
             flat[key] = value
     return flat
+
+
+def of_flower_run(run_config: Mapping[str, Any]) -> Config:
+    """Build the configuration of a Flower run, from what its apps find in their context."""
+    return from_flat({k: value for k, value in run_config.items() if k not in FLOWER_KEYS})
 
 
 def from_flat(flat: Mapping[str, Any]) -> Config:

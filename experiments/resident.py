@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from flwr.app import ArrayRecord, Message, RecordDict
 
-from experiments.config import Config, EngineConfig, from_flat
+from experiments.config import Config, EngineConfig, of_flower_run
 from experiments.wiring import make_channel
 from frl import data, models
 from frl.ballots import dithered
@@ -113,12 +113,18 @@ class Resident:
     Parameters
     ----------
     config : Config
+    own : tuple of (str, Terms), optional
+        This machine's own folder, which is all it trains on, and what the run takes.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, own: tuple[str, data.Terms] | None = None) -> None:
         self.config = config
-        self.data = load_data(config)
-        self.partition = load_partition(config, self.data)
+        self.data = data.load_own(*own) if own else load_data(config)
+        self.partition: Partition = (
+            data.WholePartition(len(self.data.train.labels))
+            if own
+            else load_partition(config, self.data)
+        )
         self.trainer = make_trainer(config, self.data)
         self._cohort = make_cohort(config, self.trainer)
         self.channel = make_channel(config, self.trainer)
@@ -171,15 +177,27 @@ class Resident:
         return Split(*transformed(self.data.train.inputs[rows], self.data.train.labels[rows]))
 
 
-def resident(run_config: Mapping[str, Any]) -> Resident:
-    """Return this process's resident for a flat run configuration, built on first use."""
+def resident(
+    run_config: Mapping[str, Any], copy: str = "", own: tuple[str, data.Terms] | None = None
+) -> Resident:
+    """Return this process's resident for a flat run configuration, built on first use.
+
+    Parameters
+    ----------
+    run_config : mapping
+    copy : str
+        Where this machine keeps the data set of the run; by default where the run says.
+    own : tuple of (str, Terms), optional
+        See :class:`Resident`.
+    """
     with _building:
-        return _resident(json.dumps(dict(run_config), sort_keys=True))
+        return _resident(json.dumps(dict(run_config), sort_keys=True), copy, own)
 
 
 _building = Lock()
 
 
 @lru_cache(maxsize=1)
-def _resident(flat: str) -> Resident:
-    return Resident(from_flat(json.loads(flat)))
+def _resident(flat: str, copy: str, own: tuple[str, data.Terms] | None) -> Resident:
+    config = of_flower_run({**json.loads(flat), **({"data.path": copy} if copy else {})})
+    return Resident(config, own)

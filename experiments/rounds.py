@@ -57,7 +57,7 @@ class Progress:
         self.seconds += row.seconds
         self.bytes_up += row.bytes_up
         self.bytes_down += row.bytes_down
-        self.sampled += len(row.sampled)
+        self.sampled += len(row.sampled) - row.rejected.get("offline", 0)
         self.admitted += row.admitted
         if row.coded_up is not None and row.coded_down is not None:
             self.measured += 1

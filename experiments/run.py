@@ -29,13 +29,14 @@ from experiments.records import RunDirectory
 from experiments.resident import load_data, load_partition, make_trainer
 from experiments.rounds import Progress, Row, Watcher
 from experiments.wiring import make_channel
+from frl.data import terms_of, terms_record
 from frl.errors import InputError, StoppedError
 from frl.evaluation import Evaluation
 from frl.grids import LocalGrid, find_roster
 from frl.messages import arrays_record, digest, read_arrays
 from strategies import SeededStrategy
 
-FAILURES = ("error", "late")
+FAILURES = ("error", "late", "offline")
 """Reasons of rejection that say a client failed, not that it sent something wrong."""
 
 
@@ -116,11 +117,19 @@ def execute(
             held.enter_context(directory.locked())
             start = directory.checkpoint() or start
         engine: Grid = grid if grid is not None else held.enter_context(make_grid(config))
-        roster = find_roster(engine, config.clients)
+        settings = config.engine
+        roster = find_roster(
+            engine, config.clients, least=settings.nodes, patience=settings.timeout
+        )
         root = server_update(config, dataset, trainer)
         channel = make_channel(config, trainer, deployed=not isinstance(engine, LocalGrid))
         strategy = make_strategy(
-            config, population=population, roster=roster, root=root, channel=channel
+            config,
+            population=population,
+            roster=roster,
+            root=root,
+            channel=channel,
+            terms=None if isinstance(engine, LocalGrid) else terms_record(terms_of(dataset)),
         )
         if attack is not None:
             engine = hide_adversary(

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from experiments.config import from_flat
+from experiments.config import Config, flatten, of_flower_run
 from experiments.plotting import accuracy_curves
 from experiments.records import CURVE, RunDirectory, load
 from experiments.rounds import Row
 from experiments.run import execute
+from frl.errors import FRLError, InputError
 
 log = logging.getLogger("flwr")
 
@@ -23,8 +25,14 @@ app = ServerApp()
 @app.main()
 def main(grid: Grid, context: Context) -> None:
     """Run the configuration of a Flower run; the record goes to ``$FRL_RUNS``, or ``runs``."""
-    config = from_flat(context.run_config)
-    directory = RunDirectory(Path(os.environ.get("FRL_RUNS", "runs")) / f"flower-{context.run_id}")
+    log.addFilter(_one_line)
+    config = of_flower_run(context.run_config)
+    directory, begun = choose_directory(
+        Path(os.environ.get("FRL_RUNS", "runs")),
+        str(context.run_config.get("resume", "")),
+        f"flower-{context.run_id}",
+        config,
+    )
     log.info("recording in %s", directory.path.resolve())
 
     def watch(row: Row) -> None:
@@ -37,7 +45,61 @@ def main(grid: Grid, context: Context) -> None:
             row.admitted,
             row.rejected or 0,
         )
+        for client, reason, detail in row.rejections:
+            log.warning("round %d: client %d: %s: %s", row.round, client, reason, detail)
 
-    result = execute(config, directory, grid=grid, watch=watch)
+    result = directory.result() if begun else None
+    if result is None:
+        result = execute(config, directory, grid=grid, resume=begun, watch=watch)
     accuracy_curves(load(directory.path), directory.path / CURVE)
     log.info("accuracy %.2f %%  digest %s", 100 * result["accuracy"], result["digest"])
+
+
+def choose_directory(
+    runs: Path, resume: str, new: str, config: Config
+) -> tuple[RunDirectory, bool]:
+    """Return the directory of a run, and whether the run carries on one that is there.
+
+    Parameters
+    ----------
+    runs : Path
+        Folder of runs.
+    resume : str
+        Name of a run in it to carry on; empty for a new run.
+    new : str
+        Name of a new run.
+    config : Config
+        What is asked for; the engine's settings may differ from the run's to carry on.
+
+    Raises
+    ------
+    InputError
+        If there is no such run, or it is a run of something else.
+    """
+    if not resume:
+        return RunDirectory(runs / new), False
+    directory = RunDirectory(runs / resume)
+    if resume != Path(resume).name or not directory.begun():
+        held = sorted(path.parent.name for path in runs.glob("*/config.toml"))
+        raise InputError(
+            f"resume: no run {resume!r} in {runs.resolve()}; there are {', '.join(held) or 'none'}"
+        )
+    was, asked = _lasting(directory.config()), _lasting(config)
+    other = [f"{key}={was.get(key)!r}" for key in asked | was if was.get(key) != asked.get(key)]
+    if other:
+        raise InputError(f"resume: {resume} is a run with {' '.join(other)}; takes the same by -c")
+    return directory, True
+
+
+def _lasting(config: Config) -> dict[str, Any]:
+    """Return what has to stay the same when a run is carried on."""
+    flat = flatten(config)
+    return {key: value for key, value in flat.items() if not key.startswith("engine.")}
+
+
+def _one_line(record: logging.LogRecord) -> bool:
+    """Show what a user can put right as one line, where Flower logs a traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, FRLError):
+        record.msg, record.args, record.exc_info = "frl: %s", (str(error),), None
+    return True

@@ -1,7 +1,8 @@
 """What travels: the layout of train messages and replies, and reading arrays without trust.
 
 A train message holds ``arrays`` (the global state, one array a layer) and ``config`` (round, client
-id and seed). A reply holds ``arrays`` (the update) and ``metrics``.
+id and seed); in a deployment also ``terms``: what data must be like. A reply holds ``arrays`` (the
+update) and ``metrics``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from frl.errors import FRLError
 
-ARRAYS, CONFIG, METRICS = "arrays", "config", "metrics"
+ARRAYS, CONFIG, METRICS, TERMS = "arrays", "config", "metrics", "terms"
 ROUND, CLIENT, SEED = "server-round", "client-id", "seed"
 REMEMBER = "remember-state"
 EXAMPLES, LOSS, SECONDS, STEPS = "num-examples", "train-loss", "train-seconds", "train-steps"
@@ -104,7 +105,13 @@ def _read(name: str, array: Array) -> NDArray[Any]:
     return np.frombuffer(body, dtype=dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def train_content(state: ArrayRecord, task: Task, *, remember: bool = False) -> RecordDict:
+def train_content(
+    state: ArrayRecord,
+    task: Task,
+    terms: ConfigRecord | None = None,
+    *,
+    remember: bool = False,
+) -> RecordDict:
     """Content of a train message; ``state`` is shared by the messages of a round, not copied.
 
     With ``remember`` the client is asked to keep the state, for a later one may be coded given it.
@@ -112,7 +119,16 @@ def train_content(state: ArrayRecord, task: Task, *, remember: bool = False) -> 
     config = ConfigRecord({ROUND: task.round, CLIENT: task.client, SEED: task.seed})
     if remember:
         config[REMEMBER] = True
-    return RecordDict({ARRAYS: state, CONFIG: config})
+    content = RecordDict({ARRAYS: state, CONFIG: config})
+    if terms is not None:
+        content[TERMS] = terms
+    return content
+
+
+def read_terms(message: Message) -> ConfigRecord | None:
+    """Return what a train message says of the data of the run, if it does."""
+    record = message.content.get(TERMS)
+    return record if isinstance(record, ConfigRecord) else None
 
 
 def read_task(message: Message) -> Task:

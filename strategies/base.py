@@ -54,6 +54,8 @@ class SeededStrategy(Strategy):
         Which node is which client; by default the grid is asked in the first round.
     channel : Channel, optional
         How states and updates travel; by default as plain arrays, rankings whole.
+    terms : ConfigRecord, optional
+        What clients are told of the data of the run; see :mod:`frl.data.terms`.
 
     Attributes
     ----------
@@ -74,6 +76,7 @@ class SeededStrategy(Strategy):
         redraw: Redraw | None = None,
         roster: Roster | None = None,
         channel: Channel | None = None,
+        terms: ConfigRecord | None = None,
     ) -> None:
         if not 1 <= clients_per_round <= clients:
             raise InputError(
@@ -86,6 +89,8 @@ class SeededStrategy(Strategy):
         self._redraw = redraw
         self._roster = roster
         self._asked: list[tuple[Message, int]] = []
+        self._absent: list[int] = []
+        self._terms = terms
         self._channel = channel
         self._base = Base(0, {})
         self._sent: list[ArrayRecord] = []
@@ -134,7 +139,10 @@ class SeededStrategy(Strategy):
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> list[Message]:
-        """Ask the clients of this round, each with one message that shares the global state."""
+        """Ask the clients of this round that are there, each with one message.
+
+        The messages share the global state.
+        """
         if self._roster is None:
             self._roster = find_roster(grid, self.clients)
         drawn = sample_clients(
@@ -142,19 +150,27 @@ class SeededStrategy(Strategy):
         )
         self.round = server_round
         self._base = Base(server_round, read_arrays(arrays))
-        self._sent = self._states(arrays, drawn.tolist())
+        nodes = self._roster.nodes_of(drawn.tolist())
+        self._absent = [client for client in drawn.tolist() if client not in nodes]
+        asked = [client for client in drawn.tolist() if client in nodes]
+        self._sent = self._states(arrays, asked)
         remember = self._channel is not None and self._channel.coded and self._channel.history > 0
         self._asked = [
             (
                 Message(
-                    train_content(state, Task(server_round, client, self.seed), remember=remember),
-                    self._roster.node_of(client),
+                    train_content(
+                        state,
+                        Task(server_round, client, self.seed),
+                        self._terms,
+                        remember=remember,
+                    ),
+                    nodes[client],
                     MessageType.TRAIN,
                     group_id=str(server_round),
                 ),
                 client,
             )
-            for client, state in zip(drawn.tolist(), self._sent, strict=True)
+            for client, state in zip(asked, self._sent, strict=True)
         ]
         return [message for message, _ in self._asked]
 
@@ -186,10 +202,11 @@ class SeededStrategy(Strategy):
 
         outcome = self._settled(self.combine(server_round, self._state, admitted()))
         rejected += gate.silent()
+        rejected += [Rejected(c, "offline", "no connected node is it") for c in self._absent]
         ordered = [reports[client] for client in sorted(reports)]
         self.report = RoundReport(
             round=server_round,
-            sampled=self.sampled,
+            sampled=tuple(sorted((*self.sampled, *self._absent))),
             admitted=tuple(sorted(reports)),
             rejected=tuple(sorted(rejected)),
             bytes_down=sum(state.count_bytes() for state in self._sent),

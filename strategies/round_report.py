@@ -16,7 +16,7 @@ class RoundReport(NamedTuple):
     ----------
     round : int
     sampled : tuple[int, ...]
-        Clients that were asked.
+        Clients that were drawn, connected or not.
     admitted : tuple[int, ...]
         Clients whose update took part.
     rejected : tuple[Rejected, ...]

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
+from flwr.app import ConfigRecord
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -41,7 +42,7 @@ class RuleStrategy(SeededStrategy):
 
     Parameters
     ----------
-    clients, clients_per_round, seed, redraw, roster, channel
+    clients, clients_per_round, seed, redraw, roster, channel, terms
         See :class:`strategies.base.SeededStrategy`.
     rule : Rule
     steps : sequence of PreAggregation
@@ -88,6 +89,7 @@ class RuleStrategy(SeededStrategy):
         root: RootUpdate | None = None,
         oracle: Oracle | None = None,
         channel: Channel | None = None,
+        terms: ConfigRecord | None = None,
     ) -> None:
         super().__init__(
             clients=clients,
@@ -96,6 +98,7 @@ class RuleStrategy(SeededStrategy):
             redraw=redraw,
             roster=roster,
             channel=channel,
+            terms=terms,
         )
         self.rule = rule
         self.steps = tuple(steps)

@@ -44,6 +44,8 @@ class DataSet:
         What suits its training images; see :func:`frl.augmentation.augment`.
     columns : Columns
         By which a natural partition can be made.
+    labels : tuple[str, ...]
+        Names of the classes, in the order of their codes.
     """
 
     name: str
@@ -54,6 +56,7 @@ class DataSet:
     std: tuple[float, ...]
     augmentation: str = "none"
     columns: Columns = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
 
     @property
     def shape(self) -> DataShape:

@@ -24,10 +24,11 @@ class Decoded(NamedTuple):
     test: Split
     classes: int
     columns: Columns
+    labels: tuple[str, ...]
 
 
-def read_splits(where: str) -> Any:
-    """Open a folder or hub id with ``datasets``.
+def read_splits(where: str, **options: Any) -> Any:
+    """Open a folder or hub id with ``datasets``; its options are passed on.
 
     Raises
     ------
@@ -40,13 +41,13 @@ def read_splits(where: str) -> Any:
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     log.info("decoding %s (once; kept in the cache)", where)
     try:
-        return datasets.load_dataset(where)
+        return datasets.load_dataset(where, **options)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"data: cannot read {where!r}: {reason}") from None
 
 
-def decode(splits: Any) -> Decoded:
+def decode(splits: Any, *, untested: bool = False) -> Decoded:
     """Decode the train and test splits.
 
     Parameters
@@ -55,6 +56,8 @@ def decode(splits: Any) -> Decoded:
         With ``train`` and one of ``test`` and ``validation``. A column of images, or else all
         numeric columns, are the inputs; a column called ``label`` (or one of its usual other
         names), or else the only class-label column, is the label.
+    untested : bool
+        Whether it goes without a test split; one split of any name is then for training.
 
     Raises
     ------
@@ -62,25 +65,33 @@ def decode(splits: Any) -> Decoded:
         If a split or column is missing.
     """
     held_out = next((name for name in ("test", "validation", "valid") if name in splits), None)
-    if "train" not in splits or held_out is None:
+    only = next(iter(splits)) if untested and len(splits) == 1 else "train"
+    if only not in splits or (held_out is None and not untested):
         raise InputError(f"data: takes the splits train and test; found {', '.join(splits)}")
-    train, test = splits["train"], splits[held_out]
+    train = splits[only]
     label = _label_column(train)
-    codes = {value: code for code, value in enumerate(_distinct(train, label))}
+    distinct = _distinct(train, label)
+    codes = {value: code for code, value in enumerate(distinct)}
     image = next((name for name, kind in train.features.items() if _is_image(kind)), None)
     others = [name for name in train.column_names if name not in (label, image)]
     inputs = (image,) if image else tuple(name for name in others if _is_number(train, name))
     if not inputs:
         raise InputError(f"data: no image and no numeric column in {train.column_names}")
+    examples = Split(_inputs(train, inputs, image), _labels(train, label, codes))
+    test = Split(examples.inputs[:0], examples.labels[:0])
+    if held_out is not None and not untested:
+        kept = splits[held_out]
+        test = Split(_inputs(kept, inputs, image), _labels(kept, label, codes))
     return Decoded(
-        train=Split(_inputs(train, inputs, image), _labels(train, label, codes)),
-        test=Split(_inputs(test, inputs, image), _labels(test, label, codes)),
+        train=examples,
+        test=test,
         classes=len(codes),
         columns={
             name: np.unique(np.asarray(train[name]), return_inverse=True)[1].astype(np.int32)
             for name in others
             if _is_scalar(train.features[name])
         },
+        labels=tuple(getattr(train.features[label], "names", None) or map(str, distinct)),
     )
 
 

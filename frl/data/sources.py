@@ -19,7 +19,7 @@ from frl.data.decoding import Decoded, decode, read_splits
 from frl.data.store import Store, cache_folder
 from frl.errors import InputError, unknown
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Source(NamedTuple):
@@ -80,7 +80,7 @@ def load(name: str, path: str = "") -> DataSet:
     if known is not None and not known.hub and not folder:
         identity = f"embedded:{name}"
     else:
-        identity = _fingerprint(Path(folder)) if folder else f"hub:{known.hub if known else name}"
+        identity = fingerprint(Path(folder)) if folder else f"hub:{known.hub if known else name}"
     key = hashlib.sha256(f"{_FORMAT}:{identity}".encode()).hexdigest()[:16]
     store = Store(cache_folder() / f"{Path(folder or name).name}-{key}")
 
@@ -103,6 +103,7 @@ def load(name: str, path: str = "") -> DataSet:
             for column, values in arrays.items()
             if column.startswith("column_")
         },
+        labels=tuple(about["labels"]),
     )
 
 
@@ -110,7 +111,7 @@ def _by_hub_id(name: str) -> Source | None:
     return next((source for source in _SOURCES.values() if source.hub and source.hub == name), None)
 
 
-def _fingerprint(folder: Path) -> str:
+def fingerprint(folder: Path) -> str:
     """Name a local folder by where it is and by the sizes and times of its files."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     if not files:
@@ -131,7 +132,8 @@ def _pack(decoded: Decoded) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     }
     arrays.update({f"column_{name}": values for name, values in decoded.columns.items()})
     mean, std = spread_of(decoded.train.inputs)
-    return arrays, {"classes": decoded.classes, "mean": mean, "std": std}
+    about = {"classes": decoded.classes, "mean": mean, "std": std, "labels": decoded.labels}
+    return arrays, about
 
 
 def _digits() -> Decoded:
@@ -147,4 +149,5 @@ def _digits() -> Decoded:
         test=Split(images[held_out], labels[held_out]),
         classes=10,
         columns={},
+        labels=tuple(map(str, range(10))),
     )

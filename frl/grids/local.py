@@ -92,6 +92,10 @@ class LocalGrid(Grid):
         """Node id of a client."""
         return client + FIRST_NODE
 
+    def nodes_of(self, clients: Iterable[int]) -> dict[int, int]:
+        """Node ids of some clients; they are always there."""
+        return {client: self.node_of(client) for client in clients}
+
     def set_run(self, run: Run) -> None:
         """Set the run information that apps can read."""
         self._run = run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol, cast
 
 from flwr.app import ConfigRecord, Message, MessageType, RecordDict
@@ -13,81 +13,164 @@ from flwr.serverapp import Grid
 from frl.errors import InputError
 from frl.messages import CLIENT, CONFIG
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("flwr")
+
+ANY = -1
+"""What a node answers that leaves the choice to the server."""
+NOBODY = -2
+"""Stands for the answer of a node that takes no part until it connects anew."""
+_PAUSE = 0.5
+_ANSWER_WITHIN = 300.0
+"""Seconds after which an unanswered question is asked again."""
 
 
 class Roster(Protocol):
-    """Knows the node of a client."""
+    """Knows the nodes of clients."""
 
-    def node_of(self, client: int) -> int:
-        """Node id of a client."""
+    def nodes_of(self, clients: Iterable[int]) -> Mapping[int, int]:
+        """Node ids of those of some clients that are there, by client."""
         ...
 
 
-class FixedRoster:
-    """A table of nodes by client id."""
+class NodeRoster:
+    """The nodes of one of Flower's runtimes, as they come and go.
 
-    def __init__(self, nodes: Mapping[int, int]) -> None:
-        self._nodes = dict(nodes)
-
-    def node_of(self, client: int) -> int:
-        """Node id of a client; ``KeyError`` for one that never said who it is."""
-        return self._nodes[client]
-
-
-def find_roster(grid: Grid, clients: int, *, patience: float = 120.0) -> Roster:
-    """Find out which node is which client.
-
-    Our own engines know. On Flower's runtimes node ids are random: wait until ``clients`` nodes
-    are there, then ask each once for its client id (a ``query`` message).
+    Node ids are random there, so each new node is asked once which client it is (a ``query``
+    message); nothing waits for the answer, the node is simply nobody until then. A client belongs
+    to the first node that claims it, for as long as that node is connected: a second one that
+    claims it waits, and takes over when the first is gone. A node that makes no claim gets the
+    lowest client that is free. So a node never speaks for two clients.
 
     Parameters
     ----------
     grid : Grid
     clients : int
+        Population; clients are ``0 .. clients - 1``.
     patience : float
-        Seconds to wait for the nodes, and again for their answers.
+        Seconds that :meth:`nodes_of` waits where none of the clients is there.
+    """
+
+    def __init__(self, grid: Grid, clients: int, *, patience: float = 120.0) -> None:
+        self._grid = grid
+        self._clients = clients
+        self._patience = patience
+        self._questions: dict[str, int] = {}
+        self._claims: dict[int, int] = {}
+        self._holders: dict[int, int] = {}
+        self._warned: set[int] = set()
+        self.connected = 0
+
+    @property
+    def known(self) -> int:
+        """Number of clients that a connected node is."""
+        return len(self._holders)
+
+    def nodes_of(self, clients: Iterable[int]) -> dict[int, int]:
+        """Node ids of those of some clients that are there; waits until it is at least one."""
+        wanted = list(clients)
+        deadline = time.monotonic() + self._patience
+        waiting = False
+        while True:
+            self.refresh()
+            found = {client: self._holders[client] for client in wanted if client in self._holders}
+            if found or not wanted or time.monotonic() >= deadline:
+                return found
+            if not waiting:
+                waiting = True
+                log.warning("none of the clients %s is connected; waiting", wanted)
+            time.sleep(_PAUSE)
+
+    def refresh(self) -> None:
+        """Look who is connected, ask who is new, and hear who has answered."""
+        connected = set(self._grid.get_node_ids())
+        self.connected = len(connected)
+        for gone in self._claims.keys() - connected:
+            del self._claims[gone]
+        self._holders = {c: node for c, node in self._holders.items() if node in self._claims}
+        self._warned &= connected
+        self._ask(sorted(connected - self._claims.keys() - set(self._questions.values())))
+        self._hear(connected)
+        self._seat()
+
+    def _ask(self, nodes: list[int]) -> None:
+        asked = [Message(RecordDict(), n, MessageType.QUERY, ttl=_ANSWER_WITHIN) for n in nodes]
+        if asked:
+            self._grid.push_messages(asked)
+        for question in asked:
+            self._questions[question.metadata.message_id] = question.metadata.dst_node_id
+
+    def _hear(self, connected: set[int]) -> None:
+        replies = self._grid.pull_messages(list(self._questions)) if self._questions else ()
+        for reply in replies:
+            node = self._questions.pop(reply.metadata.reply_to_message_id, None)
+            if node not in connected:
+                continue
+            if reply.has_error():
+                self._warn(node, f"does not say which client it is: {reply.error.reason}")
+                if reply.metadata.src_node_id == node:
+                    self._claims[node] = NOBODY
+                continue
+            config = reply.content.get(CONFIG)
+            client = config.get(CLIENT) if isinstance(config, ConfigRecord) else None
+            if not isinstance(client, int) or not ANY <= client < self._clients:
+                self._warn(node, f"says it is client {client!r}, not 0 to {self._clients - 1}")
+                client = NOBODY
+            self._claims[node] = client
+
+    def _seat(self) -> None:
+        """Give every connected node the client it claims, or any that is left."""
+        seated = set(self._holders.values())
+        waiting = [node for node in sorted(self._claims) if node not in seated]
+        for node in waiting:
+            client = self._claims[node]
+            if 0 <= client < self._clients and self._holders.setdefault(client, node) != node:
+                self._warn(node, f"says it is client {client}, as a connected node does already")
+        free = (client for client in range(self._clients) if client not in self._holders)
+        unclaimed = [node for node in waiting if self._claims[node] == ANY]
+        self._holders.update(zip(list(free) if unclaimed else (), unclaimed, strict=False))
+
+    def _warn(self, node: int, complaint: str) -> None:
+        if node not in self._warned:
+            self._warned.add(node)
+            log.warning("node %d %s", node, complaint)
+
+
+def find_roster(grid: Grid, clients: int, *, least: int = 0, patience: float = 120.0) -> Roster:
+    """Find out which node is which client.
+
+    Our own engines know. On Flower's runtimes: wait for nodes, see :class:`NodeRoster`.
+
+    Parameters
+    ----------
+    grid : Grid
+    clients : int
+    least : int
+        Clients that must be there; 0 for all.
+    patience : float
+        Seconds to wait for them.
 
     Raises
     ------
     InputError
-        If fewer nodes came, or they do not answer with the client ids ``0 .. clients - 1``.
+        If there are fewer by then.
     """
-    if hasattr(grid, "node_of"):
+    if hasattr(grid, "nodes_of"):
         return cast(Roster, grid)
-    nodes = _wait_for_nodes(grid, clients, patience)
-    questions = [Message(RecordDict(), node, MessageType.QUERY) for node in nodes]
-    found: dict[int, int] = {}
-    sent = {}
-    replies = grid.send_and_receive(questions, timeout=patience)
-    for question in questions:
-        sent[question.metadata.message_id] = question.metadata.dst_node_id
-    for reply in replies:
-        node = sent.get(reply.metadata.reply_to_message_id)
-        if node is None or reply.has_error():
-            continue
-        config = reply.content.get(CONFIG)
-        client = config.get(CLIENT) if isinstance(config, ConfigRecord) else None
-        if isinstance(client, int) and 0 <= client < clients and client not in found:
-            found[client] = node
-    if len(found) < clients:
-        raise InputError(
-            f"clients: {clients} expected, but only {len(found)} of {len(nodes)} nodes said which "
-            "client they are (partition-id in a SuperNode's node config)"
-        )
-    return FixedRoster(found)
-
-
-def _wait_for_nodes(grid: Grid, clients: int, patience: float) -> list[int]:
+    roster = NodeRoster(grid, clients, patience=patience)
+    least = least or clients
     deadline = time.monotonic() + patience
+    seen = -1
     while True:
-        nodes = sorted(grid.get_node_ids())
-        if len(nodes) >= clients:
-            return nodes
+        roster.refresh()
+        if roster.known >= least:
+            return roster
+        if roster.known != seen:
+            seen = roster.known
+            log.info("waiting for clients: %d of %d are there", seen, least)
         if time.monotonic() >= deadline:
             raise InputError(
-                f"clients: {clients} expected, but only {len(nodes)} nodes connected within "
-                f"{patience:.0f} s"
+                f"clients: {least} expected, but within {patience:.0f} s {roster.connected} nodes "
+                f"connected and {seen} of them said which client they are (partition-id in a "
+                "SuperNode's node config)"
             )
-        log.info("waiting for nodes: %d of %d", len(nodes), clients)
-        time.sleep(0.5)
+        time.sleep(_PAUSE)

@@ -85,7 +85,7 @@ def test_an_attack_changes_a_coded_run(tmp_path: Path) -> None:
 
 def elsewhere(grid: Grid) -> Grid:
     """Give a grid the look of one that is not ours, as Flower's runtimes have."""
-    methods = (Grid.__abstractmethods__ - {"run"}) | {"node_of"}
+    methods = (Grid.__abstractmethods__ - {"run"}) | {"nodes_of"}
     members = {name: staticmethod(getattr(grid, name)) for name in methods}
     return type("Elsewhere", (Grid,), {**members, "run": property(lambda _: grid.run)})()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config import Config, dump, flatten, from_flat, read
+from experiments.config import FLOWER_KEYS, Config, dump, flatten, from_flat, of_flower_run, read
 from frl.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -27,8 +27,9 @@ def test_flower_knows_every_key_with_its_default() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
     found = project["tool"]["flwr"]["app"]["config"]
-    assert from_flat(flatten_tables(found)) == Config()
-    assert set(flatten_tables(found)) == set(flatten(Config()))
+    assert of_flower_run(flatten_tables(found)) == Config()
+    assert flatten_tables(found).keys() == flatten(Config()).keys() | FLOWER_KEYS.keys()
+    assert {key: found[key] for key in FLOWER_KEYS} == FLOWER_KEYS
 
 
 def flatten_tables(tables: dict) -> dict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +48,8 @@ def peak_of_a_vote(clients: int) -> int:
 
 
 class _Roster:
-    def node_of(self, client: int) -> int:
-        return client + 2
+    def nodes_of(self, clients: Iterable[int]) -> dict[int, int]:
+        return {client: client + 2 for client in clients}
 
 
 def test_the_votes_memory_does_not_grow_with_clients() -> None:

@@ -1,0 +1,189 @@
+"""A SuperLink and SuperNodes as real processes on loopback, each with a Flower home of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.environment import QUIET
+from experiments.records import RunDirectory
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = float(os.environ.get("FRL_TEST_PATIENCE", "110"))
+"""Seconds to wait for anything; machines are slow and shared."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(happened: Callable[[], Any], what: Callable[[], str] | str, *, patience: float) -> Any:
+    deadline = time.monotonic() + patience
+    while not (found := happened()):
+        assert time.monotonic() < deadline, what if isinstance(what, str) else what()
+        time.sleep(0.1)
+    return found
+
+
+class Federation:
+    """Everything lives in one folder; every process is ended by its id when the block is left.
+
+    Attributes
+    ----------
+    superlink, supernodes
+        Running processes, the nodes by name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.home("user")
+        (folder / "user" / "home" / "config.toml").write_text(
+            f'[superlink]\ndefault = "lab"\n[superlink.lab]\naddress = "127.0.0.1:{self.port}"\n'
+            "insecure = true\n"
+        )
+
+    def __enter__(self) -> Federation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in list(self.processes):
+            self.kill(name)
+
+    def home(self, name: str) -> Path:
+        """Working folder of a machine."""
+        place = self.folder / name
+        (place / "home").mkdir(parents=True, exist_ok=True)
+        return place
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Variables of a machine: quiet, with a Flower home and a PATH that finds flwr."""
+        inherited = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        return {
+            **inherited,
+            **QUIET,
+            "FLWR_HOME": str(self.home(name) / "home"),
+            "FRL_RUNS": str(self.folder / "runs"),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+
+    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        """Start a process that stays, in a process group of its own; its log is ``NAME/log``."""
+        with (self.home(name) / "log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command,
+                cwd=self.home(name),
+                env=self.environment(name),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self.processes[name]
+
+    def log(self, name: str) -> str:
+        """What a process has written so far."""
+        return (self.home(name) / "log").read_text(errors="replace")
+
+    def kill(self, name: str) -> None:
+        """Kill a process and its children, as a power cut would."""
+        process = self.processes.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+
+    def superlink(self, *options: str) -> None:
+        """Start the SuperLink and wait until it listens."""
+        self.start(
+            "superlink",
+            "flower-superlink",
+            *(options or ("--insecure",)),
+            *("--host", "127.0.0.1", "--port", str(self.port)),
+            *("--database", str(self.home("superlink") / "state.db")),
+            "--disable-runtime-dependency-installation",
+        )
+        self.await_log("superlink", "Uvicorn running")
+
+    def supernode(
+        self, name: str, config: str, *options: str, superlink: int | None = None
+    ) -> None:
+        """Start a SuperNode."""
+        self.start(
+            name,
+            "flower-supernode",
+            *(options or ("--insecure",)),
+            *("--superlink", f"127.0.0.1:{superlink or self.port}"),
+            *("--host", "127.0.0.1", "--port", str(free_port())),
+            *("--node-config", config),
+        )
+
+    def await_log(self, name: str, text: str, *, times: int = 1) -> None:
+        """Wait until a process has written something."""
+        until(
+            lambda: self.log(name).count(text) >= times,
+            lambda: f"{name} never wrote {text!r}:\n{self.log(name)}",
+            patience=PATIENCE,
+        )
+
+    def run(self, keys: Sequence[str], *, connection: str = "lab") -> str:
+        """Submit a run, and return what ``flwr run`` printed."""
+        done = subprocess.run(
+            ["flwr", "run", str(ROOT), connection, "-c", " ".join(keys)],
+            cwd=self.home("user"),
+            env=self.environment("user"),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr + self.log("superlink")
+        return done.stdout
+
+    def directory(self) -> RunDirectory:
+        """The newest run directory, once there is one."""
+
+        def newest() -> list[Path]:
+            found = (self.folder / "runs").glob("*/config.toml")
+            return sorted(found, key=lambda path: path.stat().st_mtime)
+
+        found = until(newest, lambda: f"no run began:\n{self.everything()}", patience=PATIENCE)
+        return RunDirectory(found[-1].parent)
+
+    def rows(self, number: int) -> list[dict[str, Any]]:
+        """Rows of the newest run, once there are so many."""
+        directory = self.directory()
+        return until(
+            lambda: len(rows := directory.rows()) >= number and rows,
+            lambda: f"{len(directory.rows())} of {number} rounds:\n{self.everything()}",
+            patience=PATIENCE,
+        )
+
+    def result(self) -> dict[str, Any]:
+        """Result of the newest run, once it is there."""
+        directory = self.directory()
+        return until(
+            directory.result, lambda: f"no result:\n{self.everything()}", patience=PATIENCE
+        )
+
+    def everything(self) -> str:
+        """All logs, for a failed assertion."""
+        logs = sorted(self.folder.glob("*/log"))
+        return "\n".join(f"--- {log.parent.name}\n{self.log(log.parent.name)}" for log in logs)
+
+
+def without_seconds(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows without what differs between two runs of the same configuration."""
+    unstable = ("seconds", "train_seconds", "eval_seconds")
+    kept = [{key: row[key] for key in row if key not in unstable} for row in rows]
+    return json.loads(json.dumps(kept))
