@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -182,3 +183,10 @@ def test_sums_that_do_not_fit_are_refused() -> None:
 
     with pytest.raises(InputError, match="too large"):
         certify(Reach(huge, huge, np.arange(4), 1), ranking, ranking, Parts(0, 2))
+
+
+def test_the_page_on_certificates_speaks_of_every_rule() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "certificates.md").read_text(encoding="utf-8")
+
+    for name in RULES:
+        assert f"| `{name}`" in page, name
