@@ -41,6 +41,7 @@ def run(
         typer.Argument(help="TOML file; without one: embedded digits, under a minute."),
     ] = None,
     override: Overrides = None,
+    profile: Annotated[str, typer.Option(help="Profile of the file, such as quick.")] = "",
     out: Annotated[Path | None, typer.Option(help="Run directory; default: runs/NAME-N.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -48,7 +49,7 @@ def run(
     from experiments import config as configuration
     from experiments.records import RunDirectory
 
-    settings = configuration.read(config, override or ())
+    settings = configuration.read(config, override or (), profile)
     name = f"{Path(settings.data.name).name}-{settings.strategy.name}"
     directory = RunDirectory(out or Path("runs") / name, numbered=out is None)
     _carry_out(settings, directory, resume=False, as_json=as_json)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from experiments.config_file import read_file
 from frl import models
 from frl.data.partitions import KINDS
 from frl.errors import InputError, unknown
@@ -238,32 +239,21 @@ def from_flat(flat: Mapping[str, Any]) -> Config:
     return _checked(tables)
 
 
-def read(path: Path | None, overrides: Sequence[str] = ()) -> Config:
+def read(path: Path | None, overrides: Sequence[str] = (), profile: str = "") -> Config:
     """Read a TOML file and apply ``key=value`` overrides.
 
     Parameters
     ----------
     path : Path or None
-        ``None`` for the defaults.
+        ``None`` for the defaults; see :mod:`experiments.config_file`.
     overrides : sequence of str
         Dotted keys; a value is read as TOML, and as a string where that fails.
+    profile : str
+        One of the file's own, applied before the overrides.
     """
-    tables: dict[str, Any] = {}
-    if path is not None:
-        try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"no configuration file {str(path)!r}") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise InputError(f"{path}: {error}") from None
-    flat = {}
-    for key, value in tables.items():
-        if isinstance(value, dict):
-            flat.update({f"{key}.{inner}": scalar for inner, scalar in value.items()})
-            if not value:
-                flat[key] = value
-        else:
-            flat[key] = value
+    if path is None and profile:
+        raise InputError(f"--profile {profile}: takes a configuration file that has it")
+    flat = {} if path is None else read_file(path, profile)
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals:
