@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from experiments.cli_export import export
 from experiments.environment import be_quiet
 
 DONE, STOPPED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -140,6 +141,9 @@ def cost(
         typer.echo(json.dumps(report(measured, rows), indent=2))
     else:
         print_costs(measured, rows)
+
+
+app.command()(export)
 
 
 @app.command()
