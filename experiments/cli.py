@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from experiments.cli_certify import certify
+from experiments.cli_export import export
 from experiments.environment import be_quiet
 
 DONE, STOPPED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -145,6 +146,7 @@ def cost(
 
 
 app.command()(certify)
+app.command()(export)
 
 
 @app.command()

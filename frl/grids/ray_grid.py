@@ -14,9 +14,9 @@ from flwr.app import ArrayRecord, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from frl.errors import InputError, StoppedError
-from frl.grids.local import LocalGrid, RunConfig
+from frl.grids.local import FIRST_NODE, LocalGrid, RunConfig
 from frl.grids.parcel import Failure, Reply, Request, flatten, join, restore, split
-from frl.grids.ray_start import be_quiet, start_ray
+from frl.grids.ray_start import be_quiet, check_resources, start_ray
 from frl.grids.side_by_side import chunks
 
 log = logging.getLogger(__name__)
@@ -102,12 +102,18 @@ class RayGrid(LocalGrid):
         import ray
 
         self._ray = ray
+        self._out_of_space = (ray.exceptions.ObjectStoreFullError, ray.exceptions.OutOfDiskError)
         self._attempts = attempts
         self._num_gpus = num_gpus
         self._owns_ray = not ray.is_initialized()
         if self._owns_ray:
             start_ray(workers, address)
-        self._check_resources(workers)
+        try:
+            check_resources(workers, num_gpus)
+        except InputError:
+            if self._owns_ray:
+                ray.shutdown()
+            raise
         self._stillborn = 0
         self._workers = [_Worker(*self._spawn()) for _ in range(workers)]
 
@@ -135,21 +141,6 @@ class RayGrid(LocalGrid):
         if self._owns_ray:
             self._ray.shutdown()
 
-    def _check_resources(self, workers: int) -> None:
-        """Refuse at once what Ray would wait for without end."""
-        offered: dict[str, float] = self._ray.cluster_resources()  # type: ignore[no-untyped-call]
-        for name, share in (("CPU", 1.0), ("GPU", self._num_gpus)):
-            if share * workers > offered.get(name, 0.0) + 1e-9:
-                where = "engine.num_gpus" if name == "GPU" else "engine.workers"
-                fits = int(offered.get(name, 0.0) / share)
-                asked = f"{workers} workers x {share:g} {name}"
-                if self._owns_ray:
-                    self._ray.shutdown()
-                raise InputError(
-                    f"{where}: {asked} asked, {offered.get(name, 0.0):g} there; "
-                    f"takes at most {fits} workers"
-                )
-
     def _spawn(self) -> tuple[Any, Any]:
         """Start an actor; return it and what resolves once it is up."""
         from frl.grids.ray_actor import ClientActor
@@ -167,11 +158,17 @@ class RayGrid(LocalGrid):
         self._abandon()
         waiting = deque(_Job(cohort) for cohort in chunks(messages, self.cohort))
         shared: dict[int, tuple[ArrayRecord, Any]] = {}
+        begun = time.monotonic()
         try:
+            while waiting and self._none_is_up() and not _past(deadline):
+                yield from self._collect(waiting, deadline)
+            if deadline is not None:
+                deadline += time.monotonic() - begun
             while waiting or any(worker.held for worker in self._workers):
                 self._hand_out(waiting, shared)
+                self._take_over(waiting, shared)
                 yield from self._collect(waiting, deadline)
-                if deadline is not None and time.monotonic() >= deadline:
+                if _past(deadline):
                     break
         except GeneratorExit:
             self._abandon()
@@ -186,6 +183,21 @@ class RayGrid(LocalGrid):
             if worker.held and (len(worker.held) >= _DEPTH or len(waiting) <= len(up)):
                 return
             self._give(worker, waiting.popleft(), shared)
+
+    def _take_over(self, waiting: deque[_Job], shared: dict[int, tuple[ArrayRecord, Any]]) -> None:
+        """Let free workers do what is queued behind a client that may never answer."""
+        up = [worker for worker in self._workers if worker.starting is None]
+        for free in [worker for worker in up if not worker.held and not waiting]:
+            slow = max(up, key=lambda worker: len(worker.held))
+            if len(slow.held) < _DEPTH:
+                return
+            job = slow.held.pop()
+            self._ray.cancel(job.ref)
+            job.attempts -= 1
+            self._give(free, job, shared)
+
+    def _none_is_up(self) -> bool:
+        return all(worker.starting is not None for worker in self._workers)
 
     def _give(self, worker: _Worker, job: _Job, shared: dict[int, tuple[ArrayRecord, Any]]) -> None:
         requests = []
@@ -207,7 +219,7 @@ class RayGrid(LocalGrid):
         except self._ray.exceptions.RayError as error:
             raise StoppedError(
                 f"Ray's object store does not take {record.count_bytes():,} bytes: "
-                f"{str(error).splitlines()[0]}"
+                f"{_first_sentence(error)}"
             ) from None
 
     def _collect(self, waiting: deque[_Job], deadline: float | None) -> Iterator[Message]:
@@ -227,8 +239,13 @@ class RayGrid(LocalGrid):
             worker, job = where[ref]
             try:
                 replies = self._ray.get(ref)
+            except self._out_of_space:
+                client = job.messages[0].metadata.dst_node_id - FIRST_NODE
+                raise StoppedError(
+                    f"Ray's object store is full: the reply of client {client} does not fit in"
+                ) from None
             except self._ray.exceptions.RayError as error:
-                yield from self._bury(worker, waiting, str(error).splitlines()[0])
+                yield from self._bury(worker, waiting, _first_sentence(error))
                 return
             worker.held.remove(job)
             for message, reply in zip(job.messages, replies, strict=True):
@@ -278,6 +295,14 @@ class RayGrid(LocalGrid):
         for worker in self._workers:
             if worker.held:
                 self._replace(worker)
+
+
+def _past(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() >= deadline
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).splitlines()[0].split(". ")[0]
 
 
 def _last_line(error: Exception) -> str:

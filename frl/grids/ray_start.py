@@ -63,6 +63,33 @@ def start_ray(workers: int, address: str) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+def check_resources(workers: int, num_gpus: float) -> None:
+    """Refuse at once what Ray would wait for without end.
+
+    Parameters
+    ----------
+    workers : int
+    num_gpus : float
+        Share of a GPU for each worker.
+
+    Raises
+    ------
+    InputError
+        If Ray offers less.
+    """
+    import ray
+
+    offered: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    for name, share in (("CPU", 1.0), ("GPU", num_gpus)):
+        there = offered.get(name, 0.0)
+        if share * workers > there + 1e-9:
+            where = "engine.num_gpus" if name == "GPU" else "engine.workers"
+            raise InputError(
+                f"{where}: {workers} workers x {share:g} {name} asked, {there:g} there; "
+                f"takes at most {int(there / share)} workers"
+            )
+
+
 def _check_address(address: str) -> None:
     """Refuse at once an address where nothing listens: Ray would try again for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")

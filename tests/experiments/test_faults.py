@@ -17,24 +17,9 @@ from experiments.run import execute
 from frl.errors import InputError, StoppedError
 from frl.grids import InProcessGrid, RayGrid
 from frl.messages import digest
+from tests.experiments.conftest import Result
 from tests.experiments.failing import app
 from tests.experiments.test_run import SMALL, stable
-
-Result = tuple[RunDirectory, dict[str, Any]]
-
-
-@pytest.fixture
-def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "faults"
-    folder.mkdir()
-    monkeypatch.setenv("FRL_FAULTS", str(folder))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    directory = RunDirectory(tmp_path_factory.mktemp("runs") / "reference")
-    return directory, execute(read(None, SMALL), directory)
 
 
 def in_process(config: Config) -> InProcessGrid:
@@ -42,10 +27,10 @@ def in_process(config: Config) -> InProcessGrid:
 
 
 def test_a_client_that_raises_is_counted_and_the_run_goes_on(
-    tmp_path: Path, faults: Path, reference: Result, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, faults: Path, undisturbed: Result, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = read(None, [*SMALL, "engine.max_failures=1"])
-    victim = reference[0].rows()[1]["sampled"][0]
+    victim = undisturbed[0].rows()[1]["sampled"][0]
     (faults / f"raise-{victim}").touch()
 
     directory = RunDirectory(tmp_path / "run")
@@ -60,7 +45,7 @@ def test_a_client_that_raises_is_counted_and_the_run_goes_on(
 
 
 def test_a_hopeless_run_stops_and_can_be_resumed(
-    tmp_path: Path, faults: Path, reference: Result
+    tmp_path: Path, faults: Path, undisturbed: Result
 ) -> None:
     config = read(None, [*SMALL, "engine.max_failures=7"])
     directory = RunDirectory(tmp_path / "run")
@@ -110,12 +95,12 @@ def cluster() -> Iterator[Any]:
 
 @pytest.mark.ray
 def test_a_cluster_loses_workers_and_a_node_and_ends_the_same(
-    tmp_path: Path, faults: Path, cluster: Any, reference: Result
+    tmp_path: Path, faults: Path, cluster: Any, undisturbed: Result
 ) -> None:
     """Two nodes; workers killed while they train; then one node killed within a round."""
     config = read(None, [*SMALL, "engine.timeout=60"])
     second = cluster.add_node(num_cpus=1)
-    for client in reference[0].rows()[0]["sampled"][:2]:
+    for client in undisturbed[0].rows()[0]["sampled"][:2]:
         (faults / f"die-{client}").touch()
     directory = RunDirectory(tmp_path / "run")
     killers = []
@@ -143,8 +128,8 @@ def test_a_cluster_loses_workers_and_a_node_and_ends_the_same(
     assert len(hosts) == 2
     assert len(alive) == 1
     assert list(faults.iterdir()) == []
-    assert result["digest"] == again["digest"] == reference[1]["digest"]
-    assert stable(directory.rows()) == stable(reference[0].rows())
+    assert result["digest"] == again["digest"] == undisturbed[1]["digest"]
+    assert stable(directory.rows()) == stable(undisturbed[0].rows())
 
 
 @pytest.mark.ray

@@ -201,6 +201,41 @@ def test_a_full_disk_stops_a_run_that_can_be_resumed(
     assert stable(directory.rows()) == stable(reference[0].rows())
 
 
+def namespaces() -> bool:
+    """Whether this user may mount a file system in a namespace of their own."""
+    if shutil.which("unshare") is None:
+        return False
+    tried = subprocess.run(
+        ["unshare", "-Urm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True
+    )
+    return tried.returncode == 0
+
+
+@pytest.mark.skipif(not namespaces(), reason="needs leave to mount a small disk")
+@pytest.mark.parametrize(("size", "rows"), [("100k", 1), ("300k", 2)])
+def test_a_small_disk_stops_a_run_that_can_be_resumed(
+    tmp_path: Path, reference: tuple[RunDirectory, dict[str, Any]], size: str, rows: int
+) -> None:
+    """The first checkpoint does not fit, or the second; see :mod:`tests.experiments.full_disk`."""
+    command = ["unshare", "-Urm", sys.executable, "-m", "tests.experiments.full_disk"]
+
+    done = subprocess.run(
+        [*command, str(tmp_path), size], capture_output=True, text=True, timeout=280, cwd=ROOT
+    )
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    report = json.loads(done.stdout)
+    assert report["status"] == [1, 0]
+    assert not report["traceback"]
+    assert report["said"] == [
+        f"frl: cannot write {tmp_path}/run/checkpoint/round-{rows:08d}.safetensors: "
+        f"No space left on device; resume with: frl resume {tmp_path}/run"
+    ]
+    assert report["rows_when_stopped"] == rows
+    assert report["digest"] == reference[1]["digest"]
+    assert report["rows"] == stable(reference[0].rows())
+
+
 def test_what_a_disk_quota_stops_is_one_line(tmp_path: Path) -> None:
     """A limit on the size of files, like a quota: a checkpoint is over it, a row is not."""
     command = [sys.executable, "-m", "experiments.cli", "run", "--out", str(tmp_path / "run")]

@@ -1,0 +1,31 @@
+"""A small run to compare with, and a folder that says which clients fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.config import read
+from experiments.records import RunDirectory
+from experiments.run import execute
+from tests.experiments.test_run import SMALL
+
+Result = tuple[RunDirectory, dict[str, Any]]
+
+
+@pytest.fixture
+def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make the folder that :mod:`tests.experiments.failing` looks into."""
+    folder = tmp_path / "faults"
+    folder.mkdir()
+    monkeypatch.setenv("FRL_FAULTS", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """Make the small run once, without a fault."""
+    directory = RunDirectory(tmp_path_factory.mktemp("runs") / "undisturbed")
+    return directory, execute(read(None, SMALL), directory)
