@@ -1,4 +1,4 @@
-"""The command line: ``frl run``, ``resume``, ``sweep``, ``plot``, ``list``, ``cost``, ``bench``."""
+"""The command line: ``frl run``, ``resume``, ``sweep``, ``report``, ``plot`` and so on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from experiments.cli_report import report
 from experiments.environment import be_quiet
 
 DONE, STOPPED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -123,6 +124,9 @@ def plot(
 
     accuracy_curves(load(*directories), output, over=over)
     typer.echo(output)
+
+
+app.command()(report)
 
 
 @app.command(name="list")

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from multiprocessing import forkserver
@@ -97,7 +98,8 @@ def _end(status: int | None) -> str:
 
 
 def _carry_out(flat: str, path: str, messages: Connection) -> None:
-    """Run or carry on, and send every round and the end of it."""
+    """Run or carry on, and send every round, and at the end the result and the seconds it took."""
+    begun = time.perf_counter()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(path)
@@ -106,7 +108,8 @@ def _carry_out(flat: str, path: str, messages: Connection) -> None:
     be_quiet()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     threading.Thread(target=_end_with_the_other_side, args=(messages,), daemon=True).start()
-    _send(messages, _outcome(flat, folder, messages))
+    outcome = _outcome(flat, folder, messages)
+    _send(messages, {**outcome, "seconds": time.perf_counter() - begun})
     sys.stdout.flush()
     sys.stderr.flush()
 

@@ -37,7 +37,7 @@ class Progress(NamedTuple):
         Last round recorded.
     accuracy : float or None
     seconds : float
-        Since it was started, or that it took.
+        Since it was started, or that it took once it could begin.
     error : str
         Why it failed.
     """
@@ -144,7 +144,7 @@ class _Running:
     def __init__(self, point: Point, job: Job) -> None:
         self.point = point
         self.job = job
-        self._begun = time.perf_counter()
+        self._begun, self._took = time.perf_counter(), 0.0
         self._state: State = "running"
         self._round, self._accuracy, self._error = 0, None, ""
 
@@ -155,6 +155,7 @@ class _Running:
             self._round = message["round"]
             self._accuracy = message["accuracy"] or self._accuracy
             return None
+        self._took = message.get("seconds", 0.0)
         if "error" in message:
             self._state, self._error = "failed", message["error"]
             return Outcome(self.point, None, self._error)
@@ -163,5 +164,5 @@ class _Running:
 
     def progress(self) -> Progress:
         """Say how it is getting on."""
-        seconds = time.perf_counter() - self._begun
+        seconds = self._took or time.perf_counter() - self._begun
         return Progress(self.point, self._state, self._round, self._accuracy, seconds, self._error)

@@ -8,13 +8,22 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from experiments.benchmarks import attack_cost, engine, reliability, share, step, vote, wire_rows
+from experiments.benchmarks import (
+    attack_cost,
+    engine,
+    reliability,
+    share,
+    step,
+    sweep,
+    vote,
+    wire_rows,
+)
 from experiments.benchmarks.row import Row
 from frl.errors import unknown
 
 log = logging.getLogger(__name__)
 
-_GROUPS = (step, vote, engine, share, attack_cost, reliability, wire_rows)
+_GROUPS = (step, vote, engine, share, attack_cost, reliability, wire_rows, sweep)
 
 
 def names() -> tuple[str, ...]:
