@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.cli_report import report
+from experiments.cli_report import plot, report
 from experiments.environment import be_quiet
 
 DONE, STOPPED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -112,20 +112,7 @@ def sweep(
         )
 
 
-@app.command()
-def plot(
-    directories: Annotated[list[Path], typer.Argument(help="Run directories, or folders of them.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="PNG, PDF or SVG file.")],
-    over: Annotated[str, typer.Option(help="rounds, or bytes up and down.")] = "rounds",
-) -> None:
-    """Draw accuracy over rounds or bytes; runs that differ only in their seed become one band."""
-    from experiments.plotting import accuracy_curves
-    from experiments.records import load
-
-    accuracy_curves(load(*directories), output, over=over)
-    typer.echo(output)
-
-
+app.command()(plot)
 app.command()(report)
 
 

@@ -1,4 +1,4 @@
-"""``frl report``: what a set of runs says, over seeds."""
+"""``frl report`` and ``frl plot``: what a set of runs says."""
 
 from __future__ import annotations
 
@@ -9,9 +9,31 @@ from typing import Annotated, Literal
 
 import typer
 
+Directories = Annotated[list[Path], typer.Argument(help="Run directories, or folders of them.")]
+
+
+def plot(
+    directories: Directories,
+    output: Annotated[Path, typer.Option("-o", "--output", help="PNG, PDF or SVG file.")],
+    kind: Annotated[str, typer.Option(help="What to draw: frl list plots.")] = "accuracy",
+    over: Annotated[
+        Literal["rounds", "bytes"], typer.Option(help="What accuracy is drawn over.")
+    ] = "rounds",
+    band: Annotated[
+        Literal["sd", "ci", "none"],
+        typer.Option(help="Around a mean over seeds: standard deviation or 95 % confidence."),
+    ] = "sd",
+) -> None:
+    """Draw runs: accuracy over rounds or bytes, rule by attack, worst cases and more."""
+    from experiments.plots import Options, Runs
+    from experiments.plotting import draw
+
+    draw(kind, Runs(*directories), output, Options(over, band))
+    typer.echo(output)
+
 
 def report(
-    directories: Annotated[list[Path], typer.Argument(help="Run directories, or folders of them.")],
+    directories: Directories,
     format: Annotated[
         Literal["md", "csv", "json", "latex"], typer.Option(help="How to print it.")
     ] = "md",

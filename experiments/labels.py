@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -59,17 +60,25 @@ def run_labels(runs: pd.DataFrame) -> list[Label]:
         for row in runs.to_dict("records")
     ]
     setting = _differing(configs, lambda key: not key.startswith(_DEFENCE + _ATTACK))
+    attacked = [config for config in configs if not is_clean(config)]
+    of_defence = _told_keys(configs, _rule, _DEFENCE, ("name", "rule"))
+    of_attack = _told_keys(attacked, _attack_name, _ATTACK, ("name",))
     labels = []
-    defences = _grouped(configs, _rule)
-    attacks = _grouped([config for config in configs if not is_clean(config)], _attack_name)
     for config in configs:
-        defence = _described(config, _rule(config), defences, _DEFENCE, ("name", "rule"))
-        attack = CLEAN
+        rule, attack = _rule(config), CLEAN
+        defence = _described(config, rule, of_defence[rule])
         if not is_clean(config):
-            attack = _described(config, _attack_name(config), attacks, _ATTACK, ("name",))
+            name = _attack_name(config)
+            attack = _described(config, name, of_attack[name])
         told = [_told(key, config[key]) for key in setting if key in config]
         labels.append(Label(", ".join(told), defence, attack))
     return labels
+
+
+def natural(text: object) -> list[tuple[bool, float, str]]:
+    """Return a key that sorts texts with the numbers in them by size."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", str(text))
+    return [(n % 2 == 0, float(p) if n % 2 else 0.0, p) for n, p in enumerate(parts)]
 
 
 def is_clean(config: Mapping[str, Any]) -> bool:
@@ -78,29 +87,30 @@ def is_clean(config: Mapping[str, Any]) -> bool:
 
 
 def _is_key(column: str) -> bool:
-    return ("." in column or column in Config.model_fields) and not column.startswith(_NOT_TOLD)
+    return ("." in column or column in _DEFAULTS) and not column.startswith(_NOT_TOLD)
 
 
-def _grouped(configs: Iterable[dict[str, Any]], name: Any) -> dict[str, list[dict[str, Any]]]:
+def _told_keys(
+    configs: Iterable[dict[str, Any]],
+    name: Callable[[dict[str, Any]], str],
+    table: tuple[str, ...],
+    named: tuple[str, ...],
+) -> dict[str, list[str]]:
+    """List for each name the keys of a table in which its runs differ."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for config in configs:
         groups.setdefault(name(config), []).append(config)
-    return groups
+    return {
+        group: _differing(
+            found, lambda key: key.startswith(table) and key.split(".", 1)[1] not in named
+        )
+        for group, found in groups.items()
+    }
 
 
-def _described(
-    config: dict[str, Any],
-    name: str,
-    groups: dict[str, list[dict[str, Any]]],
-    table: tuple[str, ...],
-    named: tuple[str, ...],
-) -> str:
+def _described(config: dict[str, Any], name: str, keys: Iterable[str]) -> str:
     """Add to a name what differs between the runs of that name, unless it is a default."""
     defaults = {**_DEFAULTS, "train.lr": LEARNING_RATES.get(config["strategy.name"], 0.0)}
-    keys = _differing(
-        groups[name],
-        lambda key: key.startswith(table) and key.split(".", 1)[1] not in named,
-    )
     told = [
         _told(key, config[key])
         for key in keys
@@ -109,8 +119,9 @@ def _described(
     return ", ".join([name, *told])
 
 
-def _differing(configs: list[dict[str, Any]], wanted: Any) -> list[str]:
-    keys = dict.fromkeys(key for config in configs for key in config if wanted(key))
+def _differing(configs: list[dict[str, Any]], wanted: Callable[[str], bool]) -> list[str]:
+    every = dict.fromkeys(key for config in configs for key in config)
+    keys = [key for key in every if wanted(key)]
     return [key for key in keys if len({repr(config.get(key)) for config in configs}) > 1]
 
 

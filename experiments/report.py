@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from experiments.labels import CLEAN
+from experiments.labels import CLEAN, natural
 from experiments.measures import LAST
 from experiments.statistics import Comparison, Estimate, compare, estimate
 from frl.errors import InputError, unknown
@@ -79,7 +79,7 @@ def outcomes(runs: pd.DataFrame) -> list[Outcome]:
     for (setting, defence), of_rule in runs.groupby(["setting", "defence"]):
         clean = of_rule[of_rule["attack"] == CLEAN].set_index("seed")["final"]
         found = {str(attack): group for attack, group in of_rule.groupby("attack")}
-        for attack in sorted(found, key=lambda attack: (attack != CLEAN, attack)):
+        for attack in sorted(found, key=lambda attack: (attack != CLEAN, natural(attack))):
             group = found[attack]
             rows.append(
                 Outcome(

@@ -32,6 +32,7 @@ from frl.wire.downlink import coarsen
 from strategies.gate import Admitted, Check, Gate, Rejected, Update
 from strategies.ledger import Coded, Ledger
 from strategies.sampling import sample_clients
+from strategies.vote import Vote
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,8 @@ class SeededStrategy(Strategy):
         Whether to encode a sample of plain messages for its size.
     report : RoundReport or None
         Of the last round aggregated.
+    vote : Vote or None
+        The sums of the last round, where rankings are added up.
     """
 
     def __init__(
@@ -121,6 +124,7 @@ class SeededStrategy(Strategy):
         self.clients_per_round = clients_per_round
         self.seed = seed
         self.report: RoundReport | None = None
+        self.vote: Vote | None = None
         self._redraw = redraw
         self._roster = roster
         self._asked: list[tuple[Message, int]] = []

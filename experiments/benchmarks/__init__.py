@@ -11,10 +11,10 @@ from rich.table import Table
 from experiments.benchmarks import (
     attack_cost,
     engine,
+    many_runs,
     reliability,
     share,
     step,
-    sweep,
     vote,
     wire_rows,
 )
@@ -23,7 +23,7 @@ from frl.errors import unknown
 
 log = logging.getLogger(__name__)
 
-_GROUPS = (step, vote, engine, share, attack_cost, reliability, wire_rows, sweep)
+_GROUPS = (step, vote, engine, share, attack_cost, reliability, wire_rows, many_runs)
 
 
 def names() -> tuple[str, ...]:
