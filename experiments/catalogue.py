@@ -81,6 +81,12 @@ def _registered(registry: Registry[Any]) -> list[Entry]:
     ]
 
 
+def _plots() -> list[Entry]:
+    from experiments.plots import registry
+
+    return _registered(registry)
+
+
 def _described(table: dict[str, str]) -> list[Entry]:
     return [{"name": name, "about": about} for name, about in table.items()]
 
@@ -97,4 +103,5 @@ _KINDS: dict[str, Callable[[], list[Entry]]] = {
     "datasets": lambda: _described({name: source.about for name, source in sources().items()}),
     "partitions": lambda: _described(KINDS),
     "engines": lambda: _described(ENGINES),
+    "plots": _plots,
 }

@@ -1,4 +1,4 @@
-"""The command line: ``frl run``, ``resume``, ``sweep``, ``plot``, ``certify`` and more."""
+"""The command line: ``frl run``, ``resume``, ``sweep``, ``report``, ``plot`` and so on."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import typer
 
 from experiments.cli_certify import certify
 from experiments.cli_export import export
+from experiments.cli_report import plot, report
 from experiments.environment import be_quiet
 
 DONE, STOPPED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -74,39 +75,48 @@ def resume(
 
 @app.command()
 def sweep(
-    grid: Annotated[Path, typer.Argument(help="TOML file of named variations.")],
-    out: Annotated[Path, typer.Option(help="Folder of the runs.")],
+    grid: Annotated[Path, typer.Argument(help="TOML file of the runs.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the runs; default: runs/ and the file's name.")
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Most runs at once; 0: as many as fit the cores.")
+    ] = 0,
     override: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run named variations over seeds; what is finished is not run again."""
-    from experiments.progress import progress
-    from experiments.run import execute
-    from experiments.sweep import markdown, read_grid, summarise
+    """Run every point of a grid; what is done is not run again, what was stopped goes on."""
+    from experiments.job import prepare
+
+    prepare()
+    from experiments.points import read_grid
+    from experiments.summary import markdown, summarise
+    from experiments.sweep import cores
     from experiments.sweep import sweep as run_points
+    from experiments.sweep_view import sweep_view
+    from frl.errors import StoppedError
 
-    def carry_out(config: Any, directory: Any, resume: bool) -> dict[str, Any]:
-        typer.echo(f"{directory.path}", err=True)
-        with progress(config, quiet=as_json) as watch:
-            return execute(config, directory, resume=resume, watch=watch)
-
+    folder = out or Path("runs") / grid.stem
+    points = read_grid(grid, folder, override or ())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    rows = summarise(list(run_points(read_grid(grid, out, override or ()), carry_out)))
+    try:
+        with sweep_view(points, folder, jobs or cores(), quiet=as_json) as watch:
+            outcomes = list(run_points(points, jobs=jobs, watch=watch))
+    except KeyboardInterrupt:
+        _complain("interrupted; the same command carries on where it was")
+        raise
+    rows = summarise(outcomes)
     typer.echo(json.dumps([row._asdict() for row in rows]) if as_json else markdown(rows))
+    failed = [outcome for outcome in outcomes if outcome.result is None]
+    if failed:
+        raise StoppedError(
+            f"{len(failed)} of {len(outcomes)} runs failed, the first: "
+            f"{failed[0].point.directory.path}: {failed[0].error}"
+        )
 
 
-@app.command()
-def plot(
-    directories: Annotated[list[Path], typer.Argument(help="Run directories, or folders of them.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="PNG, PDF or SVG file.")],
-    over: Annotated[str, typer.Option(help="rounds, or bytes up and down.")] = "rounds",
-) -> None:
-    """Draw accuracy over rounds or bytes; runs that differ only in their seed become one band."""
-    from experiments.plotting import accuracy_curves
-    from experiments.records import load
-
-    accuracy_curves(load(*directories), output, over=over)
-    typer.echo(output)
+app.command()(plot)
+app.command()(report)
 
 
 @app.command(name="list")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from experiments.config_file import read_file
-from frl import models
-from frl.data.partitions import KINDS
 from frl.errors import InputError, unknown
-from frl.training import TrainSettings
+
+if TYPE_CHECKING:
+    from frl.training import TrainSettings
 
 Scalar: TypeAlias = bool | int | float | str
 
@@ -165,6 +165,10 @@ class Config(_Table):
 
     @model_validator(mode="after")
     def _together(self) -> Config:
+        # Here, so that pictures and reports of what is recorded need not wait for torch.
+        from frl import models
+        from frl.data.partitions import KINDS
+
         if self.clients_per_round > self.clients:
             raise InputError(
                 f"clients_per_round: got {self.clients_per_round}; takes at most "
@@ -186,6 +190,8 @@ class Config(_Table):
 
     def train_settings(self, augmentation: str) -> TrainSettings:
         """Return the settings of local training for data that this augmentation suits."""
+        from frl.training import TrainSettings
+
         return TrainSettings(
             **self.train.model_dump(),
             augmentation=augmentation if self.data.augment else "none",
@@ -262,9 +268,31 @@ def read(path: Path | None, overrides: Sequence[str] = (), profile: str = "") ->
     return from_flat(flat)
 
 
+def recorded(path: Path) -> dict[str, Scalar]:
+    """Read the configuration of a run with dotted keys, as it was recorded and so not checked.
+
+    Keys that are newer than the run have their defaults.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path}: {error}") from None
+    return {**flatten(Config.model_construct()), **_flat(tables)}
+
+
 def dump(config: Config) -> str:
     """Return a configuration as TOML, every default included."""
     return tomli_w.dumps(config.model_dump())
+
+
+def _flat(tables: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tables.items():
+        if isinstance(value, dict) and value:
+            flat.update({f"{key}.{inner}": scalar for inner, scalar in value.items()})
+        else:
+            flat[key] = value
+    return flat
 
 
 def _value(text: str) -> Any:

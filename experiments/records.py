@@ -6,15 +6,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from experiments import config as configuration
-from experiments.checkpoints import Checkpoint, last_checkpoint, save_checkpoint
 from experiments.config import Config
 from experiments.durable import append, only_writer, write_atomically
 from frl.errors import InputError
+
+if TYPE_CHECKING:
+    from experiments.checkpoints import Checkpoint
 
 CONFIG, ROUNDS, RESULT, CURVE = "config.toml", "rounds.jsonl", "result.json", "curve.png"
 CHECKPOINT = "checkpoint"
@@ -127,6 +129,8 @@ class RunDirectory:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint: whole, or not at all."""
+        from experiments.checkpoints import save_checkpoint
+
         save_checkpoint(self.path / CHECKPOINT, checkpoint)
 
     def checkpoint(self) -> Checkpoint | None:
@@ -137,6 +141,8 @@ class RunDirectory:
         InputError
             If there is none but damaged ones.
         """
+        from experiments.checkpoints import last_checkpoint
+
         return last_checkpoint(self.path / CHECKPOINT)
 
     def finish(self, result: Mapping[str, Any]) -> None:
@@ -170,16 +176,24 @@ def load(*paths: str | Path) -> pd.DataFrame:
     DataFrame
         One row a round; ``run`` names the run, and each dotted configuration key is a column.
     """
-    frames = []
-    for directory in find_runs(*paths):
-        run = RunDirectory(directory)
-        frame = pd.DataFrame(run.rows())
-        frame.insert(0, "run", str(directory))
-        flat = configuration.flatten(run.config())
-        frames.append(frame.assign(**{key: value for key, value in flat.items()}))
-    if not frames:
+    directories = find_runs(*paths)
+    if not directories:
         raise InputError(f"no runs in {', '.join(map(str, paths))}")
-    return pd.concat(frames, ignore_index=True)
+    rows: list[dict[str, Any]] = []
+    numbers: list[int] = []
+    for number, directory in enumerate(directories):
+        found = RunDirectory(directory).rows()
+        rows += found
+        numbers += [number] * len(found)
+    about = pd.DataFrame([configuration.recorded(path / CONFIG) for path in directories])
+    about.insert(0, "run", list(map(str, directories)))
+    rounds = pd.DataFrame(rows)
+    return pd.concat([rounds, about.iloc[numbers].reset_index(drop=True)], axis=1)
+
+
+def unfinished(*paths: str | Path) -> list[Path]:
+    """List the run directories at or below some paths that have no result yet."""
+    return [path for path in find_runs(*paths) if not (path / RESULT).is_file()]
 
 
 def find_runs(*paths: str | Path) -> list[Path]:

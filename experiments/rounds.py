@@ -8,7 +8,11 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """What is recorded of a round; ``accuracy`` and ``loss`` are ``None`` between evaluations."""
+    """What is recorded of a round; ``accuracy`` and ``loss`` are ``None`` between evaluations.
+
+    ``churn``, ``agreement`` and ``margins`` are those of
+    :class:`experiments.vote_record.VoteRecord`; ``margins`` are counted in the last round only.
+    """
 
     round: int
     accuracy: float | None
@@ -30,6 +34,9 @@ class Row(NamedTuple):
     seconds: float
     train_seconds: float
     eval_seconds: float
+    churn: dict[str, float] | None = None
+    agreement: dict[str, float] | None = None
+    margins: dict[str, list[int]] | None = None
 
 
 Watcher = Callable[[Row], None]

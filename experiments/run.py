@@ -28,12 +28,14 @@ from experiments.memory import Memory
 from experiments.records import RunDirectory
 from experiments.resident import load_data, load_partition, make_trainer
 from experiments.rounds import Progress, Row, Watcher
+from experiments.vote_record import VoteRecorder
 from experiments.wiring import make_channel
-from frl.data import terms_of, terms_record
+from frl.data import DataSet, terms_of, terms_record
 from frl.errors import InputError, StoppedError
 from frl.evaluation import Evaluation
 from frl.grids import LocalGrid, find_roster
 from frl.messages import arrays_record, digest, read_arrays
+from frl.training import Trainer
 from strategies import SeededStrategy
 
 FAILURES = ("error", "late", "offline")
@@ -149,7 +151,19 @@ def execute(
             memory.recall(start.memory)
         else:
             held.enter_context(directory.create(config))
-        return _rounds(config, directory, engine, strategy, evaluator, attack, memory, start, watch)
+        describe = _recorder(config, dataset, trainer, strategy)
+        return _rounds(
+            config, directory, engine, strategy, evaluator, attack, memory, start, watch, describe
+        )
+
+
+def _recorder(
+    config: Config, dataset: DataSet, trainer: Trainer, strategy: SeededStrategy
+) -> VoteRecorder | None:
+    if config.strategy.name != "frl":
+        return None
+    layers = {name: ranks.size for name, ranks in trainer.initial.items()}
+    return VoteRecorder(make_setting(config, dataset, trainer), strategy.form, layers)
 
 
 def _no_root(round: int, state: State) -> State:
@@ -167,6 +181,7 @@ def _rounds(
     memory: Memory,
     start: Checkpoint,
     watch: Watcher | None,
+    describe: VoteRecorder | None,
 ) -> dict[str, Any]:
     state, progress = start.state, Progress(**start.progress)
     evaluation: Evaluation | None = None
@@ -180,8 +195,10 @@ def _rounds(
         messages = strategy.configure_train(number, arrays, ConfigRecord(), grid)
         replies = grid.send_and_receive(messages, timeout=config.engine.timeout)
         moved, _ = strategy.aggregate_train(number, replies)
-        if moved is not None:
-            state = read_arrays(moved)
+        before, state = state, state if moved is None else read_arrays(moved)
+        last = number == config.rounds
+        about = describe(before, state, strategy.vote, full=last) if describe else None
+        strategy.vote = None
         trained = time.perf_counter()
         evaluation = success = None
         if evaluated:
@@ -194,6 +211,7 @@ def _rounds(
             trained - begun,
             time.perf_counter() - trained,
         )
+        row = row._replace(**about._asdict()) if about else row
         progress.add(row)
         directory.append(row._asdict())
         if number % config.checkpoint_every == 0 or number == config.rounds:

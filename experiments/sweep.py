@@ -1,155 +1,168 @@
-"""Many runs from one file: named variations of a base configuration, over seeds.
+"""Many runs at once, each in a process of its own, on the cores that there are.
 
-A grid file is TOML::
-
-    base = "mnist_lenet.toml"        # beside the grid file; optional
-    seeds = [0, 1, 2]
-    set = ["rounds=60"]              # overrides of every run; optional
-
-    [runs]
-    clean = []
-    reversal = ["attack.name=reversal", "attack.fraction=0.2"]
-
-A run lives in a folder named by its variation and seed and is known by its complete
-configuration, so it is never taken for another; what is finished is not run again and what was
-stopped is carried on.
+What is done is not run again, what was stopped is carried on from its last checkpoint, and a run
+that fails does not stop the others.
 """
 
 from __future__ import annotations
 
-import logging
-import tomllib
-from collections.abc import Callable, Iterator, Sequence
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from statistics import mean, stdev
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from experiments import config as configuration
-from experiments.config import Config
-from experiments.records import RunDirectory
-from frl.errors import InputError, StoppedError, unknown
+from experiments.config import Config, Scalar, flatten
+from experiments.engines import workers
+from experiments.job import Job
+from experiments.points import Point
+from frl.errors import InputError
 
-log = logging.getLogger(__name__)
+_TICK = 0.5
 
-_KEYS = ("base", "seeds", "set", "runs")
-Execute = Callable[[Config, RunDirectory, bool], dict[str, Any]]
-"""Runs a configuration in a directory, or resumes it, and returns the result."""
+State = Literal["waiting", "running", "done", "kept", "failed"]
 
 
-class Point(NamedTuple):
-    """One run of a grid."""
+class Progress(NamedTuple):
+    """How one point is getting on.
 
-    name: str
-    config: Config
-    directory: RunDirectory
+    Attributes
+    ----------
+    point : Point
+    state : State
+        ``"kept"``: done by an earlier sweep.
+    round : int
+        Last round recorded.
+    accuracy : float or None
+    seconds : float
+        Since it was started, or that it took once it could begin.
+    error : str
+        Why it failed.
+    """
+
+    point: Point
+    state: State
+    round: int = 0
+    accuracy: float | None = None
+    seconds: float = 0.0
+    error: str = ""
 
 
-def read_grid(path: Path, out: Path, overrides: Sequence[str] = ()) -> list[Point]:
-    """Read a grid file.
+class Outcome(NamedTuple):
+    """How one point ended: with a result, or with the reason why there is none."""
+
+    point: Point
+    result: dict[str, Any] | None
+    error: str = ""
+
+
+Watcher = Callable[[Progress | None], None]
+"""Told of every change of a point, and of ``None`` now and then while nothing changes."""
+
+
+def cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def cores_of(config: Config) -> int:
+    """Count the cores of this machine that a run keeps busy: one unless it brings Ray workers."""
+    return 1 if config.engine.address else workers(config)
+
+
+def sweep(
+    points: Sequence[Point],
+    *,
+    jobs: int = 0,
+    watch: Watcher = lambda change: None,
+    start: Callable[[Mapping[str, Scalar], Path], Job] = Job,
+) -> Iterator[Outcome]:
+    """Run what is not done; yield each point as it ends.
+
+    At any time the runs under way need no more cores than there are, but for a single run that
+    needs more by itself. Closing the generator stops the runs; they can be carried on.
 
     Parameters
     ----------
-    path : Path
-    out : Path
-        Folder of the runs.
-    overrides : sequence of str
-        Applied to every run after the grid's own.
-
-    Raises
-    ------
-    InputError
-        If a run of the grid is wrong; nothing is started then.
+    points : sequence of Point
+    jobs : int
+        Most runs at once; 0 for as many as fit the cores.
+    watch : callable
+    start : callable
+        Starts a run of a flat configuration in a directory.
     """
-    try:
-        grid = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: {error}") from None
-    for key in grid:
-        if key not in _KEYS:
-            raise unknown(f"key of grid {path}", key, _KEYS)
-    runs, seeds, common = grid.get("runs", {}), grid.get("seeds", [0]), grid.get("set", [])
-    if not isinstance(runs, dict) or not runs:
-        raise InputError(f"{path}: runs: takes a table of names with lists of overrides")
-    base = path.parent / grid["base"] if "base" in grid else None
-    points = []
-    for name, variation in runs.items():
-        for seed in seeds:
-            chosen = [*common, *variation, f"seed={seed}", *overrides]
-            directory = RunDirectory(out / name / f"seed-{seed}")
-            points.append(Point(name, configuration.read(base, chosen), directory))
-    return points
-
-
-def sweep(points: Sequence[Point], execute: Execute) -> Iterator[tuple[Point, dict[str, Any]]]:
-    """Run what is not finished, one after another; yield each run with its result.
-
-    A run that fails on its input, or stops, is logged and left out; the others go on.
-
-    Raises
-    ------
-    InputError
-        If a folder holds a run of another configuration.
-    """
+    waiting = deque[Point]()
     for point in points:
-        there = (point.directory.path / "config.toml").exists()
-        if there and point.directory.config() != point.config:
-            raise InputError(
-                f"{point.directory.path} holds a run of another configuration; choose another --out"
-            )
-        result = point.directory.result()
         try:
-            yield point, result or execute(point.config, point.directory, there)
-        except (InputError, StoppedError) as error:
-            log.error("%s: %s", point.directory.path, error)
+            result = point.directory.result()
+        except InputError as error:
+            watch(Progress(point, "failed", error=str(error)))
+            yield Outcome(point, None, str(error))
+            continue
+        if result is None:
+            waiting.append(point)
+            watch(Progress(point, "waiting"))
+        else:
+            watch(Progress(point, "kept", result["rounds"], result["accuracy"], result["seconds"]))
+            yield Outcome(point, result)
+    running: dict[Connection, _Running] = {}
+    try:
+        while waiting or running:
+            while waiting and _fits(waiting[0], running.values(), jobs):
+                point = waiting.popleft()
+                job = start(flatten(point.config), point.directory.path)
+                started = _Running(point, job)
+                running[started.job.messages] = started
+                watch(started.progress())
+            for ready in wait(list(running), timeout=_TICK):
+                assert isinstance(ready, Connection)
+                outcome = running[ready].hear()
+                watch(running[ready].progress())
+                if outcome is not None:
+                    running.pop(ready).job.close()
+                    yield outcome
+            watch(None)
+    finally:
+        for unfinished in running.values():
+            unfinished.job.stop()
+        for unfinished in running.values():
+            unfinished.job.close()
 
 
-class Summary(NamedTuple):
-    """Results of one variation over its seeds; accuracies in percent."""
-
-    name: str
-    seeds: int
-    accuracy: float
-    spread: float | None
-    best: float
-    attack_success: float | None
-    rejected: int
+def _fits(point: Point, running: Iterable[_Running], jobs: int) -> bool:
+    busy = [cores_of(run.point.config) for run in running]
+    if jobs and len(busy) >= jobs:
+        return False
+    return not busy or sum(busy) + cores_of(point.config) <= cores()
 
 
-def summarise(results: Sequence[tuple[Point, dict[str, Any]]]) -> list[Summary]:
-    """Average over seeds, in the order of the grid."""
-    by_name: dict[str, list[dict[str, Any]]] = {}
-    for point, result in results:
-        by_name.setdefault(point.name, []).append(result)
-    rows = []
-    for name, found in by_name.items():
-        accuracies = [100 * result["accuracy"] for result in found]
-        successes = [result["attack_success_rate"] for result in found]
-        known = [100 * success for success in successes if success is not None]
-        rows.append(
-            Summary(
-                name=name,
-                seeds=len(found),
-                accuracy=mean(accuracies),
-                spread=stdev(accuracies) if len(found) > 1 else None,
-                best=mean(100 * result["best_accuracy"] for result in found),
-                attack_success=mean(known) if known else None,
-                rejected=sum(sum(result["rejected"].values()) for result in found),
-            )
-        )
-    return rows
+class _Running:
+    """A point under way."""
 
+    def __init__(self, point: Point, job: Job) -> None:
+        self.point = point
+        self.job = job
+        self._begun, self._took = time.perf_counter(), 0.0
+        self._state: State = "running"
+        self._round, self._accuracy, self._error = 0, None, ""
 
-def markdown(rows: Sequence[Summary]) -> str:
-    """Render summaries as a Markdown table."""
-    lines = [
-        "| run | seeds | accuracy % | best % | attack success % | rejected |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        spread = "" if row.spread is None else f" ± {row.spread:.2f}"
-        success = "" if row.attack_success is None else f"{row.attack_success:.1f}"
-        lines.append(
-            f"| {row.name} | {row.seeds} | {row.accuracy:.2f}{spread} | {row.best:.2f} | "
-            f"{success} | {row.rejected} |"
-        )
-    return "\n".join(lines) + "\n"
+    def hear(self) -> Outcome | None:
+        """Take one message; return how the run ended if it did."""
+        message = self.job.read()
+        if "round" in message:
+            self._round = message["round"]
+            self._accuracy = message["accuracy"] or self._accuracy
+            return None
+        self._took = message.get("seconds", 0.0)
+        if "error" in message:
+            self._state, self._error = "failed", message["error"]
+            return Outcome(self.point, None, self._error)
+        self._state, self._accuracy = "done", message["result"]["accuracy"]
+        return Outcome(self.point, message["result"])
+
+    def progress(self) -> Progress:
+        """Say how it is getting on."""
+        seconds = self._took or time.perf_counter() - self._begun
+        return Progress(self.point, self._state, self._round, self._accuracy, seconds, self._error)

@@ -33,6 +33,7 @@ from strategies.ledger import Ledger
 from strategies.round_report import RoundReport
 from strategies.sampling import sample_clients
 from strategies.seen import Seen
+from strategies.vote import Vote
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,8 @@ class SeededStrategy(Strategy):
         Whether to encode a sample of plain messages for its size.
     report : RoundReport or None
         Of the last round aggregated.
+    vote : Vote or None
+        The sums of the last round, where rankings are added up.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class SeededStrategy(Strategy):
         self.clients_per_round = clients_per_round
         self.seed = seed
         self.report: RoundReport | None = None
+        self.vote: Vote | None = None
         self._redraw = redraw
         self._roster = roster
         self._asked: list[tuple[Message, int]] = []

@@ -37,9 +37,11 @@ class FRL(SeededStrategy):
         self, server_round: int, state: Update, admitted: Iterator[Admitted]
     ) -> Update | str:
         """Add rankings as they arrive; memory does not grow with the number of clients."""
+        self.vote = None
         vote = Vote(state)
         for reply in admitted:
             vote.add(self._votes(reply.update))
+        self.vote = vote
         return vote.result() if vote.count else "no reply was admitted"
 
     def preview(self, updates: Sequence[Update]) -> Update:

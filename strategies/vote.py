@@ -65,6 +65,11 @@ class Vote:
                 sums = self._sums[name] = sums.astype(np.int64)
             np.add(sums, positions, out=sums)
 
+    @property
+    def sums(self) -> Mapping[str, NDArray[Any]]:
+        """What the ballots so far add up to, by layer."""
+        return self._sums
+
     def result(self) -> Ranking:
         """Return the next global ranking; the previous one where nobody voted."""
         if not self.count:

@@ -13,6 +13,7 @@ from experiments.benchmarks import (
     certify,
     cohort,
     engine,
+    many_runs,
     reliability,
     share,
     step,
@@ -24,7 +25,18 @@ from frl.errors import unknown
 
 log = logging.getLogger(__name__)
 
-_GROUPS = (step, vote, certify, engine, share, cohort, attack_cost, reliability, wire_rows)
+_GROUPS = (
+    step,
+    vote,
+    certify,
+    engine,
+    share,
+    cohort,
+    attack_cost,
+    reliability,
+    wire_rows,
+    many_runs,
+)
 
 
 def names() -> tuple[str, ...]:

@@ -14,7 +14,8 @@ import pytest
 from experiments.cli import main
 from experiments.config import read
 from experiments.cost import costs, print_costs, sample
-from experiments.plotting import accuracy_curves, exchanged
+from experiments.measures import exchanged
+from experiments.plotting import accuracy_curves
 from experiments.records import RunDirectory, load
 from experiments.resident import make_trainer
 from experiments.run import execute

@@ -1,0 +1,176 @@
+"""Many runs: what a sweep adds to them, how soon a picture of them is there, what a row costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from attacks.base import Setting
+from experiments import config as configuration
+from experiments.benchmarks.row import Row, cpu_seconds, one_thread
+from experiments.config import from_flat
+from experiments.job import prepare
+from experiments.points import Point
+from experiments.records import CONFIG, RESULT, ROUNDS, RunDirectory
+from experiments.sweep import Progress, cores, sweep
+from experiments.vote_record import VoteRecorder
+from frl import models
+from frl.forms import Whole
+from frl.models import DataShape
+from frl.training import Place, RankTrainer, Shard, TrainSettings, fit
+from strategies.vote import Vote
+
+NAMES = ("sweep-overhead", "plot-100-runs", "vote-record")
+_EACH, _ROUNDS = 4, 60
+_RUNS, _ROWS = 100, 200
+_VOTERS, _EXAMPLES, _REPEATS = 25, 60, 3
+
+
+def measure(name: str) -> Row:
+    """Measure one row on embedded or made-up data."""
+    return {
+        "sweep-overhead": _overhead,
+        "plot-100-runs": _picture,
+        "vote-record": _record,
+    }[name](name)
+
+
+def _overhead(name: str) -> Row:
+    """Run as many points on each core, alike, so that none is idle at the end for want of work.
+
+    The time of a run is what its own process measures, which begins when everything is imported:
+    imports, start and end of processes, and the table of a sweep are all on the sweep's side.
+    """
+    figure = "wall clock of a sweep / time of its runs over the cores"
+    count = _EACH * cores()
+    with TemporaryDirectory() as folder:
+        points = [
+            Point(
+                number,
+                str(number),
+                from_flat({"rounds": _ROUNDS, "seed": number}),
+                RunDirectory(Path(folder) / str(number)),
+            )
+            for number in range(count)
+        ]
+        spent: dict[str, float] = {}
+
+        def watch(change: Progress | None) -> None:
+            if change is not None and change.state == "done":
+                spent[change.point.name] = change.seconds
+
+        begun, own = time.perf_counter(), os.times()
+        prepare()
+        for outcome in sweep(points, watch=watch):
+            if outcome.result is None:
+                return Row(name, figure, None, 1.05, "lower", {"not_measured": outcome.error})
+        wall, after = time.perf_counter() - begun, os.times()
+    share = sum(spent.values()) / cores()
+    return Row(
+        name,
+        figure,
+        wall / share,
+        1.05,
+        "lower",
+        {
+            "wall_s": wall,
+            "runs_s_over_cores": share,
+            "own_processor_s": sum(after[:2]) - sum(own[:2]),
+            "runs": count,
+        },
+    )
+
+
+def _picture(name: str) -> Row:
+    """Draw runs with complete rows in a new process, imports included."""
+    with TemporaryDirectory() as folder:
+        for number in range(_RUNS):
+            _write_run(Path(folder) / f"run-{number:03d}", number)
+        picture = Path(folder) / "picture.png"
+        command = [sys.executable, "-m", "experiments.cli", "plot", folder, "-o", str(picture)]
+        spent = []
+        before = os.times()
+        for _ in range(_REPEATS):
+            begun = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+            spent.append(time.perf_counter() - begun)
+        after = os.times()
+    processor = (after.children_user - before.children_user) / _REPEATS
+    figure = f"frl plot of {_RUNS} runs of {_ROWS} rounds: seconds, imports included"
+    return Row(name, figure, median(spent), 5.0, "lower", {"processor_s": processor})
+
+
+def _write_run(folder: Path, number: int) -> None:
+    """Write what a run of 20 configurations over 5 seeds would."""
+    folder.mkdir()
+    flat = {"rounds": _ROWS, "seed": number % 5, "data.alpha": 1.0 + number // 5}
+    config = from_flat(flat)
+    (folder / CONFIG).write_text(configuration.dump(config), encoding="utf-8")
+    rng = np.random.default_rng(number)
+    clients = rng.integers(0, 1000, (_ROWS, _VOTERS))
+    rows = [
+        {
+            "round": row + 1,
+            "accuracy": float(rng.random()),
+            "loss": float(rng.random()),
+            "attack_success_rate": None,
+            "train_loss": float(rng.random()),
+            "sampled": clients[row].tolist(),
+            "admitted": _VOTERS,
+            "rejected": {"late": 1},
+            "rejections": [[3, "late", "no reply came before the deadline of this round"]],
+            "malicious": clients[row, :5].tolist(),
+            "f": None,
+            "kept": "",
+            "bytes_up": 5_000_000,
+            "bytes_down": 5_000_000,
+            "coded_up": 2_000_000.0,
+            "coded_down": 2_000_000.0,
+            "coded_layers": {f"layer{layer}": 100_000 for layer in range(4)},
+            "seconds": 1.0,
+            "train_seconds": 1.0,
+            "eval_seconds": 0.1,
+            "churn": {f"layer{layer}": 0.01 for layer in range(4)},
+            "agreement": {f"layer{layer}": 0.5 for layer in range(4)},
+            "margins": None,
+        }
+        for row in range(_ROWS)
+    ]
+    (folder / ROUNDS).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (folder / RESULT).write_text("{}", encoding="utf-8")
+
+
+def _record(name: str) -> Row:
+    """Compare with the local training of a round's clients: LeNet, one thread, processor time."""
+    module = models.make("lenet", DataShape((1, 28, 28), 10))
+    trainer = RankTrainer(module, TrainSettings(), seed=0, keep=0.5, mask_by="score")
+    shard = Shard(torch.randn(_EXAMPLES, 1, 28, 28), torch.randint(0, 10, (_EXAMPLES,)))
+    rng = np.random.default_rng(0)
+    vote = Vote(trainer.initial)
+    for _ in range(_VOTERS):
+        vote.add({n: rng.permutation(a.size).astype(np.int32) for n, a in trainer.initial.items()})
+    after = vote.result()
+    setting = Setting(seed=0, round=1, clients_per_round=_VOTERS, classes=10)
+    layers = {layer: ranks.size for layer, ranks in after.items()}
+    describe = VoteRecorder(setting, Whole(), layers)
+    with one_thread():
+        client = median(
+            cpu_seconds(lambda: fit(trainer.module, shard, trainer.settings, Place(0, 1, 0)))
+            for _ in range(_REPEATS)
+        )
+        record = median(
+            cpu_seconds(lambda: describe(trainer.initial, after, vote, full=False))
+            for _ in range(_REPEATS)
+        )
+    figure = f"churn and agreement of a vote / local training of its {_VOTERS} clients, LeNet"
+    details: dict[str, float | str] = {"record_s": record, "client_s": client}
+    return Row(name, figure, record / (_VOTERS * client), 0.01, "lower", details)
