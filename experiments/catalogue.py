@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from attacks import table as attack_table
-from experiments.config import ENGINES
+from experiments.config import ENGINES, Config
 from frl import models, wire
 from frl.data import sources
 from frl.data.partitions import KINDS
@@ -22,7 +22,7 @@ from strategies.rules import table as rule_table
 
 Entry = dict[str, str]
 
-_SHORT = ("list", "entries", "name", "space", "knowledge", "formula", "about")
+_SHORT = ("list", "entries", "name", "space", "knowledge", "formula", "default", "about")
 
 
 def catalogue(kind: str = "") -> dict[str, Any] | list[Entry]:
@@ -91,6 +91,23 @@ def _described(table: dict[str, str]) -> list[Entry]:
     return [{"name": name, "about": about} for name, about in table.items()]
 
 
+def _toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _keys() -> list[Entry]:
+    """Every key of a configuration, with its default and what it means."""
+    rows = []
+    for table, field in Config.model_fields.items():
+        inner = getattr(field.annotation, "model_fields", None)
+        named = {f"{table}.{key}": f for key, f in inner.items()} if inner else {table: field}
+        rows += [
+            {"name": name, "default": _toml(f.default), "about": f.description or ""}
+            for name, f in named.items()
+        ]
+    return rows
+
+
 _KINDS: dict[str, Callable[[], list[Entry]]] = {
     "attacks": attack_table.rows,
     "rules": lambda: [row._asdict() for row in rule_table.rows(rules.registry)],
@@ -104,4 +121,5 @@ _KINDS: dict[str, Callable[[], list[Entry]]] = {
     "partitions": lambda: _described(KINDS),
     "engines": lambda: _described(ENGINES),
     "plots": _plots,
+    "keys": _keys,
 }

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.catalogue import catalogue, markdown
-
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+from tests.pages import PAGES, ROOT
 
 
 @pytest.mark.parametrize(

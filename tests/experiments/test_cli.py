@@ -79,7 +79,7 @@ def test_resuming_a_finished_run_shows_its_result(finished: tuple[Path, str, str
 
 
 @pytest.mark.parametrize(
-    "kind", ["", "models", "codings", "datasets", "partitions", "engines", "rules"]
+    "kind", ["", "models", "codings", "datasets", "partitions", "engines", "rules", "keys"]
 )
 def test_list(
     kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

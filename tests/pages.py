@@ -1,0 +1,58 @@
+"""The pages of the documentation, taken apart into what a reader would type."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+_FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_TITLE = re.compile(r'title="([^"]+)"')
+_PROGRAMS = ("cd", "export", "flwr", "frl", "git", "make", "pip", "pytest", "python", "ray")
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, the file it is the text of, if any, and the text."""
+
+    language: str
+    file: str
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    found = []
+    for info, text in _FENCE.findall(page.read_text(encoding="utf-8")):
+        title = _TITLE.search(info)
+        found.append(Block(info.split(" ")[0], title.group(1) if title else "", text))
+    return found
+
+
+def commands(block: Block) -> list[list[str]]:
+    """Commands of a block, split as a shell does.
+
+    In a block of ``sh`` every line must be one; in a block without a language those lines are that
+    begin with a program we know, and the rest is what it prints.
+    """
+    if block.language not in ("", "sh") or block.file:
+        return []
+    lines = block.text.replace("\\\n", " ").splitlines()
+    split = [shlex.split(line, comments=True) for line in lines if _is_command(block, line)]
+    for words in split:
+        assert words[0] in _PROGRAMS, f"an unknown program: {words[0]}"
+    return split
+
+
+def _is_command(block: Block, line: str) -> bool:
+    first = line.split(" ")[0]
+    return bool(line.strip()) and (block.language == "sh" or first in _PROGRAMS)
+
+
+def inline_commands(page: Path) -> list[list[str]]:
+    """Words of each ``frl ...`` in the running text, without brackets and ellipses."""
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    found = [code for code in re.findall(r"`([^`\n]+)`", text) if code.startswith("frl ")]
+    return [re.sub(r"[\[\]…]", " ", code.replace("\\|", "|")).split() for code in found]

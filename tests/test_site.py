@@ -1,0 +1,64 @@
+"""The site builds without a warning and shows what the registries hold."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import attacks
+from experiments.catalogue import catalogue
+from strategies import rules
+from tests.pages import ROOT
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    built = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"},
+    )
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+def text(site: Path, page: str) -> str:
+    return (site / page).read_text(encoding="utf-8")
+
+
+def test_the_readme_is_the_front_page(site: Path) -> None:
+    page = text(site, "index.html")
+
+    assert 'src="comparison.png"' in page
+    assert 'href="robustness.html"' in page
+    assert 'href="contributing.html"' in page
+    assert 'href="docs/' not in page
+
+
+def test_the_reference_has_every_key_command_attack_and_rule(site: Path) -> None:
+    keys, commands = (
+        text(site, "reference/configuration.html"),
+        text(site, "reference/commands.html"),
+    )
+
+    assert all(f"<td>{row['name']}</td>" in keys for row in catalogue("keys"))
+    assert all(f">frl {name}<" in commands for name in ("run", "resume", "sweep", "plot", "list"))
+    for registry, page in ((attacks, "attacks"), (rules, "strategies")):
+        shown = text(site, f"reference/{page}.html")
+        for name in registry.list():
+            entry = registry.get(name)
+            assert f'id="{entry.__module__}.{entry.__qualname__}"' in shown, name
+
+
+def test_docstrings_show_no_markup_of_another_tool(site: Path) -> None:
+    for page in (site / "reference").glob("*.html"):
+        shown = page.read_text(encoding="utf-8")
+        assert ":class:" not in shown
+        assert ":func:" not in shown
