@@ -13,7 +13,8 @@ from rich.table import Table
 
 from experiments import config as configuration
 from experiments.benchmarks.rankings import base_ranking, moved_ranking
-from experiments.records import RunDirectory
+from experiments.checkpoints import checkpoint_of, rounds_kept
+from experiments.records import CHECKPOINT, RunDirectory
 from experiments.resident import load_data, load_partition, make_trainer
 from experiments.run import execute
 from frl import models, wire
@@ -46,6 +47,8 @@ class Sample(NamedTuple):
         Output units.
     first : mapping of layer to int32 positions, or None
         The ranking that the run began with; None where there was no run.
+    before : mapping of layer to int32 positions, or None
+        The global ranking of the round before, which a client asked in every round holds.
     """
 
     model: str
@@ -54,6 +57,7 @@ class Sample(NamedTuple):
     update: Ranking
     rows: dict[str, int]
     first: Ranking | None
+    before: Ranking | None = None
 
 
 class Cost(NamedTuple):
@@ -143,14 +147,18 @@ def costs(measured: Sample) -> list[Cost]:
     for bits in _BITS:
         buckets = {name: ballot(positions, bits) for name, positions in update.items()}
         rows.append(up(f"ballot {_bits(bits)}", "ballot", buckets, bits=bits))
-    if measured.first is not None:
-        seen = wire.Base(0, measured.first)
+    held = {"the first ranking": measured.first, "the round before": measured.before}
+    for name, ranking in held.items():
+        if ranking is None or measured.first is None:
+            continue
+        seen = wire.Base(0, ranking)
         message = encode_down(base.ranking, seen=seen, rows=measured.rows)
-        rows.append(cost("delta given the first ranking", "down", message))
+        rows.append(cost(f"delta given {name}", "down", message))
         for bits in _BITS:
-            state = coarsen(base.ranking, measured.first, bits)
-            message = encode_down(state, seen=seen, bits=bits, rows=measured.rows)
-            rows.append(cost(f"ballot {_bits(bits)} given the first ranking", "down", message))
+            state, coarse = (coarsen(r, measured.first, bits) for r in (base.ranking, ranking))
+            given = wire.Base(0, coarse)
+            message = encode_down(state, seen=given, bits=bits, rows=measured.rows)
+            rows.append(cost(f"ballot {_bits(bits)} given {name}", "down", message))
     return rows
 
 
@@ -224,7 +232,14 @@ def _of_run(directory: RunDirectory, source: str, model: str) -> Sample:
         update,
         output_units(trainer.module),
         initial,
+        _before(directory, checkpoint.round),
     )
+
+
+def _before(directory: RunDirectory, round: int) -> Ranking | None:
+    """Return the global ranking that a round began with, where its checkpoint is kept."""
+    folder = directory.path / CHECKPOINT
+    return checkpoint_of(folder, round - 1).state if round - 1 in rounds_kept(folder) else None
 
 
 def _made_up(name: str) -> Sample:

@@ -1,9 +1,9 @@
 """What the pages tell a reader to type works.
 
-The tutorial, the how-to pages and the README are carried out from top to bottom in an empty folder:
-files are written, Python is executed, commands are run, with a single round. Commands that need a GPU,
-a cluster or real data that are not here, and those of every other page, are checked as far as the
-configuration they name.
+The tutorial, the how-to pages and the README are carried out from top to bottom in an empty
+folder: files are written, Python is executed, commands are run, with a single round. Commands that
+need a GPU, a cluster or real data that are not here, and those of every other page, are checked as
+far as the configuration they name.
 """
 
 from __future__ import annotations

@@ -114,6 +114,17 @@ def test_an_unknown_model_is_refused() -> None:
         sample("lennet")
 
 
+def test_a_client_that_saw_the_round_before_is_sent_less(finished: Path) -> None:
+    rows = {row.coding: row for row in costs(sample(run=finished)) if row.way == "down"}
+
+    near = [name for name in rows if name.endswith("given the round before")]
+
+    assert len(near) == 7
+    for name in near:
+        first = name.replace("round before", "first ranking")
+        assert rows[name].bytes < rows[first].bytes
+
+
 def test_bytes_add_up_both_ways_and_run_by_run() -> None:
     rounds = pd.DataFrame(
         {
