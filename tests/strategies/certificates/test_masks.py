@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from frl.errors import InputError
 from frl.forms import Ballots, Form, Top, Whole
 from strategies import rules
 from strategies.certificates import Certificate, Honest, Parts, Reach, certify, reach, trivial
-from strategies.rules import Rule
+from strategies.rules import Rule, RuleContext
 from strategies.rules.sum import Sum
 from tests.strategies.certificates.exhaustive import Case, counted, proved, rankings, worst
 
@@ -190,3 +191,21 @@ def test_the_page_on_certificates_speaks_of_every_rule() -> None:
 
     for name in RULES:
         assert f"| `{name}`" in page, name
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_what_a_rule_makes_of_honest_votes_is_within_reach(name: str) -> None:
+    takes_f = any(parameter.name == "f" for parameter in rules.parameters(name))
+    rule = rules.make(name, **({"f": 2} if takes_f else {}))
+    rng = np.random.default_rng(3)
+    votes = noisy(200, 9, 60.0, rng, Whole())
+    previous = rng.permutation(200).astype(np.int32)
+    context = RuleContext(tuple(range(9)), (200,), previous=torch.from_numpy(previous))
+    sums = rule.aggregate(torch.from_numpy(votes.astype(np.int32)), context, {}).vector.numpy()
+
+    found = reach(rule, Honest(votes, np.arange(200), previous), 0, 9)
+
+    assert found is not None
+    assert found.votes == 0
+    assert (found.lowered <= sums).all()
+    assert (sums <= found.raised).all()
