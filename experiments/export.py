@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from io import BytesIO
+import warnings
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -103,22 +103,21 @@ def _onnx(module: nn.Module, about: About) -> bytes:
             "--format onnx: takes the packages onnx and onnxscript "
             "(pip install 'federated-rank-learning[onnx]')"
         ) from None
-    example = torch.zeros(2, *about.example)
-    stream = BytesIO()
-    program = torch.onnx.export(
-        module,
-        (example,),
-        dynamo=True,
-        input_names=["inputs"],
-        output_names=["logits"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module,
+            (torch.zeros(2, *about.example),),
+            dynamo=True,
+            input_names=["inputs"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            verbose=False,
+        )
     if program is None:
         raise InputError("--format onnx: torch made no ONNX program")
     proto = program.model_proto
     for key, value in about._asdict().items():
         entry = proto.metadata_props.add()
         entry.key, entry.value = key, str(value)
-    stream.write(proto.SerializeToString())
-    return stream.getvalue()
+    return bytes(proto.SerializeToString())

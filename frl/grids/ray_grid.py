@@ -306,4 +306,4 @@ def _first_sentence(error: Exception) -> str:
 
 
 def _last_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].strip()
+    return str(error).strip().splitlines()[-1].strip().split(". ")[0]

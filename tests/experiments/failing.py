@@ -57,9 +57,10 @@ def allocate_over_the_limit() -> None:
 
 
 def swell() -> None:
-    """Take 4 GB bit by bit, and wait to be killed."""
+    """Say who this is, take 2 GB bit by bit, and wait to be killed."""
+    (Path(os.environ["FRL_FAULTS"]) / f"swells-{os.getpid()}").touch()
     held = []
     for _ in range(80):
-        held.append(torch.ones(12_500_000))
-        time.sleep(0.02)
-    time.sleep(60)
+        held.append(torch.ones(6_250_000))
+        time.sleep(0.01)
+    time.sleep(600)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from experiments.benchmarks.reliability import rss
 from experiments.config import flatten, read
 from experiments.records import RunDirectory
 from experiments.run import execute
@@ -15,8 +19,8 @@ from tests.experiments.conftest import Result
 from tests.experiments.failing import app
 from tests.experiments.test_run import SMALL, stable
 
-ROOM = 2_000_000_000
-"""Bytes the machine may use on top of what it uses now before Ray kills a worker."""
+MOST = 1_500_000_000
+"""Resident bytes over which a worker is killed; one takes a third of that."""
 
 
 def test_an_allocation_that_fails_costs_that_reply(
@@ -38,64 +42,56 @@ def test_an_allocation_that_fails_costs_that_reply(
 
 
 @pytest.fixture
-def watched_ray(faults: Path) -> Iterator[None]:
-    """Start a Ray that kills workers when the machine uses ``ROOM`` more than now."""
-    import ray
+def killer(faults: Path) -> Iterator[list[int]]:
+    """Kill a worker that swells over ``MOST``, as the kernel kills what takes its memory."""
+    killed: list[int] = []
+    over = threading.Event()
 
-    total, available = memory("MemTotal"), memory("MemAvailable")
-    assert available > 3 * ROOM, "this test takes 4 GB and leaves 2"
-    ray.init(
-        "local",
-        num_cpus=1,
-        include_dashboard=False,
-        log_to_driver=False,
-        _system_config={
-            "memory_usage_threshold": (total - available + ROOM) / total,
-            "memory_monitor_refresh_ms": 50,
-        },
-    )
-    yield
-    ray.shutdown()
+    def watch() -> None:
+        while not over.wait(0.05):
+            for path in faults.glob("swells-*"):
+                pid = int(path.name.partition("-")[2])
+                if rss(pid) > MOST:
+                    path.unlink()
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
 
-
-def memory(field: str) -> int:
-    for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
-        name, _, value = line.partition(":")
-        if name == field:
-            return 1024 * int(value.split()[0])
-    raise LookupError(field)
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    yield killed
+    over.set()
+    thread.join()
 
 
-@pytest.mark.soak
 @pytest.mark.ray
 def test_a_worker_killed_for_memory(
-    watched_ray: None,
     tmp_path: Path,
     faults: Path,
+    killer: list[int],
     undisturbed: Result,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A client that swells once is trained again; one that always does is counted as failed."""
     config = read(None, SMALL)
     rows = undisturbed[0].rows()
-    once, always = rows[0]["sampled"][1], rows[2]["sampled"][1]
-    (faults / f"swell-{once}").touch()
-    directory = RunDirectory(tmp_path / "once")
-    with RayGrid(app, config.clients, flatten(config), workers=1) as grid:
-        result = execute(config, directory, grid=grid)
+    once, always = RunDirectory(tmp_path / "once"), RunDirectory(tmp_path / "always")
+    greedy = rows[2]["sampled"][1]
+    asked = [greedy in row["sampled"] for row in rows].count(True)
 
-    assert list(faults.iterdir()) == []
-    assert caplog.text.count("its work is done again") == 1
-    assert "low on memory" in caplog.text
+    with RayGrid(app, config.clients, flatten(config), workers=2, attempts=2) as grid:
+        (faults / f"swell-{rows[0]['sampled'][1]}").touch()
+        result = execute(config, once, grid=grid)
+        kills, warnings = len(killer), caplog.text.count("its work is done again")
+        (faults / f"swell-always-{greedy}").touch()
+        failed = execute(config, always, grid=grid)
+
+    assert kills == 1
+    assert warnings >= 1
     assert result["digest"] == undisturbed[1]["digest"]
-    assert stable(directory.rows()) == stable(rows)
-
-    (faults / f"swell-always-{always}").touch()
-    directory = RunDirectory(tmp_path / "always")
-    with RayGrid(app, config.clients, flatten(config), workers=1, attempts=2) as grid:
-        result = execute(config, directory, grid=grid)
-
-    asked = sum(always in row["sampled"] for row in rows)
-    assert result["rejected"] == {"error": asked}
-    assert result["admitted"] == 15 - asked
-    assert directory.rows()[2]["rejections"][0][2].startswith("worker died: 1 worker")
+    assert stable(once.rows()) == stable(rows)
+    assert len(killer) == 1 + 2 * asked
+    assert failed["rejected"] == {"error": asked}
+    assert failed["admitted"] == 15 - asked
+    ((client, reason, detail),) = always.rows()[2]["rejections"]
+    assert (client, reason) == (greedy, "error")
+    assert detail.startswith("worker died")

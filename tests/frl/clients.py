@@ -35,6 +35,8 @@ def train(message: Message, context: Context) -> Message:
     seen = context.state.get("seen", MetricRecord({"times": 0}))
     context.state["seen"] = MetricRecord({"times": seen["times"] + 1})
     state = message.content["arrays"]["positions"].numpy()
+    if "inflates" in config:
+        state = np.zeros(int(config["inflates"]) // 4, dtype=np.int32)
     content = RecordDict(
         {
             "arrays": ArrayRecord({"positions": Array(state + np.int32(client))}),
