@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from experiments.environment import QUIET
 from experiments.records import RunDirectory
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = float(os.environ.get("FRL_TEST_PATIENCE", "110"))
+PATIENCE = float(os.environ.get("FRL_TEST_PATIENCE", "240"))
 """Seconds to wait for anything; machines are slow and shared."""
 
 
@@ -28,12 +28,39 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def on_path() -> dict[str, str]:
+    """Our environment, with the commands of this Python found first and this checkout not."""
+    inherited = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**inherited, "PATH": path}
+
+
 def until(happened: Callable[[], Any], what: Callable[[], str] | str, *, patience: float) -> Any:
     deadline = time.monotonic() + patience
     while not (found := happened()):
         assert time.monotonic() < deadline, what if isinstance(what, str) else what()
         time.sleep(0.1)
     return found
+
+
+def kill_all(pid: int) -> None:
+    """Kill a process and everything that it started, by their ids."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+    started = list(descendants(pid))
+    for each in (pid, *started):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """Processes that a process started, and that these started."""
+    for process in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = process.read_text().rpartition(")")[2].split()[1]
+            if int(parent) == pid:
+                yield int(process.parent.name)
+                yield from descendants(int(process.parent.name))
 
 
 class Federation:
@@ -70,13 +97,11 @@ class Federation:
 
     def environment(self, name: str) -> dict[str, str]:
         """Variables of a machine: quiet, with a Flower home and a PATH that finds flwr."""
-        inherited = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         return {
-            **inherited,
+            **on_path(),
             **QUIET,
             "FLWR_HOME": str(self.home(name) / "home"),
             "FRL_RUNS": str(self.folder / "runs"),
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
@@ -100,8 +125,7 @@ class Federation:
     def kill(self, name: str) -> None:
         """Kill a process and its children, as a power cut would."""
         process = self.processes.pop(name)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        kill_all(process.pid)
         process.wait(30)
 
     def superlink(self, *options: str) -> None:
@@ -168,6 +192,16 @@ class Federation:
             lambda: f"{len(directory.rows())} of {number} rounds:\n{self.everything()}",
             patience=PATIENCE,
         )
+
+    def await_row(self, right: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Wait for a row, among those that are not there yet, and return it."""
+        directory = self.directory()
+        past = len(directory.rows())
+
+        def found() -> dict[str, Any] | None:
+            return next(filter(right, directory.rows()[past:]), None)
+
+        return until(found, lambda: f"{directory.rows()[past:]}", patience=2 * PATIENCE)
 
     def result(self) -> dict[str, Any]:
         """Result of the newest run, once it is there."""

@@ -56,16 +56,16 @@ def start(
     return directory.rows(), result
 
 
-def shard_folders(folder: Path, *, tag: str = "") -> list[Path]:
+def shard_folders(folder: Path, *overrides: str) -> list[Path]:
     """Write each client's part of the digits as a folder of images for each class."""
-    config = read(None, KEYS)
+    config = read(None, [*KEYS, *overrides])
     dataset = load_data(config)
     partition = load_partition(config, dataset)
     folders = []
     for client in range(config.clients):
         folders.append(folder / f"client-{client}")
         for row in partition.of(client):
-            place = folders[-1] / f"{tag}{dataset.train.labels[row]}"
+            place = folders[-1] / str(dataset.train.labels[row])
             place.mkdir(parents=True, exist_ok=True)
             Image.fromarray(dataset.train.inputs[row][0]).save(place / f"{row:05d}.png")
     return folders
