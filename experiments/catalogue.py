@@ -87,6 +87,12 @@ def _plots() -> list[Entry]:
     return _registered(registry)
 
 
+def _trackers() -> list[Entry]:
+    from experiments.trackers import registry
+
+    return _registered(registry)
+
+
 def _described(table: dict[str, str]) -> list[Entry]:
     return [{"name": name, "about": about} for name, about in table.items()]
 
@@ -122,4 +128,5 @@ _KINDS: dict[str, Callable[[], list[Entry]]] = {
     "engines": lambda: _described(ENGINES),
     "plots": _plots,
     "keys": _keys,
+    "trackers": _trackers,
 }

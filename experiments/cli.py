@@ -7,6 +7,8 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +35,10 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("-o", "--override", metavar="KEY=VALUE", help="Set a configuration key."),
 ]
+Track = Annotated[
+    list[str] | None,
+    typer.Option("--track", metavar="NAME", help="Tell a tracker too: frl list trackers."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
 
 
@@ -45,6 +51,7 @@ def run(
     override: Overrides = None,
     profile: Annotated[str, typer.Option(help="Profile of the file, such as quick.")] = "",
     out: Annotated[Path | None, typer.Option(help="Run directory; default: runs/NAME-N.")] = None,
+    track: Track = None,
     as_json: AsJson = False,
 ) -> None:
     """Run an experiment and record it."""
@@ -54,12 +61,14 @@ def run(
     settings = configuration.read(config, override or (), profile)
     name = f"{Path(settings.data.name).name}-{settings.strategy.name}"
     directory = RunDirectory(out or Path("runs") / name, numbered=out is None)
-    _carry_out(settings, directory, resume=False, as_json=as_json)
+    _carry_out(settings, directory, resume=False, track=track or (), as_json=as_json)
 
 
 @app.command()
 def resume(
-    directory: Annotated[Path, typer.Argument(help="Run directory.")], as_json: AsJson = False
+    directory: Annotated[Path, typer.Argument(help="Run directory.")],
+    track: Track = None,
+    as_json: AsJson = False,
 ) -> None:
     """Carry on a run that was stopped, from its checkpoint."""
     from experiments.records import RunDirectory
@@ -70,7 +79,7 @@ def resume(
     if finished is not None:
         _report(finished, stopped.path, as_json=as_json)
         return
-    _carry_out(settings, stopped, resume=True, as_json=as_json)
+    _carry_out(settings, stopped, resume=True, track=track or (), as_json=as_json)
 
 
 @app.command()
@@ -83,6 +92,7 @@ def sweep(
         int, typer.Option(min=0, help="Most runs at once; 0: as many as fit the cores.")
     ] = 0,
     override: Overrides = None,
+    track: Track = None,
     as_json: AsJson = False,
 ) -> None:
     """Run every point of a grid; what is done is not run again, what was stopped goes on."""
@@ -101,7 +111,7 @@ def sweep(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with sweep_view(points, folder, jobs or cores(), quiet=as_json) as watch:
-            outcomes = list(run_points(points, jobs=jobs, watch=watch))
+            outcomes = list(run_points(points, jobs=jobs, watch=watch, track=track or ()))
     except KeyboardInterrupt:
         _complain("interrupted; the same command carries on where it was")
         raise
@@ -221,17 +231,25 @@ def main() -> None:
     sys.exit(status if isinstance(status, int) else DONE)
 
 
-def _carry_out(settings: Any, directory: Any, *, resume: bool, as_json: bool) -> None:
+def _carry_out(
+    settings: Any, directory: Any, *, resume: bool, track: Sequence[str], as_json: bool
+) -> None:
     from experiments.plotting import accuracy_curves
     from experiments.progress import progress
     from experiments.records import CURVE, load
     from experiments.run import execute
+    from experiments.trackers import Tracking
     from frl.errors import StoppedError
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with progress(settings, quiet=as_json, done=len(directory.rows())) as watch:
-            result = execute(settings, directory, resume=resume, watch=watch)
+        with (
+            Tracking(track, settings, directory) as tracking,
+            progress(settings, quiet=as_json, done=len(directory.rows())) as watch,
+        ):
+            tell = partial(tracking.watch, also=watch)
+            result = execute(settings, directory, resume=resume, watch=tell)
+            tracking.finish(result)
     except KeyboardInterrupt:
         rounds = len(directory.rows())
         _complain(f"interrupted after round {rounds} of {settings.rounds}; {_how(directory)}")

@@ -15,14 +15,18 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.environment import be_quiet
+
+if TYPE_CHECKING:
+    from experiments.rounds import Row
 
 LOG = "log.txt"
 _IMPORTED = ["experiments.run", "experiments.client_app", "sklearn.datasets", "torch.nn.utils"]
@@ -47,6 +51,8 @@ class Job:
         Its configuration, with dotted keys.
     path : Path
         Its run directory; a run that is there is carried on.
+    track : sequence of str
+        Trackers that it tells of itself.
 
     Attributes
     ----------
@@ -54,12 +60,14 @@ class Job:
         Readable whenever there is something to :meth:`read`.
     """
 
-    def __init__(self, flat: Mapping[str, bool | int | float | str], path: Path) -> None:
+    def __init__(
+        self, flat: Mapping[str, bool | int | float | str], path: Path, track: Sequence[str] = ()
+    ) -> None:
         prepare()
         context = multiprocessing.get_context("forkserver")
         self.messages, theirs = context.Pipe()
         self._process: ForkServerProcess = context.Process(
-            target=_carry_out, args=(json.dumps(dict(flat)), str(path), theirs)
+            target=_carry_out, args=(json.dumps(dict(flat)), str(path), list(track), theirs)
         )
         self._path = path
         self._process.start()
@@ -97,7 +105,7 @@ def _end(status: int | None) -> str:
     return f"the process ended with exit status {status}"
 
 
-def _carry_out(flat: str, path: str, messages: Connection) -> None:
+def _carry_out(flat: str, path: str, track: Sequence[str], messages: Connection) -> None:
     """Run or carry on, and send every round, and at the end the result and the seconds it took."""
     begun = time.perf_counter()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -108,31 +116,39 @@ def _carry_out(flat: str, path: str, messages: Connection) -> None:
     be_quiet()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     threading.Thread(target=_end_with_the_other_side, args=(messages,), daemon=True).start()
-    outcome = _outcome(flat, folder, messages)
+    outcome = _outcome(flat, folder, track, messages)
     _send(messages, {**outcome, "seconds": time.perf_counter() - begun})
     sys.stdout.flush()
     sys.stderr.flush()
 
 
-def _outcome(flat: str, folder: Path, messages: Connection) -> dict[str, Any]:
+def _outcome(flat: str, folder: Path, track: Sequence[str], messages: Connection) -> dict[str, Any]:
     import torch
     from threadpoolctl import threadpool_limits
 
     from experiments.config import from_flat
     from experiments.records import RunDirectory
     from experiments.run import execute
+    from experiments.trackers import Tracking
     from frl.errors import FRLError
 
     threadpool_limits(1)
     torch.set_num_threads(1)
     directory = RunDirectory(folder)
+
+    def tell(row: Row) -> None:
+        _send(messages, {"round": row.round, "accuracy": row.accuracy})
+
     try:
-        result = execute(
-            from_flat(json.loads(flat)),
-            directory,
-            resume=directory.begun(),
-            watch=lambda row: _send(messages, {"round": row.round, "accuracy": row.accuracy}),
-        )
+        config = from_flat(json.loads(flat))
+        with Tracking(track, config, directory) as tracking:
+            result = execute(
+                config,
+                directory,
+                resume=directory.begun(),
+                watch=partial(tracking.watch, also=tell),
+            )
+            tracking.finish(result)
     except FRLError as error:
         return {"error": " ".join(str(error).split())}
     except KeyboardInterrupt:

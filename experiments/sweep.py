@@ -77,7 +77,8 @@ def sweep(
     *,
     jobs: int = 0,
     watch: Watcher = lambda change: None,
-    start: Callable[[Mapping[str, Scalar], Path], Job] = Job,
+    track: Sequence[str] = (),
+    start: Callable[[Mapping[str, Scalar], Path, Sequence[str]], Job] = Job,
 ) -> Iterator[Outcome]:
     """Run what is not done; yield each point as it ends.
 
@@ -90,6 +91,8 @@ def sweep(
     jobs : int
         Most runs at once; 0 for as many as fit the cores.
     watch : callable
+    track : sequence of str
+        Trackers that each run tells of itself.
     start : callable
         Starts a run of a flat configuration in a directory.
     """
@@ -112,7 +115,7 @@ def sweep(
         while waiting or running:
             while waiting and _fits(waiting[0], running.values(), jobs):
                 point = waiting.popleft()
-                job = start(flatten(point.config), point.directory.path)
+                job = start(flatten(point.config), point.directory.path, track)
                 started = _Running(point, job)
                 running[started.job.messages] = started
                 watch(started.progress())

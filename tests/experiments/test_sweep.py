@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from multiprocessing import Pipe
 from pathlib import Path
@@ -36,7 +36,7 @@ class Scripted:
 
     under_way: ClassVar[list[Scripted]] = []
 
-    def __init__(self, flat: Mapping[str, Any], path: Path) -> None:
+    def __init__(self, flat: Mapping[str, Any], path: Path, track: Sequence[str]) -> None:
         self.messages, self._theirs = Pipe()
         self.path = path
         self.stopped = self.closed = False
