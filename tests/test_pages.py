@@ -1,9 +1,9 @@
 """What the pages tell a reader to type works.
 
-The tutorial, the how-to pages and the README are carried out from top to bottom in an empty folder:
-files are written, Python is executed, commands are run, with a single round. Commands that need a GPU,
-a cluster or real data that are not here, and those of every other page, are checked as far as the
-configuration they name.
+The tutorial, the how-to pages and the README are carried out from top to bottom in an empty
+folder: files are written, Python is executed, commands are run, with a single round. Commands that
+need a GPU, a cluster or real data that are not here, and those of every other page, are checked as
+far as the configuration they name.
 """
 
 from __future__ import annotations
@@ -79,10 +79,11 @@ def shrunk(arguments: list[str]) -> list[str]:
     if given.engine.device != "cpu" or given.engine.address:
         return []
     if given.data.name in ("mnist", "cifar10"):
-        root = Path(os.environ.get("FRL_DATA_ROOT", ""))
-        if not os.environ.get("FRL_DATA_ROOT") or not (root / given.data.name).is_dir():
+        root = os.environ.get("FRL_DATA_ROOT", "")
+        local = Path(root) / given.data.name
+        if given.data.path != "FOLDER" or not root or not local.is_dir():
             return []
-        small += ["-o", f"data.path={root / given.data.name}", "-o", "engine.name=inprocess"]
+        small += ["-o", f"data.path={local}", "-o", "engine.name=inprocess"]
     return [*arguments, *small]
 
 
