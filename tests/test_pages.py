@@ -79,10 +79,11 @@ def shrunk(arguments: list[str]) -> list[str]:
     if given.engine.device != "cpu" or given.engine.address:
         return []
     if given.data.name in ("mnist", "cifar10"):
-        root = Path(os.environ.get("FRL_DATA_ROOT", ""))
-        if not os.environ.get("FRL_DATA_ROOT") or not (root / given.data.name).is_dir():
+        root = os.environ.get("FRL_DATA_ROOT", "")
+        local = Path(root) / given.data.name
+        if given.data.path != "FOLDER" or not root or not local.is_dir():
             return []
-        small += ["-o", f"data.path={root / given.data.name}", "-o", "engine.name=inprocess"]
+        small += ["-o", f"data.path={local}", "-o", "engine.name=inprocess"]
     return [*arguments, *small]
 
 
