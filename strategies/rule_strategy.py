@@ -146,8 +146,10 @@ class RuleStrategy(SeededStrategy):
         stack, clients = self._stack(state, admitted, self.sampled)
         if not clients:
             return "no reply was admitted"
+        assumed = self._assuming(server_round, clients)
+        self._assumed = getattr(assumed[0], "f", None)
         try:
-            moved, memory = self._aggregate(server_round, state, stack, clients)
+            moved, memory = self._aggregate(server_round, state, stack, clients, assumed)
         except InputError as error:
             return str(error)
         self._memory = memory
@@ -162,7 +164,8 @@ class RuleStrategy(SeededStrategy):
         numbered = (Admitted(row, update, _NOTHING) for row, update in enumerate(sent))
         clients = tuple(range(len(updates)))
         stack, _ = self._stack(self._state, numbered, clients, weighted=False)
-        moved, _ = self._aggregate(self.round, self._state, stack, clients)
+        assumed = self._assuming(self.round, self.sampled)
+        moved, _ = self._aggregate(self.round, self._state, stack, clients, assumed)
         if self.rule.space == "ranks":
             return moved
         return {name: moved[name] - values for name, values in self._state.items()}
@@ -206,10 +209,14 @@ class RuleStrategy(SeededStrategy):
         return torch.from_numpy(rows), clients
 
     def _aggregate(
-        self, server_round: int, state: Update, stack: Tensor, clients: tuple[int, ...]
+        self,
+        server_round: int,
+        state: Update,
+        stack: Tensor,
+        clients: tuple[int, ...],
+        assumed: tuple[Rule, tuple[PreAggregation, ...]],
     ) -> tuple[Update, dict[str, Tensor]]:
-        rule, steps = self._assuming(server_round, clients)
-        self._assumed = getattr(rule, "f", None)
+        rule, steps = assumed
         self._check_count(rule, steps, len(clients))
         root = self._root(server_round, state) if self._root and rule.needs_root else None
         context = RuleContext(

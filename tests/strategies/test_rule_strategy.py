@@ -228,3 +228,27 @@ def test_preview_changes_nothing() -> None:
     assert set(move) == set(SIZES)
     for name, values in before.items():
         np.testing.assert_array_equal(made.memory[name], values)
+
+
+def test_preview_assumes_what_is_true_of_the_clients_that_were_asked() -> None:
+    told = []
+
+    def oracle(round: int, clients: tuple[int, ...]) -> int:
+        told.append(clients)
+        return 3
+
+    made = RuleStrategy(
+        clients=CLIENTS,
+        clients_per_round=7,
+        rule=rules.make("trimmed_mean", f=1),
+        oracle=oracle,
+    )
+    grid = InProcessGrid(ClientApp(), CLIENTS)
+    made.configure_train(2, arrays_record(weights(100)), ConfigRecord(), grid)
+
+    move = made.preview([weights(client) for client in range(7)])
+
+    assert told == [made.sampled]
+    assert made.assumed_f == 1, "nothing was aggregated"
+    median = np.median([weights(client)["a"] for client in range(7)], axis=0)
+    np.testing.assert_allclose(move["a"], median, rtol=1e-5)
