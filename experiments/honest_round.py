@@ -13,7 +13,8 @@ from attacks.base import Setting
 from experiments.adversary import make_population, make_setting
 from experiments.aggregation import make_strategy
 from experiments.checkpoints import State, checkpoint_of, rounds_kept
-from experiments.config import Config, EngineConfig
+from experiments.config import Config
+from experiments.config_tables import EngineConfig
 from experiments.engines import make_grid
 from experiments.records import CHECKPOINT, RunDirectory
 from experiments.resident import load_data, make_trainer

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from flwr.app import ArrayRecord, Message, RecordDict
 
-from experiments.config import Config, EngineConfig, of_flower_run
+from experiments.config import Config, of_flower_run
+from experiments.config_tables import EngineConfig
 from experiments.wiring import make_channel
 from frl import data, models
 from frl.ballots import dithered

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from experiments.config import Config, StrategyConfig
+from experiments.config import Config
+from experiments.config_tables import StrategyConfig
 from frl.channel import Channel
 from frl.errors import InputError
 from frl.forms import Ballots, Form, Top, Whole

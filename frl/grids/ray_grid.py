@@ -10,13 +10,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from flwr.app import ArrayRecord, Message, RecordDict
+from flwr.app import Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from frl.errors import InputError, StoppedError
 from frl.grids.local import FIRST_NODE, LocalGrid, RunConfig
-from frl.grids.parcel import Failure, Reply, Request, flatten, join, restore, split
+from frl.grids.parcel import Failure, Reply, Request, join, restore, split
+from frl.grids.ray_errors import first_sentence, last_line
 from frl.grids.ray_start import be_quiet, check_resources, start_ray
+from frl.grids.ray_store import RoundStore
 from frl.grids.side_by_side import chunks
 
 log = logging.getLogger(__name__)
@@ -157,7 +159,7 @@ class RayGrid(LocalGrid):
     def _answer(self, messages: Iterable[Message], deadline: float | None) -> Iterator[Message]:
         self._abandon()
         waiting = deque(_Job(cohort) for cohort in chunks(messages, self.cohort))
-        shared: dict[int, tuple[ArrayRecord, Any]] = {}
+        store = RoundStore(self._ray)
         begun = time.monotonic()
         try:
             while waiting and self._none_is_up() and not _past(deadline):
@@ -165,8 +167,8 @@ class RayGrid(LocalGrid):
             if deadline is not None:
                 deadline += time.monotonic() - begun
             while waiting or any(worker.held for worker in self._workers):
-                self._hand_out(waiting, shared)
-                self._take_over(waiting, shared)
+                self._hand_out(waiting, store)
+                self._take_over(waiting, store)
                 yield from self._collect(waiting, deadline)
                 if _past(deadline):
                     break
@@ -175,16 +177,16 @@ class RayGrid(LocalGrid):
             raise
         self._abandon()
 
-    def _hand_out(self, waiting: deque[_Job], shared: dict[int, tuple[ArrayRecord, Any]]) -> None:
+    def _hand_out(self, waiting: deque[_Job], store: RoundStore) -> None:
         """Give messages to the workers that are up, as many as they may hold."""
         up = [worker for worker in self._workers if worker.starting is None]
         while waiting and up:
             worker = min(up, key=lambda worker: len(worker.held))
             if worker.held and (len(worker.held) >= _DEPTH or len(waiting) <= len(up)):
                 return
-            self._give(worker, waiting.popleft(), shared)
+            self._give(worker, waiting.popleft(), store)
 
-    def _take_over(self, waiting: deque[_Job], shared: dict[int, tuple[ArrayRecord, Any]]) -> None:
+    def _take_over(self, waiting: deque[_Job], store: RoundStore) -> None:
         """Let free workers do what is queued behind a client that may never answer."""
         up = [worker for worker in self._workers if worker.starting is None]
         for free in [worker for worker in up if not worker.held and not waiting]:
@@ -194,33 +196,21 @@ class RayGrid(LocalGrid):
             job = slow.held.pop()
             self._ray.cancel(job.ref)
             job.attempts -= 1
-            self._give(free, job, shared)
+            self._give(free, job, store)
 
     def _none_is_up(self) -> bool:
         return all(worker.starting is not None for worker in self._workers)
 
-    def _give(self, worker: _Worker, job: _Job, shared: dict[int, tuple[ArrayRecord, Any]]) -> None:
+    def _give(self, worker: _Worker, job: _Job, store: RoundStore) -> None:
         requests = []
         for message in job.messages:
             parcel, big = split(message)
-            for record in big.values():
-                if id(record) not in shared:
-                    shared[id(record)] = (record, self._put(record))
-            refs = {name: shared[id(record)][1] for name, record in big.items()}
+            refs = {name: store.put(record) for name, record in big.items()}
             state = self._states.get(message.metadata.dst_node_id, RecordDict())
             requests.append(Request(parcel, refs, state))
         job.attempts += 1
         job.ref = worker.actor.answer.remote(requests)
         worker.held.append(job)
-
-    def _put(self, record: ArrayRecord) -> Any:
-        try:
-            return self._ray.put(flatten(record))
-        except self._ray.exceptions.RayError as error:
-            raise StoppedError(
-                f"Ray's object store does not take {record.count_bytes():,} bytes: "
-                f"{_first_sentence(error)}"
-            ) from None
 
     def _collect(self, waiting: deque[_Job], deadline: float | None) -> Iterator[Message]:
         """Wait for one reply, start or death, and take all that is there by then."""
@@ -245,7 +235,7 @@ class RayGrid(LocalGrid):
                     f"Ray's object store is full: the reply of client {client} does not fit in"
                 ) from None
             except self._ray.exceptions.RayError as error:
-                yield from self._bury(worker, waiting, _first_sentence(error))
+                yield from self._bury(worker, waiting, first_sentence(error))
                 return
             worker.held.remove(job)
             for message, reply in zip(job.messages, replies, strict=True):
@@ -265,7 +255,7 @@ class RayGrid(LocalGrid):
         except self._ray.exceptions.RayError as error:
             self._stillborn += 1
             if self._stillborn >= self._attempts * len(self._workers):
-                raise StoppedError(f"Ray workers do not start: {_last_line(error)}") from None
+                raise StoppedError(f"Ray workers do not start: {last_line(error)}") from None
             self._replace(worker)
             return
         self._stillborn = 0
@@ -299,11 +289,3 @@ class RayGrid(LocalGrid):
 
 def _past(deadline: float | None) -> bool:
     return deadline is not None and time.monotonic() >= deadline
-
-
-def _first_sentence(error: Exception) -> str:
-    return str(error).splitlines()[0].split(". ")[0]
-
-
-def _last_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].strip().split(". ")[0]
