@@ -13,6 +13,8 @@ export RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER ?= 0
 
 demo: $(VENV)/.installed
 	$(BIN)/frl run
+	$(BIN)/frl sweep experiments/configs/digits_defences.toml --out runs/demo
+	$(BIN)/frl plot runs/demo -o runs/demo/comparison.png --kind worst
 
 test: lint
 	$(BIN)/python -m pytest -m "not soak"
