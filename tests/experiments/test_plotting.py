@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -249,3 +251,16 @@ def test_numbers_in_names_are_sorted_by_size() -> None:
     names = ["alpha 10.0", "b", "alpha 2.0", "alpha 0.5"]
 
     assert sorted(names, key=natural) == ["alpha 0.5", "alpha 2.0", "alpha 10.0", "b"]
+
+
+def test_pictures_and_reports_do_not_wait_for_torch() -> None:
+    code = (
+        "import sys, experiments.report_tables\n"
+        "from experiments.plots import registry\n"
+        "registry.list()\n"
+        "print(sorted({'torch', 'flwr', 'ray'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
