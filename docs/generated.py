@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
+from typing import Any
 
 import click
 import typer
@@ -22,6 +23,22 @@ PACKAGES = ("frl", "strategies", "attacks", "experiments")
 UNLISTED = ("experiments.benchmarks",)
 _ROLE = re.compile(r":(?:class|func|meth|mod|attr):(?=<code>)")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#:\s]+)(#[^)]*)?\)")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the pages that the navigation does not name last."""
+    folder, nav = Path(config.docs_dir), config.nav or []
+    pages = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.md")))
+    more = [page for page in pages if page not in set(_named(nav))]
+    config.nav = [*nav, {"More": more}] if more else nav
+    return config
+
+
+def _named(nav: Any) -> Iterator[str]:
+    if isinstance(nav, str):
+        yield nav
+    for entry in nav.values() if isinstance(nav, dict) else nav if isinstance(nav, list) else ():
+        yield from _named(entry)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

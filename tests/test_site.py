@@ -57,6 +57,13 @@ def test_the_reference_has_every_key_command_attack_and_rule(site: Path) -> None
             assert f'id="{entry.__module__}.{entry.__qualname__}"' in shown, name
 
 
+def test_every_page_can_be_reached(site: Path) -> None:
+    front = text(site, "index.html")
+
+    for page in (ROOT / "docs").rglob("*.md"):
+        assert f'href="{page.relative_to(ROOT / "docs").with_suffix(".html")}"' in front, page
+
+
 def test_docstrings_show_no_markup_of_another_tool(site: Path) -> None:
     for page in (site / "reference").glob("*.html"):
         shown = page.read_text(encoding="utf-8")
