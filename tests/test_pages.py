@@ -62,7 +62,7 @@ def type_in(words: list[str]) -> None:
     elif program == "frl":
         carry_out(arguments)
     else:
-        assert program in NOT_HERE
+        assert program in NOT_HERE, f"nothing runs {program}"
 
 
 def carry_out(arguments: list[str]) -> None:
