@@ -9,7 +9,8 @@ import socket
 import threading
 from typing import Any
 
-from frl.errors import InputError
+from frl.errors import InputError, StoppedError
+from frl.grids.ray_errors import last_line
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -43,6 +44,8 @@ def start_ray(workers: int, address: str) -> None:
     ------
     InputError
         If there is no cluster at the address.
+    StoppedError
+        If Ray does not start here.
     """
     import ray
 
@@ -56,9 +59,16 @@ def start_ray(workers: int, address: str) -> None:
             reason = str(error).splitlines()[0]
             raise InputError(f"engine.address: no Ray at {address!r}: {reason}") from None
     else:
-        ray.init(
-            "local", num_cpus=workers, include_dashboard=False, _node_ip_address=_LOOPBACK, **quiet
-        )
+        try:
+            ray.init(
+                "local",
+                num_cpus=workers,
+                include_dashboard=False,
+                _node_ip_address=_LOOPBACK,
+                **quiet,
+            )
+        except Exception as error:
+            raise StoppedError(f"Ray does not start on this machine: {last_line(error)}") from None
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, before)
 

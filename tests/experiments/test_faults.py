@@ -138,3 +138,16 @@ def test_an_address_without_a_cluster_is_one_line() -> None:
     with pytest.raises(InputError, match=r"engine.address: no Ray at '127.0.0.1:1'"):
         RayGrid(app, 3, address="127.0.0.1:1")
     assert time.monotonic() - begun < 60
+
+
+def test_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def init(*_: Any, **__: Any) -> None:
+        raise RuntimeError("Traceback:\n  somewhere\nThe node timed out.  Look at the logs.")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+
+    with pytest.raises(StoppedError, match=r"^Ray does not start on this machine: The node timed"):
+        RayGrid(app, 3)
