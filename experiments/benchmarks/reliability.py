@@ -31,7 +31,7 @@ NAMES = (
     "reliability-shared-data",
 )
 SMALL: dict[str, Any] = {"clients_per_round": 10, "train.epochs": 1, "eval_every": 1000}
-_FIRST, _LAST = 20, 200
+_FIRST, _LAST, _POINTS = 20, 200, 6
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 idle = ClientApp()
@@ -76,7 +76,11 @@ def mapped_shares(pid: int, below: Path) -> dict[Path, int]:
 
 
 def growth(config: Config, first: int, last: int) -> tuple[float, dict[str, float | str]]:
-    """Resident memory of driver and workers after round ``last``, over that after ``first``."""
+    """Resident memory of driver and workers after round ``last``, over that after ``first``.
+
+    The details hold the curve between them.
+    """
+    step = max(1, (last - first) // _POINTS)
     seen: dict[int, int] = {}
     with TemporaryDirectory() as folder, make_grid(config) as grid:
         pids: list[int | str] = ["self"]
@@ -84,7 +88,7 @@ def growth(config: Config, first: int, last: int) -> tuple[float, dict[str, floa
             pids += grid.worker_pids()
 
         def watch(row: Any) -> None:
-            if row.round in (first, last):
+            if row.round in range(first, last + 1, step):
                 seen[row.round] = sum(rss(pid) for pid in pids)
 
         execute(config, RunDirectory(Path(folder) / "run"), grid=grid, watch=watch)
