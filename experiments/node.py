@@ -1,12 +1,10 @@
 """What a SuperNode's node config says: which client it is, what data it has.
 
-========================= ======================================================================
-``partition-id=3``        this node is client 3, and trains on its part of the run's data set
-``data.copy="/srv/mnist"``  where this node keeps its copy of the run's data set
-``data.path="/srv/photos"`` a folder of its own, which is all it trains on; it may leave out
-                          ``partition-id`` and be any client
-``attack="own_reversal"`` it attacks; see :func:`attacks.orders.ordered_attack`
-========================= ======================================================================
+``partition-id=3``: it is client 3, and trains on its part of the run's data set.
+``data.copy="/srv/mnist"``: where it keeps its copy of the run's data set.
+``data.path="/srv/photos"``: a folder of its own, which is all it trains on; it may leave out
+``partition-id`` and be any client. ``attack="own_reversal"``: it attacks, see
+:func:`attacks.orders.ordered_attack`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from tests.experiments.federation import PATIENCE, ROOT, free_port, kill_all, on
 
 PAGE = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 KEYS = ["rounds=2", "clients=3", "clients_per_round=3", "train.epochs=1"]
-BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE.split("## Who is refused")[0], re.DOTALL)
+BLOCKS = re.findall(r"```bash\n(.*?)```", PAGE.split("## Who is refused")[0], re.DOTALL)
 
 
 def free_ports(count: int) -> int:
@@ -128,7 +128,7 @@ def refused(reader: Reader, reason: str, *options: str, ends: bool) -> None:
 
 @pytest.mark.flower
 @pytest.mark.timeout(1200)
-def test_the_walk_through_word_for_word_and_who_is_refused(reader: Reader, tmp_path: Path) -> None:
+def test_the_walk_through_word_for_word(reader: Reader, tmp_path: Path) -> None:
     expected = execute(read(None, KEYS), RunDirectory(tmp_path / "inprocess"))
     assert " ".join(f"-o {key}" for key in KEYS) in PAGE
     *steps, stop = BLOCKS
@@ -144,26 +144,41 @@ def test_the_walk_through_word_for_word_and_who_is_refused(reader: Reader, tmp_p
     assert result["digest"] in said
     assert (runs[0] / CHECKPOINT).is_dir()
     assert CURVE in said
-
-    key = ("--auth-supernode-private-key", "other/key")
-    tls = ("--root-certificates", "server/ca.crt")
-    (reader.folder / "other").mkdir()
-    reader.type('ssh-keygen -q -t ecdsa -b 384 -N "" -f other/key')
-    reader.type(
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 "
-        '-subj "/CN=FRL federation" -keyout other/ca.key -out other/ca.crt'
-    )
-    connected = ("--auth-supernode-private-key", "node0/key")
-    refused(reader, "Failed to activate SuperNode", *tls, *key, ends=True)
-    refused(reader, "Failed to activate SuperNode", *tls, *connected, ends=True)
-    refused(reader, "registration is disabled", *tls, ends=True)
-    refused(reader, "Connection attempt failed", "--insecure", ends=False)
-    other = ("--root-certificates", "other/ca.crt", *connected)
-    refused(reader, "Connection attempt failed", *other, ends=False)
-
     pids = [int(path.read_text()) for path in reader.folder.glob("*/pid")]
     reader.type(stop)
     until(lambda: not any(map(alive, pids)), "not stopped", patience=PATIENCE)
+
+
+@pytest.mark.flower
+@pytest.mark.timeout(1200)
+def test_who_is_refused(reader: Reader) -> None:
+    *steps, run, _ = BLOCKS
+    assert "flwr run" in run
+    reader.type(*steps)
+    logs = [reader.folder / f"node{i}" / "log" for i in range(3)]
+    until(
+        lambda: all("SuperNode ID" in log.read_text(errors="replace") for log in logs),
+        reader.everything,
+        patience=PATIENCE,
+    )
+
+    (reader.folder / "other").mkdir()
+    reader.type(
+        'ssh-keygen -q -t ecdsa -b 384 -N "" -f other/key',
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 "
+        '-subj "/CN=FRL federation" -keyout other/ca.key -out other/ca.crt',
+    )
+    tls, other = (("--root-certificates", f"{place}/ca.crt") for place in ("server", "other"))
+    connected, unknown = (
+        ("--auth-supernode-private-key", f"{place}/key") for place in ("node0", "other")
+    )
+    refused(reader, "Failed to activate SuperNode", *tls, *unknown, ends=True)
+    refused(reader, "Failed to activate SuperNode", *tls, *connected, ends=True)
+    refused(reader, "must be registered via the CLI", *tls, ends=True)
+    refused(reader, "Connection attempt failed", "--insecure", ends=False)
+    refused(reader, "CERTIFICATE_VERIFY_FAILED", *other, *connected, ends=True)
+    log = (reader.folder / "server" / "log").read_text(errors="replace")
+    assert log.count("Activated node_id") == 3
 
 
 def alive(pid: int) -> bool:
