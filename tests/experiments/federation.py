@@ -130,6 +130,8 @@ class Federation:
 
     def superlink(self, *options: str) -> None:
         """Start the SuperLink and wait until it listens."""
+        log = self.home("superlink") / "log"
+        listened = self.log("superlink").count("Uvicorn running") if log.exists() else 0
         self.start(
             "superlink",
             "flower-superlink",
@@ -138,7 +140,7 @@ class Federation:
             *("--database", str(self.home("superlink") / "state.db")),
             "--disable-runtime-dependency-installation",
         )
-        self.await_log("superlink", "Uvicorn running")
+        self.await_log("superlink", "Uvicorn running", times=listened + 1)
 
     def supernode(
         self, name: str, config: str, *options: str, superlink: int | None = None
