@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from experiments.environment import QUIET
 from experiments.records import RunDirectory
 
 ROOT = Path(__file__).parents[2]
+_BEGUN = "Successfully started run"
 PATIENCE = float(os.environ.get("FRL_TEST_PATIENCE", "240"))
 """Seconds to wait for anything; machines are slow and shared."""
 
@@ -157,24 +159,22 @@ class Federation:
 
     def await_log(self, name: str, text: str, *, times: int = 1) -> None:
         """Wait until a process has written something."""
-        until(
-            lambda: self.log(name).count(text) >= times,
-            lambda: f"{name} never wrote {text!r}:\n{self.log(name)}",
-            patience=PATIENCE,
-        )
 
-    def run(self, keys: Sequence[str], *, connection: str = "lab") -> str:
-        """Submit a run, and return what ``flwr run`` printed."""
-        done = subprocess.run(
-            ["flwr", "run", str(ROOT), connection, "-c", " ".join(keys)],
-            cwd=self.home("user"),
-            env=self.environment("user"),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr + self.log("superlink")
-        return done.stdout
+        def written() -> bool:
+            ended = self.processes[name].poll()
+            found = self.log(name).count(text) >= times
+            assert found or not ended, f"{name} ended with {ended}:\n{self.log(name)}"
+            return found
+
+        until(written, lambda: f"{name} never wrote {text!r}:\n{self.log(name)}", patience=PATIENCE)
+
+    def run(self, keys: Sequence[str], *, connection: str = "lab") -> None:
+        """Submit a run; what it logs is the log of ``run``."""
+        log = self.home("run") / "log"
+        begun = log.read_text(errors="replace").count(_BEGUN) if log.exists() else 0
+        shutil.copytree(self.home("user"), self.home("run"), dirs_exist_ok=True)
+        self.start("run", "flwr", "run", str(ROOT), connection, "--stream", "-c", " ".join(keys))
+        self.await_log("run", _BEGUN, times=begun + 1)
 
     def directory(self) -> RunDirectory:
         """The newest run directory, once there is one."""
