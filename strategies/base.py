@@ -94,6 +94,7 @@ class SeededStrategy(Strategy):
         self._roster = roster
         self._asked: list[tuple[Message, int]] = []
         self._absent: list[int] = []
+        self._nodes: dict[int, int] = {}
         self._terms = terms
         self._channel = channel
         self._base = Base(0, {})
@@ -157,6 +158,9 @@ class SeededStrategy(Strategy):
         nodes = self._roster.nodes_of(drawn.tolist())
         self._absent = [client for client in drawn.tolist() if client not in nodes]
         asked = [client for client in drawn.tolist() if client in nodes]
+        moved = [c for c in asked if self._nodes.setdefault(c, nodes[c]) != nodes[c]]
+        self.seen.forget((*moved, *self._absent))
+        self._nodes.update(nodes)
         self._sent = self._states(arrays, asked)
         remember = self._channel is not None and self._channel.coded and self._channel.history > 0
         self._asked = [

@@ -50,6 +50,11 @@ class Seen:
             if round in self._bases and client not in lost
         }
 
+    def forget(self, clients: Iterable[int]) -> None:
+        """Count clients as holding none: they are on another machine now, or were away."""
+        for client in clients:
+            self._last.pop(client, None)
+
     @property
     def memory(self) -> dict[str, NDArray[Any]]:
         """All of it as arrays, for a checkpoint."""

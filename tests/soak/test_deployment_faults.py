@@ -76,7 +76,12 @@ def test_a_run_whose_server_was_killed_is_carried_on_by_another(tmp_path: Path) 
 
     assert federation.directory().path == first.path
     assert result["digest"] == digest
-    assert without_seconds(first.rows()) == without_seconds(expected.rows())
+    rows, whole = (without_seconds(run.rows()) for run in (first, expected))
+    for row in (*rows, *whole):
+        row["bytes_down"] = row["coded_down"] = (
+            None  # in a deployment: given what a client saw last
+        )
+    assert rows == whole
 
 
 def test_bad_input_is_one_line_in_the_log_of_the_run(tmp_path: Path) -> None:

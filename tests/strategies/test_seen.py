@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
+from flwr.app import ConfigRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frl.wire import Base
+from frl.channel import Channel, coded_message
+from frl.messages import arrays_record, read_task
+from frl.wire import Base, base_round, codings
+from strategies import FRL
 from strategies.seen import Seen
 
 
@@ -30,6 +36,39 @@ def test_nothing_is_kept_without_a_history() -> None:
 
     assert seen.base_of(1) is None
     assert seen.memory == {}
+
+
+class Roster:
+    """Client 0 is on one node, client 1 on another one each time, client 2 away every other time.
+
+    The rest stays where it is.
+    """
+
+    def __init__(self) -> None:
+        self.time = 0
+
+    def nodes_of(self, clients: Iterable[int]) -> dict[int, int]:
+        self.time += 1
+        nodes = {0: 10, 1: 20 + self.time, 2: 30}
+        return {c: nodes[c] for c in clients if c != 2 or self.time % 2}
+
+
+def test_a_client_on_another_node_or_back_from_elsewhere_is_sent_what_anybody_can_read() -> None:
+    first = base(0).ranking
+    channel = Channel({"fc": 5}, codings.make("delta"), coded=True, history=4, first=first)
+    strategy = FRL(clients=3, clients_per_round=3, roster=Roster(), channel=channel)
+    bases = []
+
+    for round in (1, 2, 3):
+        state = arrays_record(base(round).ranking)
+        asked = strategy.configure_train(round, state, ConfigRecord(), None)  # type: ignore[arg-type]
+        records = {read_task(m).client: coded_message(m.content["arrays"]) for m in asked}
+        bases.append({client: base_round(record) for client, record in records.items()})
+        strategy.seen.settle(
+            base(round), asked=[0, 1], admitted=[0, 1, 2] if round == 1 else [0, 1]
+        )
+
+    assert bases == [{0: 0, 1: 0, 2: 0}, {0: 1, 1: 0}, {0: 2, 1: 0, 2: 0}]
 
 
 @given(
