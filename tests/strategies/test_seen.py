@@ -55,6 +55,7 @@ class Roster:
 
 
 def test_a_client_on_another_node_or_back_from_elsewhere_is_sent_what_anybody_can_read() -> None:
+    identify_process()
     first = base(0).ranking
     channel = Channel({"fc": 5}, codings.make("delta"), coded=True, history=4, first=first)
     strategy = FRL(clients=3, clients_per_round=3, roster=Roster(), channel=channel)
