@@ -59,7 +59,6 @@ def test_a_client_on_another_node_or_back_from_elsewhere_is_sent_what_anybody_ca
     first = base(0).ranking
     channel = Channel({"fc": 5}, codings.make("delta"), coded=True, history=4, first=first)
     strategy = FRL(clients=3, clients_per_round=3, roster=Roster(), channel=channel)
-    identify_process()
     bases = []
 
     for round in (1, 2, 3):
