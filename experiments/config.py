@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
-from experiments.config_file import read_file
+from experiments.config_file import dotted, read_file, read_tables
 from experiments.config_tables import (
     AttackConfig,
     DataConfig,
@@ -165,26 +165,12 @@ def recorded(path: Path) -> dict[str, Scalar]:
 
     Keys that are newer than the run have their defaults.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: {error}") from None
-    return {**flatten(Config.model_construct()), **_flat(tables)}
+    return {**flatten(Config.model_construct()), **dotted(read_tables(path))}
 
 
 def dump(config: Config) -> str:
     """Return a configuration as TOML, every default included."""
     return tomli_w.dumps(config.model_dump())
-
-
-def _flat(tables: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tables.items():
-        if isinstance(value, dict) and value:
-            flat.update({f"{key}.{inner}": scalar for inner, scalar in value.items()})
-        else:
-            flat[key] = value
-    return flat
 
 
 def _value(text: str) -> Any:

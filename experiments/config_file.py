@@ -61,7 +61,7 @@ def read_file(path: Path, profile: str = "") -> dict[str, Any]:
 def _layers(path: Path, above: tuple[Path, ...]) -> Layers:
     if path.resolve() in above:
         raise InputError(f"{path}: {BASE}: the file builds on itself")
-    tables = _tables(path)
+    tables = read_tables(path)
     base, profiles = tables.pop(BASE, None), tables.pop(PROFILES, {})
     if not isinstance(profiles, dict) or not all(isinstance(p, dict) for p in profiles.values()):
         raise InputError(f"{path}: {PROFILES}: takes tables of keys, [{PROFILES}.NAME]")
@@ -70,15 +70,22 @@ def _layers(path: Path, above: tuple[Path, ...]) -> Layers:
         if not isinstance(base, str):
             raise InputError(f"{path}: {BASE}: got {base!r}; takes the name of a file")
         under = _layers(path.parent / base, (*above, path.resolve()))
-    own = {name: _dotted(keys) for name, keys in profiles.items()}
+    own = {name: dotted(keys) for name, keys in profiles.items()}
     names = [*under.profiles, *(name for name in own if name not in under.profiles)]
     return Layers(
-        under.keys | _dotted(tables),
+        under.keys | dotted(tables),
         {name: under.profiles.get(name, {}) | own.get(name, {}) for name in names},
     )
 
 
-def _tables(path: Path) -> dict[str, Any]:
+def read_tables(path: Path) -> dict[str, Any]:
+    """Read the tables of one file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -87,7 +94,7 @@ def _tables(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: {error}") from None
 
 
-def _dotted(tables: Mapping[str, Any]) -> dict[str, Any]:
+def dotted(tables: Mapping[str, Any]) -> dict[str, Any]:
     """Flatten the tables of a configuration, which are one deep."""
     flat: dict[str, Any] = {}
     for key, value in tables.items():

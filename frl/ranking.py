@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Positions: TypeAlias = NDArray[np.int32]
 Ranking: TypeAlias = dict[str, Positions]
 
+DIVERGED = "scores are not finite: local training diverged; lower train.lr"
+"""Why a client has no ranking."""
 _BLOCK = 65_536
 _LOW = 0 if sys.byteorder == "little" else 1
 _INFINITY = 0x7F800000
@@ -94,7 +96,7 @@ def rank(scores: NDArray[np.float32]) -> Positions:
     flat = np.ascontiguousarray(scores, dtype=np.float32).reshape(-1)
     keys = sorted_keys(sortable(flat), np.arange(flat.size, dtype=np.int32))
     if flat.size and not -_INFINITY <= keys[0] >> 32 <= keys[-1] >> 32 < _INFINITY:
-        raise ValueError("scores are not finite: local training diverged; lower train.lr")
+        raise ValueError(DIVERGED)
     keys &= 0x7FFFFFFF
     return invert(keys)
 

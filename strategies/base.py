@@ -94,7 +94,6 @@ class SeededStrategy(Strategy):
         self._roster = roster
         self._asked: list[tuple[Message, int]] = []
         self._absent: list[int] = []
-        self._nodes: dict[int, int] = {}
         self._terms = terms
         self._channel = channel
         self._base = Base(0, {})
@@ -158,9 +157,7 @@ class SeededStrategy(Strategy):
         nodes = self._roster.nodes_of(drawn.tolist())
         self._absent = [client for client in drawn.tolist() if client not in nodes]
         asked = [client for client in drawn.tolist() if client in nodes]
-        moved = [c for c in asked if self._nodes.setdefault(c, nodes[c]) != nodes[c]]
-        self.seen.forget((*moved, *self._absent))
-        self._nodes.update(nodes)
+        self.seen.locate(drawn.tolist(), nodes)
         self._sent = self._states(arrays, asked)
         remember = self._channel is not None and self._channel.coded and self._channel.history > 0
         self._asked = [

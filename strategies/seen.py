@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,15 @@ from numpy.typing import NDArray
 from frl.wire import Base
 
 _CLIENTS = "clients"
+
+_NOWHERE = -1
+
+
+class _Held(NamedTuple):
+    """The round whose ranking a client holds, and the node it answered from."""
+
+    round: int
+    node: int
 
 
 class Seen:
@@ -29,11 +38,24 @@ class Seen:
     def __init__(self, rounds: int) -> None:
         self._rounds = rounds
         self._bases: dict[int, Base] = {}
-        self._last: dict[int, int] = {}
+        self._last: dict[int, _Held] = {}
+        self._nodes: dict[int, int] = {}
 
     def base_of(self, client: int) -> Base | None:
         """Return the ranking that a client holds, ``None`` where none is known."""
-        return self._bases.get(self._last.get(client, -1))
+        held = self._last.get(client)
+        return self._bases.get(held.round) if held else None
+
+    def locate(self, clients: Iterable[int], nodes: Mapping[int, int]) -> None:
+        """Note on which nodes the clients of a round are.
+
+        Those that are on another node than when they answered, or on none, count as holding none.
+        """
+        self._nodes = dict(nodes)
+        for client in clients:
+            held = self._last.get(client)
+            if held is not None and held.node != nodes.get(client, _NOWHERE):
+                del self._last[client]
 
     def settle(self, base: Base, asked: Iterable[int], admitted: Iterable[int]) -> None:
         """Note who answered a round that began with ``base``."""
@@ -42,18 +64,13 @@ class Seen:
         self._bases[base.round] = base
         for old in sorted(self._bases)[: -self._rounds]:
             del self._bases[old]
-        answered = dict.fromkeys(admitted, base.round)
+        answered = {c: _Held(base.round, self._nodes.get(c, _NOWHERE)) for c in admitted}
         lost = set(asked) - answered.keys()
         self._last = {
-            client: round
-            for client, round in {**self._last, **answered}.items()
-            if round in self._bases and client not in lost
+            client: held
+            for client, held in {**self._last, **answered}.items()
+            if held.round in self._bases and client not in lost
         }
-
-    def forget(self, clients: Iterable[int]) -> None:
-        """Count clients as holding none: they are on another machine now, or were away."""
-        for client in clients:
-            self._last.pop(client, None)
 
     @property
     def memory(self) -> dict[str, NDArray[Any]]:
@@ -63,8 +80,8 @@ class Seen:
             for base in self._bases.values()
             for name, positions in base.ranking.items()
         }
-        pairs = np.array(sorted(self._last.items()), dtype=np.int64).reshape(-1, 2)
-        return {**kept, _CLIENTS: pairs} if kept else {}
+        held = [(client, *held) for client, held in sorted(self._last.items())]
+        return {**kept, _CLIENTS: np.array(held, dtype=np.int64).reshape(-1, 3)} if kept else {}
 
     @memory.setter
     def memory(self, memory: Mapping[str, NDArray[Any]]) -> None:
@@ -74,4 +91,4 @@ class Seen:
             if name:
                 rankings.setdefault(int(round), {})[name] = array
         self._bases = {round: Base(round, ranking) for round, ranking in rankings.items()}
-        self._last = {int(c): int(r) for c, r in memory.get(_CLIENTS, ())}
+        self._last = {int(c): _Held(int(r), int(node)) for c, r, node in memory.get(_CLIENTS, ())}

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from frl.cohort.selection import fastest_selection, rank_rows, top_masks
 from frl.errors import InputError
+from frl.ranking import DIVERGED
 from frl.supermask import supermasks
 from frl.training import RankTrainer, Trainer
 from frl.weight_training import WeightTrainer
@@ -85,7 +86,7 @@ class ScoreStack(Stack):
         return [
             {name: rows[row].copy() for name, rows in positions.items()}
             if finite[row]
-            else ValueError("scores are not finite: local training diverged; lower train.lr")
+            else ValueError(DIVERGED)
             for row in range(len(states))
         ]
 

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
-from torch import nn
 
 from frl.cohort.fit import fit_together
 from frl.cohort.gathering import current_member
@@ -58,20 +57,6 @@ class CohortTrainer:
         self._memory = memory
         self._most = 0
         self._stack = stack_of(trainer)
-
-    @property
-    def initial(self) -> State:
-        """The global state that round 1 begins with."""
-        return self._trainer.initial
-
-    @property
-    def module(self) -> nn.Module:
-        """The model of clients that train alone."""
-        return self._trainer.module
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Put a global state into the module."""
-        self._trainer.load(state)
 
     def train(self, state: dict[str, Any], shard: Shard, place: Place) -> Trained:
         """Train one client, as a member of the gathering that the calling thread is in."""
