@@ -78,8 +78,8 @@ def _layers(path: Path, above: tuple[Path, ...]) -> Layers:
     )
 
 
-def read_tables(path: Path) -> dict[str, Any]:
-    """Read the tables of one file.
+def read_tables(path: Path, kind: str = "configuration") -> dict[str, Any]:
+    """Read the tables of one file, which errors call a file of this kind.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def read_tables(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"no configuration file {str(path)!r}") from None
+        raise InputError(f"no {kind} file {str(path)!r}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: {error}") from None
 

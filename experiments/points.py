@@ -26,13 +26,13 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments import config as configuration
 from experiments.config import Config
+from experiments.config_file import read_tables
 from experiments.records import RunDirectory, find_runs
 from frl.errors import InputError, unknown
 
@@ -95,12 +95,7 @@ def read_grid(path: Path, out: Path, overrides: Sequence[str] = ()) -> list[Poin
 
 
 def _tables(path: Path) -> dict[str, Any]:
-    try:
-        grid = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"no grid file {str(path)!r}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: {error}") from None
+    grid = read_tables(path, "grid")
     for key in grid:
         if key not in _KEYS:
             raise unknown(f"key of grid {path}", key, _KEYS)
