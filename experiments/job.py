@@ -69,7 +69,6 @@ class Job:
         self._process: ForkServerProcess = context.Process(
             target=_carry_out, args=(json.dumps(dict(flat)), str(path), list(track), theirs)
         )
-        self._path = path
         self._process.start()
         theirs.close()
 
