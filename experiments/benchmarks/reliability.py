@@ -80,7 +80,7 @@ def growth(config: Config, first: int, last: int) -> tuple[float, dict[str, floa
 
     The details hold the curve between them.
     """
-    step = max(1, (last - first) // _POINTS)
+    watched = {*range(first, last, max(1, (last - first) // _POINTS)), last}
     seen: dict[int, int] = {}
     with TemporaryDirectory() as folder, make_grid(config) as grid:
         pids: list[int | str] = ["self"]
@@ -88,7 +88,7 @@ def growth(config: Config, first: int, last: int) -> tuple[float, dict[str, floa
             pids += grid.worker_pids()
 
         def watch(row: Any) -> None:
-            if row.round in range(first, last + 1, step):
+            if row.round in watched:
                 seen[row.round] = sum(rss(pid) for pid in pids)
 
         execute(config, RunDirectory(Path(folder) / "run"), grid=grid, watch=watch)

@@ -37,11 +37,20 @@ _WARN_AFTER = 30.0
 
 @dataclass
 class _Worker:
-    """One actor and what it was given, oldest first; ``starting`` is ``None`` once it is up."""
+    """One actor and what it was given, oldest first; ``starting`` is ``None`` once it is up.
+
+    ``lost`` are the references, with their deadlines, of what others took over from it: it may have
+    begun with them all the same, and is busy until they resolve.
+    """
 
     actor: Any
     starting: Any
     held: deque[_Job] = field(default_factory=deque)
+    lost: dict[Any, float | None] = field(default_factory=dict)
+
+    @property
+    def load(self) -> int:
+        return len(self.held) + len(self.lost)
 
 
 @dataclass
@@ -153,7 +162,7 @@ class RayGrid(LocalGrid):
 
     def _replace(self, worker: _Worker) -> None:
         self._ray.kill(worker.actor)
-        worker.held = deque()
+        worker.held, worker.lost = deque(), {}
         worker.actor, worker.starting = self._spawn()
 
     def _answer(self, messages: Iterable[Message], deadline: float | None) -> Iterator[Message]:
@@ -168,7 +177,7 @@ class RayGrid(LocalGrid):
                 deadline += time.monotonic() - begun
             while waiting or any(worker.held for worker in self._workers):
                 self._hand_out(waiting, store)
-                self._take_over(waiting, store)
+                self._take_over(waiting, store, deadline)
                 yield from self._collect(waiting, deadline)
                 if _past(deadline):
                     break
@@ -181,20 +190,21 @@ class RayGrid(LocalGrid):
         """Give messages to the workers that are up, as many as they may hold."""
         up = [worker for worker in self._workers if worker.starting is None]
         while waiting and up:
-            worker = min(up, key=lambda worker: len(worker.held))
-            if worker.held and (len(worker.held) >= _DEPTH or len(waiting) <= len(up)):
+            worker = min(up, key=lambda worker: worker.load)
+            if worker.load and (worker.load >= _DEPTH or len(waiting) <= len(up)):
                 return
             self._give(worker, waiting.popleft(), store)
 
-    def _take_over(self, waiting: deque[_Job], store: RoundStore) -> None:
+    def _take_over(self, waiting: deque[_Job], store: RoundStore, deadline: float | None) -> None:
         """Let free workers do what is queued behind a client that may never answer."""
         up = [worker for worker in self._workers if worker.starting is None]
-        for free in [worker for worker in up if not worker.held and not waiting]:
+        for free in [worker for worker in up if not worker.load and not waiting]:
             slow = max(up, key=lambda worker: len(worker.held))
             if len(slow.held) < _DEPTH:
                 return
             job = slow.held.pop()
             self._ray.cancel(job.ref)
+            slow.lost[job.ref] = deadline
             job.attempts -= 1
             self._give(free, job, store)
 
@@ -216,15 +226,19 @@ class RayGrid(LocalGrid):
         """Wait for one reply, start or death, and take all that is there by then."""
         where = {job.ref: (worker, job) for worker in self._workers for job in worker.held}
         starting = {w.starting: w for w in self._workers if w.starting is not None}
+        lost = {ref: worker for worker in self._workers for ref in worker.lost}
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         if not where:
             left = _WARN_AFTER if left is None else min(left, _WARN_AFTER)
-        done, _ = self._ray.wait([*where, *starting], num_returns=1, timeout=left)
-        if not done and not where:
+        done, _ = self._ray.wait([*where, *starting, *lost], num_returns=1, timeout=left)
+        if not done and self._none_is_up():
             log.warning("no worker is up; waiting for Ray to offer what one needs")
         for ref in done:
             if ref in starting:
                 self._welcome(starting[ref])
+                continue
+            if ref in lost:
+                lost[ref].lost.pop(ref, None)
                 continue
             worker, job = where[ref]
             try:
@@ -281,9 +295,12 @@ class RayGrid(LocalGrid):
             waiting.extend(_Job(part, job.attempts) for part in parts)
 
     def _abandon(self) -> None:
-        """Replace workers that are still busy, so that the next round begins with free ones."""
+        """Replace workers that are still busy, so that the next round begins with free ones.
+
+        One that only ends what another took over is let be, up to the deadline of that.
+        """
         for worker in self._workers:
-            if worker.held:
+            if worker.held or any(_past(deadline) for deadline in worker.lost.values()):
                 self._replace(worker)
 
 
