@@ -22,7 +22,7 @@ from experiments.wiring import make_channel
 from frl.channel import Channel
 from frl.errors import InputError
 from frl.grids import LocalGrid, find_roster
-from frl.messages import arrays_record, update_record
+from frl.messages import arrays_record
 from frl.ranking import Ranking
 from frl.wire import Base
 from frl.wire.downlink import coarsen
@@ -186,7 +186,7 @@ def _hear(
     gate = Gate(
         asked,
         strategy.check(base.ranking),
-        lambda reply: channel.read_update(update_record(reply), base, coded=channel.coded),
+        strategy.read,
     )
     heard = {}
     for reply in grid.send_and_receive([message for message, _ in asked]):

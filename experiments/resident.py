@@ -15,13 +15,11 @@ from experiments.config import Config, of_flower_run
 from experiments.config_tables import EngineConfig
 from experiments.wiring import make_channel
 from frl import data, models
-from frl.ballots import dithered
-from frl.channel import StateReader, Update, is_coded
+from frl.channel import StateReader, is_coded
 from frl.cohort import CohortTrainer, CudaMemory
 from frl.data import DataSet, Partition, Split
 from frl.errors import InputError
 from frl.messages import Report, Task, arrays_record, read_task
-from frl.randomness import Purpose, generator
 from frl.shard_transform import transformed
 from frl.training import Place, RankTrainer, Shard, Trainer
 from frl.weight_training import Weights, WeightTrainer, sparsify
@@ -148,22 +146,11 @@ class Resident:
         update, fit = self._cohort.train(base.ranking, Shard(inputs, labels), place)
         if self.config.strategy.name == "fedavg" and self.config.strategy.upload_top < 1:
             update = self._part(update, memory)
-        elif self.config.strategy.ballot_dither:
-            update = self._dithered(update, task)
+        update = self.channel.dithered(update, task)
+        coded = is_coded(message)
+        given = self.channel.given(base, task) if coded else base
         report = Report(len(labels), fit.loss, fit.seconds, fit.steps)
-        return self.channel.send_update(update, base, coded=is_coded(message)), report
-
-    def _dithered(self, update: Update, task: Task) -> Update:
-        """Jitter a ranking before it becomes a ballot."""
-        strategy = self.config.strategy
-        jittered = {}
-        for number, (name, positions) in enumerate(update.items()):
-            rng = generator(
-                task.seed, Purpose.QUANTISE, round=task.round, client=task.client, layer=number
-            )
-            bits, strength = strategy.ballot_bits, strategy.ballot_dither
-            jittered[name] = dithered(positions, bits, rng, strength=strength)
-        return jittered
+        return self.channel.send_update(update, given, coded=coded), report
 
     def _part(self, update: Weights, memory: RecordDict) -> Weights:
         """Return the largest coordinates; the client remembers the others for its next update."""

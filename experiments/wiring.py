@@ -33,7 +33,12 @@ def make_form(strategy: StrategyConfig) -> Form | None:
     if strategy.ballot_bits:
         if strategy.upload_top < 1:
             raise InputError("strategy.upload_top: takes 1 where strategy.ballot_bits is not 0")
-        return Ballots(strategy.ballot_bits, strategy.ballot_focus, 1.0 - strategy.keep)
+        return Ballots(
+            strategy.ballot_bits,
+            strategy.ballot_focus,
+            centre=1.0 - strategy.keep,
+            dither=strategy.ballot_dither,
+        )
     if strategy.upload_top < 1:
         return Top(strategy.upload_top, strategy.unsent)
     return Whole()

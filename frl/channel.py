@@ -18,16 +18,18 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from numpy.typing import NDArray
 
 from frl import wire
-from frl.forms import Form, Top, Whole
+from frl.forms import Ballots, Form, Top, Whole
 from frl.messages import (
     ARRAYS,
     CONFIG,
     REMEMBER,
     MalformedError,
+    Task,
     arrays_record,
     read_arrays,
     read_task,
 )
+from frl.randomness import Purpose, generator
 from frl.wire.base import Base, Coding
 from frl.wire.downlink import decode_down, encode_down
 from frl.wire.fixed import Fixed
@@ -109,8 +111,42 @@ class Channel:
             array.flags.writeable = False
         return state
 
+    def dithered(self, ranking: Update, task: Task) -> Update:
+        """Jitter a ranking as a client does to its own before it becomes a ballot.
+
+        The noise follows from the task, so the server knows it too.
+        """
+        form = self.form
+        if not isinstance(form, Ballots) or not form.dither:
+            return ranking
+        return {
+            name: form.dithered(
+                ranking[name],
+                generator(
+                    task.seed, Purpose.QUANTISE, round=task.round, client=task.client, layer=number
+                ),
+            )
+            for number, name in enumerate(self.layers)
+        }
+
+    def given(self, base: Base, task: Task) -> Base:
+        """Return what a client's update is coded given: the global ranking, jittered like its own.
+
+        The noise that both sides know then costs no bits.
+        """
+        ranking = self.dithered(base.ranking, task)
+        return base if ranking is base.ranking else Base(base.round, ranking)
+
     def send_update(self, update: Update, base: Base, *, coded: bool) -> ArrayRecord:
-        """Pack what is sent of a full ranking, or of a difference of weights."""
+        """Pack what is sent of a full ranking, or of a difference of weights.
+
+        Parameters
+        ----------
+        update : mapping of layer to array
+        base : Base
+            From :meth:`given`, as in the methods below, where it is coded.
+        coded : bool
+        """
         if coded:
             return _coded(self.encode_update(self._codable(update), base))
         form = self.form

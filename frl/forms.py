@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.ballots import ballot, boundaries, midranks, refine
+from frl.ballots import ballot, boundaries, dithered, midranks, refine
 from frl.errors import InputError
 from frl.ranking import Positions, kept_edges, permutation_fault
 
@@ -85,11 +85,15 @@ class Ballots(Form):
     ----------
     bits, focus, centre
         See :func:`frl.ballots.boundaries`.
+    dither : float
+        Strength of the noise that a ranking gets before it is rounded, see
+        :func:`frl.ballots.dithered`.
     """
 
     bits: int
     focus: float = 1.0
     centre: float = 0.5
+    dither: float = 0.0
 
     dtype: ClassVar[str] = "uint8"
 
@@ -99,6 +103,10 @@ class Ballots(Form):
     def of(self, positions: Positions) -> NDArray[Any]:
         """Round the positions."""
         return ballot(positions, self.bits, focus=self.focus, centre=self.centre)
+
+    def dithered(self, positions: Positions, rng: np.random.Generator) -> Positions:
+        """Jitter positions; the same generator does the same to everyone's."""
+        return dithered(positions, self.bits, rng, strength=self.dither)
 
     def fault(self, sent: NDArray[Any]) -> str | None:
         """Admit only as many edges in each bucket as a ranking has."""

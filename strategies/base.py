@@ -189,8 +189,15 @@ class SeededStrategy(Strategy):
         (ArrayRecord or None, MetricRecord)
             The next global state, ``None`` where it is kept, and the counts of the round.
         """
-        gate = Gate(self._asked, self.check(self._state), self._read)
-        ledger = Ledger(self._channel, self._base, self._sent, self.seen, sample=self.measure)
+        gate = Gate(self._asked, self.check(self._state), self.read)
+        ledger = Ledger(
+            self._channel,
+            self._base,
+            self._sent,
+            self.seen,
+            seed=self.seed,
+            sample=self.measure,
+        )
         reports: dict[int, Report] = {}
         rejected: list[Rejected] = []
 
@@ -258,11 +265,15 @@ class SeededStrategy(Strategy):
         }
         return [records[round] for round in rounds]
 
-    def _read(self, reply: Message) -> Update:
-        if self._channel is None:
+    def read(self, reply: Message, client: int) -> Update:
+        """Return what a client of the round under way sent."""
+        channel = self._channel
+        if channel is None:
             return read_update(reply)
-        record = update_record(reply)
-        return self._channel.read_update(record, self._base, coded=self._channel.coded)
+        given = self._base
+        if channel.coded:
+            given = channel.given(given, Task(self.round, client, self.seed))
+        return channel.read_update(update_record(reply), given, coded=channel.coded)
 
     def _settled(self, outcome: Update | str) -> Update | str:
         """Keep of a new ranking what clients can rebuild of the ballots they get."""

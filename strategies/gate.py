@@ -20,8 +20,8 @@ from frl.wire import WireError
 Update: TypeAlias = dict[str, NDArray[Any]]
 Check: TypeAlias = Callable[[Update], None]
 """Raises ``MalformedError`` for an update that a rule must not see."""
-Read: TypeAlias = Callable[[Message], Update]
-"""Reads the update of a reply; raises ``MalformedError`` or ``WireError``."""
+Read: TypeAlias = Callable[[Message, int], Update]
+"""Reads the update in a client's reply; raises ``MalformedError`` or ``WireError``."""
 
 UNKNOWN = -1
 MOST_EXAMPLES = 10_000_000
@@ -58,7 +58,10 @@ class Gate:
     """
 
     def __init__(
-        self, asked: Iterable[tuple[Message, int]], check: Check, read: Read = read_update
+        self,
+        asked: Iterable[tuple[Message, int]],
+        check: Check,
+        read: Read = lambda reply, client: read_update(reply),
     ) -> None:
         self._asked = tuple(asked)
         self._check = check
@@ -80,7 +83,7 @@ class Gate:
         if reply.has_error():
             return Rejected(client, "error", reply.error.reason or f"code {reply.error.code}")
         try:
-            update = self._read(reply)
+            update = self._read(reply, client)
             self._check(update)
             report = read_report(reply)
             if not 0 <= report.examples <= MOST_EXAMPLES:

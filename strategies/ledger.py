@@ -9,6 +9,7 @@ from typing import NamedTuple
 from flwr.app import ArrayRecord, Message
 
 from frl.channel import Channel, coded_message
+from frl.messages import Task
 from frl.wire import Base, payload_sizes
 from strategies.gate import Update
 from strategies.seen import Seen
@@ -45,6 +46,8 @@ class Ledger:
         What each client was sent.
     seen : Seen
         What each client held before.
+    seed : int
+        Of the run.
     sample : bool
         Whether to encode where messages are plain.
     """
@@ -56,12 +59,14 @@ class Ledger:
         sent: Sequence[ArrayRecord],
         seen: Seen,
         *,
+        seed: int,
         sample: bool,
     ) -> None:
         self.bytes_up = 0
         self._channel = channel
         self._base = base
         self._seen = seen
+        self._seed = seed
         self._down = [len(message) for message in map(coded_message, sent) if message is not None]
         self._sample = sample and channel is not None and not self._down
         self._first = -1
@@ -88,7 +93,8 @@ class Ledger:
         if self._channel is None or self._first < 0:
             return None
         if not self._down:
-            sizes = self._channel.measure(self._update, self._base)
+            task = Task(self._base.round, self._first, self._seed)
+            sizes = self._channel.measure(self._update, self._channel.given(self._base, task))
             down = self._channel.encode_state(self._base, self._seen.base_of(self._first))
             return Coded(sizes.total, len(down), sizes.layers)
         layers = payload_sizes(self._message, self._channel.layers)

@@ -48,6 +48,12 @@ WAYS = {
         "attack.fraction=0.5",
         "attack.colluders=all",
     ],
+    "reversal of dithered ballots": [
+        "strategy.ballot_bits=2",
+        "strategy.ballot_dither=1",
+        "attack.name=reversal",
+        "attack.fraction=0.5",
+    ],
     "reversal of own ranking": ["attack.name=own_reversal", "attack.fraction=0.5"],
     "vem of sparse": ["strategy.upload_top=0.5", "attack.name=vem", "attack.fraction=0.5"],
     "weights": ["strategy.name=fedavg"],

@@ -1,0 +1,58 @@
+"""Noise that both sides know: ballots of a jittered ranking, coded given one jittered alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from experiments.benchmarks.rankings import base_ranking, moved_ranking
+from frl import wire
+from frl.channel import Channel
+from frl.forms import Ballots
+from frl.messages import Task
+from frl.wire import Base, WireError
+
+LAYERS = {"conv": 800, "fc": 60_000}
+ROWS = {"conv": 8, "fc": 60}
+BASE = Base(7, base_ranking(LAYERS, seed=0))
+UPDATE = moved_ranking(BASE.ranking, ROWS, seed=1)
+TASK = Task(round=7, client=3, seed=0)
+
+
+def channel(bits: int, dither: float) -> Channel:
+    coding = wire.codings.make("ballot", bits=bits)
+    return Channel(LAYERS, coding, Ballots(bits, dither=dither), ROWS, coded=True)
+
+
+def size(line: Channel, given: Base) -> int:
+    record = line.send_update(line.dithered(UPDATE, TASK), given, coded=True)
+    return record.count_bytes()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_noise_that_both_sides_know_costs_nothing(bits: int) -> None:
+    plain, dithered = channel(bits, 0.0), channel(bits, 1.0)
+
+    unknown = size(dithered, BASE)
+    known = size(dithered, dithered.given(BASE, TASK))
+
+    assert known < 1.1 * size(plain, plain.given(BASE, TASK))
+    assert known < 0.8 * unknown
+
+
+def test_both_sides_make_the_same_noise_and_every_client_its_own() -> None:
+    line = channel(2, 1.0)
+    ballots = {name: line.form.of(p) for name, p in line.dithered(UPDATE, TASK).items()}  # type: ignore[union-attr]
+    record = line.send_update(line.dithered(UPDATE, TASK), line.given(BASE, TASK), coded=True)
+
+    read = line.read_update(record, line.given(BASE, TASK), coded=True)
+
+    for name, sent in ballots.items():
+        np.testing.assert_array_equal(read[name], sent)
+    for other in (Task(7, 4, 0), Task(8, 3, 0), Task(7, 3, 1)):
+        with pytest.raises(WireError, match="coded against"):
+            line.read_update(record, line.given(BASE, other), coded=True)
+
+
+def test_without_dither_the_base_is_the_global_ranking_itself() -> None:
+    assert channel(2, 0.0).given(BASE, TASK) is BASE
