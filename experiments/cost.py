@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil, lgamma, log
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,8 +20,11 @@ from experiments.resident import load_data, load_partition, make_trainer
 from experiments.run import execute
 from frl import models, wire
 from frl.ballots import ballot
+from frl.channel import Channel, coded_message
 from frl.data import Split
 from frl.errors import InputError, unknown
+from frl.forms import Ballots
+from frl.messages import Task
 from frl.models import DataShape
 from frl.ranking import Ranking, top_mask
 from frl.supermask import edge_layers, output_units
@@ -31,6 +35,7 @@ from strategies import sample_clients
 _SHAPES = {"lenet": DataShape((1, 28, 28), 10), "conv8": DataShape((3, 32, 32), 10)}
 """Models whose usual data are not embedded, and the shape of those."""
 _BITS = (8, 6, 4, 3, 2, 1)
+_DITHERED = (4, 2, 1)
 _SHORT_RUN = ("rounds=5", "clients=20", "clients_per_round=5", "eval_every=5")
 
 
@@ -147,6 +152,8 @@ def costs(measured: Sample) -> list[Cost]:
     for bits in _BITS:
         buckets = {name: ballot(positions, bits) for name, positions in update.items()}
         rows.append(up(f"ballot {_bits(bits)}", "ballot", buckets, bits=bits))
+    for bits in _DITHERED:
+        rows.append(_dithered(measured, bits, cost))
     held = {"the first ranking": measured.first, "the round before": measured.before}
     for name, ranking in held.items():
         if ranking is None or measured.first is None:
@@ -160,6 +167,17 @@ def costs(measured: Sample) -> list[Cost]:
             message = encode_down(state, seen=given, bits=bits, rows=measured.rows)
             rows.append(cost(f"ballot {_bits(bits)} given {name}", "down", message))
     return rows
+
+
+def _dithered(measured: Sample, bits: int, cost: Callable[[str, str, bytes], Cost]) -> Cost:
+    """Encode a ballot with noise of one bucket's width, which both sides know."""
+    layers = {name: int(positions.size) for name, positions in measured.update.items()}
+    coding = wire.codings.make("ballot", bits=bits)
+    channel = Channel(layers, coding, Ballots(bits, dither=1.0), measured.rows, coded=True)
+    task = Task(measured.base.round, client=0, seed=0)
+    sent = channel.dithered({**measured.update}, task)
+    record = channel.send_update(sent, channel.given(measured.base, task), coded=True)
+    return cost(f"ballot {_bits(bits)}, dither 1", "up", coded_message(record) or b"")
 
 
 def report(measured: Sample, rows: list[Cost]) -> dict[str, Any]:

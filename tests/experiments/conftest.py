@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,3 +30,17 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """Make the small run once, without a fault."""
     directory = RunDirectory(tmp_path_factory.mktemp("runs") / "undisturbed")
     return directory, execute(read(None, SMALL), directory)
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """Start a Ray cluster with one core; more nodes can be added."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "include_dashboard": False},
+        shutdown_at_exit=False,
+    )
+    yield made
+    made.shutdown()

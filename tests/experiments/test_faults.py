@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,19 +77,6 @@ def test_no_limit_on_failures(tmp_path: Path, faults: Path) -> None:
     assert checkpoint is not None
     assert result["rejected"] == {"error": 15}
     assert digest(checkpoint.state) == result["digest"]
-
-
-@pytest.fixture
-def cluster() -> Iterator[Any]:
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 1, "include_dashboard": False},
-        shutdown_at_exit=False,
-    )
-    yield made
-    made.shutdown()
 
 
 @pytest.mark.ray
