@@ -15,6 +15,7 @@ from rich.table import Table
 from experiments import config as configuration
 from experiments.benchmarks.rankings import base_ranking, moved_ranking
 from experiments.checkpoints import checkpoint_of, rounds_kept
+from experiments.honest_round import repeat_round
 from experiments.records import CHECKPOINT, RunDirectory
 from experiments.resident import load_data, load_partition, make_trainer
 from experiments.run import execute
@@ -27,10 +28,11 @@ from frl.forms import Ballots
 from frl.messages import Task
 from frl.models import DataShape
 from frl.ranking import Ranking, top_mask
+from frl.steps import encode_step
 from frl.supermask import edge_layers, output_units
 from frl.training import Place, Shard
 from frl.wire.downlink import coarsen, encode_down
-from strategies import sample_clients
+from strategies import Vote, sample_clients
 
 _SHAPES = {"lenet": DataShape((1, 28, 28), 10), "conv8": DataShape((3, 32, 32), 10)}
 """Models whose usual data are not embedded, and the shape of those."""
@@ -54,6 +56,8 @@ class Sample(NamedTuple):
         The ranking that the run began with; None where there was no run.
     before : mapping of layer to int32 positions, or None
         The global ranking of the round before, which a client asked in every round holds.
+    step : bytes or None
+        What the ballots of a round of the run add up to; None for whole rankings.
     """
 
     model: str
@@ -63,6 +67,7 @@ class Sample(NamedTuple):
     rows: dict[str, int]
     first: Ranking | None
     before: Ranking | None = None
+    step: bytes | None = None
 
 
 class Cost(NamedTuple):
@@ -166,6 +171,10 @@ def costs(measured: Sample) -> list[Cost]:
             given = wire.Base(0, coarse)
             message = encode_down(state, seen=given, bits=bits, rows=measured.rows)
             rows.append(cost(f"ballot {_bits(bits)} given {name}", "down", message))
+    if measured.step is not None:
+        total = len(measured.step)
+        share = total / float32
+        rows.append(Cost("sums of the ballots before", "down", total, 8 * total / edges, share, {}))
     return rows
 
 
@@ -251,6 +260,7 @@ def _of_run(directory: RunDirectory, source: str, model: str) -> Sample:
         output_units(trainer.module),
         initial,
         _before(directory, checkpoint.round),
+        _step(directory),
     )
 
 
@@ -258,6 +268,23 @@ def _before(directory: RunDirectory, round: int) -> Ranking | None:
     """Return the global ranking that a round began with, where its checkpoint is kept."""
     folder = directory.path / CHECKPOINT
     return checkpoint_of(folder, round - 1).state if round - 1 in rounds_kept(folder) else None
+
+
+def _step(directory: RunDirectory) -> bytes | None:
+    """Encode what the ballots of a round on record added up to."""
+    settings = directory.config()
+    if not settings.strategy.ballot_bits or settings.strategy.ballot_focus != 1.0:
+        return None
+    found = repeat_round(directory)
+    form, vote = found.channel.form, Vote(found.state)
+    if not isinstance(form, Ballots):
+        return None
+    for sent in found.sent:
+        vote.add({name: form.votes(part) for name, part in sent.items()})
+    base = wire.Base(found.number, found.state)
+    return encode_step(
+        vote.sums, form, found.clients, base, seed=settings.seed, rows=found.channel.rows
+    )
 
 
 def _made_up(name: str) -> Sample:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.errors import InputError
+from frl.randomness import Purpose, generator
 from frl.ranking import Positions, invert, packed_order
 
 MAX_BITS = 8
@@ -115,6 +116,11 @@ def dithered(
     jittered = np.rint(positions + noise).astype(np.int64)
     order = packed_order(jittered, positions)
     return invert(order)[positions]
+
+
+def noise(seed: int, round: int, client: int, layer: int) -> np.random.Generator:
+    """Return the generator of the noise that a client's ballot of one layer gets in a round."""
+    return generator(seed, Purpose.QUANTISE, round=round, client=client, layer=layer)
 
 
 def refine(votes: NDArray[np.int32] | NDArray[np.int64], previous: Positions) -> Positions:

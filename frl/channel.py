@@ -7,7 +7,7 @@ coded reply.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
@@ -18,6 +18,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from numpy.typing import NDArray
 
 from frl import wire
+from frl.ballots import noise
 from frl.forms import Ballots, Form, Top, Whole
 from frl.messages import (
     ARRAYS,
@@ -29,7 +30,7 @@ from frl.messages import (
     read_arrays,
     read_task,
 )
-from frl.randomness import Purpose, generator
+from frl.steps import encode_step, follow, is_steps, join
 from frl.wire.base import Base, Coding
 from frl.wire.downlink import decode_down, encode_down
 from frl.wire.fixed import Fixed
@@ -91,12 +92,23 @@ class Channel:
     first: Update = field(default_factory=dict)
     history: int = 0
 
-    def send_state(self, base: Base, seen: Base | None = None) -> ArrayRecord:
+    def send_state(
+        self, base: Base, seen: Base | None = None, steps: Sequence[bytes] = ()
+    ) -> ArrayRecord:
         """Pack the global state of a round for a client that holds ``seen``."""
-        return _coded(self.encode_state(base, seen)) if self.coded else arrays_record(base.ranking)
+        if not self.coded:
+            return arrays_record(base.ranking)
+        return _coded(self.encode_state(base, seen, steps))
 
-    def read_state(self, record: ArrayRecord, seen: Base | None = None) -> Update:
+    def read_state(self, record: ArrayRecord, seen: Base | None = None, *, seed: int = 0) -> Update:
         """Unpack a global state, coded or not, where ``seen`` was the last one.
+
+        Parameters
+        ----------
+        record : ArrayRecord
+        seen : Base or None
+        seed : int
+            Of the run.
 
         Raises
         ------
@@ -106,7 +118,7 @@ class Channel:
         message = coded_message(record)
         if message is None:
             return read_arrays(record)
-        state = self._decode_state(message, seen)
+        state = self._decode_state(message, seen, seed)
         for array in state.values():
             array.flags.writeable = False
         return state
@@ -120,12 +132,7 @@ class Channel:
         if not isinstance(form, Ballots) or not form.dither:
             return ranking
         return {
-            name: form.dithered(
-                ranking[name],
-                generator(
-                    task.seed, Purpose.QUANTISE, round=task.round, client=task.client, layer=number
-                ),
-            )
+            name: form.dithered(ranking[name], noise(task.seed, task.round, task.client, number))
             for number, name in enumerate(self.layers)
         }
 
@@ -169,8 +176,35 @@ class Channel:
             raise MalformedError("not-coded", f"arrays are {sorted(record)}, not {CODED!r} alone")
         return wire.decode(message, self.layers, self.up, base=base)
 
-    def encode_state(self, base: Base, seen: Base | None = None) -> bytes:
-        """Encode the global state of a round for a client that holds ``seen``."""
+    def encode_step(
+        self, base: Base, voters: Sequence[int], sums: Update, *, seed: int
+    ) -> bytes | None:
+        """Encode what led from the ranking of a round to the next.
+
+        ``None`` where the sums of ballots do not say all of it, or nobody keeps a history.
+        """
+        form = self.form
+        if not self.history or self.down_bits:
+            return None
+        if not isinstance(form, Ballots) or form.focus != 1.0:
+            return None
+        ordered = {name: sums[name].astype(np.int32) for name in self.layers}
+        return encode_step(ordered, form, voters, base, seed=seed, rows=self.rows)
+
+    def encode_state(
+        self, base: Base, seen: Base | None = None, steps: Sequence[bytes] = ()
+    ) -> bytes:
+        """Encode the global state of a round for a client that holds ``seen``.
+
+        Parameters
+        ----------
+        base : Base
+        seen : Base or None
+        steps : sequence of bytes
+            From :meth:`encode_step`, that lead from ``seen`` to ``base``, where they are known.
+        """
+        if steps:
+            return join(steps)
         if self.form is None:
             return wire.encode(base.ranking, wire.codings.make("float32"))
         bits = self.down_bits or None
@@ -203,7 +237,11 @@ class Channel:
             return sent
         return {name: self.form.ranking(part, base.ranking[name]) for name, part in sent.items()}
 
-    def _decode_state(self, message: bytes, seen: Base | None) -> Update:
+    def _decode_state(self, message: bytes, seen: Base | None, seed: int) -> Update:
+        if is_steps(message):
+            if seen is None or not isinstance(self.form, Ballots):
+                raise wire.WireError("wrong-base", "steps from a round; this side holds none")
+            return {**follow(message, self.form, seen, seed=seed).ranking}
         if self.form is None:
             return wire.decode(message, self.layers, wire.codings.make("float32"))
         bits = self.down_bits or None
@@ -254,13 +292,15 @@ class StateReader:
 
     def _read(self, request: Message, memory: RecordDict | None) -> Base:
         record = cast(ArrayRecord, request.content[ARRAYS])
-        round = read_task(request).round
+        task = read_task(request)
+        round = task.round
         parts = [array.data for array in record.values()]
         same = len(parts) == len(self._parts) and all(
             new is old for new, old in zip(parts, self._parts, strict=True)
         )
         if not parts or not same or round != self._base.round:
-            self._base = Base(round, self._channel.read_state(record, _recall(memory)))
+            state = self._channel.read_state(record, _recall(memory), seed=task.seed)
+            self._base = Base(round, state)
             self._parts = parts
         if memory is not None and cast(ConfigRecord, request.content[CONFIG]).get(REMEMBER):
             memory[_SEEN] = arrays_record(self._base.ranking)

@@ -228,7 +228,7 @@ class SeededStrategy(Strategy):
             kept=outcome if isinstance(outcome, str) else "",
             coded=ledger.coded(),
         )
-        self.seen.settle(self._base, self.sampled, reports)
+        self.seen.settle(self._base, self.sampled, reports, self._step(sorted(reports)))
         self._asked = []
         metrics = MetricRecord(
             {
@@ -260,7 +260,9 @@ class SeededStrategy(Strategy):
         bases = [self.seen.base_of(client) for client in clients]
         rounds = [base.round if base else 0 for base in bases]
         records = {
-            round: channel.send_state(self._base, base)
+            round: channel.send_state(
+                self._base, base, self.seen.steps_from(base, self._base.round) if base else ()
+            )
             for round, base in dict(zip(rounds, bases, strict=True)).items()
         }
         return [records[round] for round in rounds]
@@ -274,6 +276,13 @@ class SeededStrategy(Strategy):
         if channel.coded:
             given = channel.given(given, Task(self.round, client, self.seed))
         return channel.read_update(update_record(reply), given, coded=channel.coded)
+
+    def _step(self, voters: list[int]) -> bytes | None:
+        """Encode what led to the next ranking, where ballots were added up and nothing else."""
+        if self._channel is None or self.vote is None or not voters:
+            return None
+        sums = {**self.vote.sums}
+        return self._channel.encode_step(self._base, voters, sums, seed=self.seed)
 
     def _settled(self, outcome: Update | str) -> Update | str:
         """Keep of a new ranking what clients can rebuild of the ballots they get."""

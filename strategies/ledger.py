@@ -95,7 +95,9 @@ class Ledger:
         if not self._down:
             task = Task(self._base.round, self._first, self._seed)
             sizes = self._channel.measure(self._update, self._channel.given(self._base, task))
-            down = self._channel.encode_state(self._base, self._seen.base_of(self._first))
+            held = self._seen.base_of(self._first)
+            steps = self._seen.steps_from(held, self._base.round) if held else ()
+            down = self._channel.encode_state(self._base, held, steps)
             return Coded(sizes.total, len(down), sizes.layers)
         layers = payload_sizes(self._message, self._channel.layers)
         return Coded(fmean(self._lengths), fmean(self._down), layers)

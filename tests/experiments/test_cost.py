@@ -155,3 +155,15 @@ def test_accuracy_is_drawn_over_bytes(finished: Path, tmp_path: Path) -> None:
     assert (tmp_path / "bytes.svg").read_text() != (tmp_path / "rounds.svg").read_text()
     with pytest.raises(InputError, match="--over: got 'hours'; takes rounds or bytes"):
         accuracy_curves(rounds, tmp_path / "x.svg", over="hours")
+
+
+def test_a_run_of_ballots_shows_what_its_sums_take(tmp_path: Path) -> None:
+    settings = ["rounds=3", "clients=12", "clients_per_round=4", "train.epochs=1", "eval_every=3"]
+    ballots = ["strategy.ballot_bits=2", "strategy.ballot_dither=1"]
+    execute(read(None, [*settings, *ballots]), RunDirectory(tmp_path / "run"))
+
+    by_name = {row.coding: row for row in costs(sample(run=tmp_path / "run"))}
+
+    assert by_name["sums of the ballots before"].way == "down"
+    assert 0 < by_name["sums of the ballots before"].bytes
+    assert by_name["sums of the ballots before"].bytes * 2 < by_name["delta"].bytes
