@@ -14,7 +14,10 @@ from tests.experiments.counting_proxy import CountingProxy
 from tests.experiments.federation import PATIENCE, Federation, until, without_seconds
 from tests.experiments.test_node import shard_folders, start
 
-KEYS = ["rounds=2", "clients=4", "clients_per_round=4", "train.epochs=1"]
+KEYS = [
+    *("rounds=3", "clients=4", "clients_per_round=4", "train.epochs=1"),
+    *("strategy.ballot_bits=2", "strategy.ballot_dither=1"),
+]
 DOWN, UP = "/v1/fleet/pull-object", "/v1/fleet/push-object"
 """Calls that carry the objects that messages are made of."""
 
@@ -31,7 +34,7 @@ def test_supernodes_of_all_kinds_give_the_record_of_the_in_process_run(tmp_path:
         3: {"partition-id": 3, "data.path": str(tmp_path / "nothing")},
     }
     expected, result = start(tmp_path / "inprocess", nodes, *KEYS)
-    assert result["rejected"] == {"error": 2}
+    assert result["rejected"] == {"error": 3}
 
     with (
         Federation(tmp_path / "federation") as federation,
