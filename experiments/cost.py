@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil, lgamma, log
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +29,6 @@ from frl.forms import Ballots
 from frl.messages import Task
 from frl.models import DataShape
 from frl.ranking import Ranking, top_mask
-from frl.steps import encode_step
 from frl.supermask import edge_layers, output_units
 from frl.training import Place, Shard
 from frl.wire.downlink import coarsen, encode_down
@@ -271,20 +271,16 @@ def _before(directory: RunDirectory, round: int) -> Ranking | None:
 
 
 def _step(directory: RunDirectory) -> bytes | None:
-    """Encode what the ballots of a round on record added up to."""
+    """Encode what the ballots of a round on record added up to, where a channel would send that."""
     settings = directory.config()
-    if not settings.strategy.ballot_bits or settings.strategy.ballot_focus != 1.0:
+    if not settings.strategy.ballot_bits or settings.strategy.rule:
         return None
     found = repeat_round(directory)
-    form, vote = found.channel.form, Vote(found.state)
-    if not isinstance(form, Ballots):
-        return None
+    channel, vote = replace(found.channel, history=1), Vote(found.state)
     for sent in found.sent:
-        vote.add({name: form.votes(part) for name, part in sent.items()})
+        vote.add(sent)
     base = wire.Base(found.number, found.state)
-    return encode_step(
-        vote.sums, form, found.clients, base, seed=settings.seed, rows=found.channel.rows
-    )
+    return channel.encode_step(base, found.clients, vote.sums, seed=settings.seed)
 
 
 def _made_up(name: str) -> Sample:

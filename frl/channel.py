@@ -177,7 +177,12 @@ class Channel:
         return wire.decode(message, self.layers, self.up, base=base)
 
     def encode_step(
-        self, base: Base, voters: Sequence[int], sums: Update, *, seed: int
+        self,
+        base: Base,
+        voters: Sequence[int],
+        sums: Mapping[str, NDArray[Any]],
+        *,
+        seed: int,
     ) -> bytes | None:
         """Encode what led from the ranking of a round to the next.
 

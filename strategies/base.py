@@ -281,8 +281,7 @@ class SeededStrategy(Strategy):
         """Encode what led to the next ranking, where ballots were added up and nothing else."""
         if self._channel is None or self.vote is None or not voters:
             return None
-        sums = {**self.vote.sums}
-        return self._channel.encode_step(self._base, voters, sums, seed=self.seed)
+        return self._channel.encode_step(self._base, voters, self.vote.sums, seed=self.seed)
 
     def _settled(self, outcome: Update | str) -> Update | str:
         """Keep of a new ranking what clients can rebuild of the ballots they get."""

@@ -165,5 +165,5 @@ def test_a_run_of_ballots_shows_what_its_sums_take(tmp_path: Path) -> None:
     by_name = {row.coding: row for row in costs(sample(run=tmp_path / "run"))}
 
     assert by_name["sums of the ballots before"].way == "down"
-    assert 0 < by_name["sums of the ballots before"].bytes
+    assert by_name["sums of the ballots before"].bytes > 0
     assert by_name["sums of the ballots before"].bytes * 2 < by_name["delta"].bytes
