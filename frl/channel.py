@@ -30,7 +30,7 @@ from frl.messages import (
     read_arrays,
     read_task,
 )
-from frl.steps import encode_step, follow, is_steps, join
+from frl.steps import MOST_NOISES, encode_step, follow, is_steps, join
 from frl.wire.base import Base, Coding
 from frl.wire.downlink import decode_down, encode_down
 from frl.wire.fixed import Fixed
@@ -192,6 +192,8 @@ class Channel:
         if not self.history or self.down_bits:
             return None
         if not isinstance(form, Ballots) or form.focus != 1.0:
+            return None
+        if form.dither and len(voters) > MOST_NOISES:
             return None
         ordered = {name: sums[name].astype(np.int32) for name in self.layers}
         return encode_step(ordered, form, voters, base, seed=seed, rows=self.rows)

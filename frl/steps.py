@@ -19,6 +19,8 @@ from frl.wire import Base
 from frl.wire.reader import Reader
 from frl.wire.tally import Expected, decode_tally, encode_tally, read_voters
 
+MOST_NOISES = 128
+"""Voters whose noise a client makes again to follow a step, at most: it takes time for each."""
 _MAGIC = b"FRLT"
 _LENGTH = struct.Struct("<I")
 _REACH = 6

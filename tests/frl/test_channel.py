@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from experiments.benchmarks.rankings import base_ranking, moved_ranking
 from frl import wire
 from frl.channel import Channel
-from frl.forms import Ballots
+from frl.forms import Ballots, Whole
 from frl.messages import Task
 from frl.wire import Base, WireError
 
@@ -52,6 +54,21 @@ def test_both_sides_make_the_same_noise_and_every_client_its_own() -> None:
     for other in (Task(7, 4, 0), Task(8, 3, 0), Task(7, 3, 1)):
         with pytest.raises(WireError, match="coded against"):
             line.read_update(record, line.given(BASE, other), coded=True)
+
+
+def test_sums_travel_only_where_clients_can_follow_them() -> None:
+    sums = {name: np.zeros(n, np.int32) for name, n in LAYERS.items()}
+
+    def step(line: Channel, voters: int = 0, history: int = 1) -> bytes | None:
+        return replace(line, history=history).encode_step(BASE, range(voters), sums, seed=0)
+
+    assert step(channel(2, 1.0)) is not None
+    assert step(channel(2, 1.0), history=0) is None
+    assert step(channel(2, 1.0), voters=129) is None
+    assert step(channel(2, 0.0), voters=129) is not None
+    assert step(replace(channel(2, 1.0), down_bits=4)) is None
+    assert step(replace(channel(2, 1.0), form=Ballots(2, focus=2.0))) is None
+    assert step(replace(channel(2, 1.0), form=Whole())) is None
 
 
 def test_without_dither_the_base_is_the_global_ranking_itself() -> None:
