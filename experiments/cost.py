@@ -41,6 +41,23 @@ _DITHERED = (4, 2, 1)
 _SHORT_RUN = ("rounds=5", "clients=20", "clients_per_round=5", "eval_every=5")
 
 
+class Round(NamedTuple):
+    """The coded ballots of a round of a run.
+
+    Attributes
+    ----------
+    voters : int
+    up : int
+        Bytes of a client's message, mean over the voters.
+    down : int
+        Bytes of what their ballots add up to.
+    """
+
+    voters: int
+    up: int
+    down: int
+
+
 class Sample(NamedTuple):
     """A client's ranking and the global one it began with.
 
@@ -56,8 +73,8 @@ class Sample(NamedTuple):
         The ranking that the run began with; None where there was no run.
     before : mapping of layer to int32 positions, or None
         The global ranking of the round before, which a client asked in every round holds.
-    step : bytes or None
-        What the ballots of a round of the run add up to; None for whole rankings.
+    ballots : Round or None
+        None for a run of whole rankings.
     """
 
     model: str
@@ -67,7 +84,7 @@ class Sample(NamedTuple):
     rows: dict[str, int]
     first: Ranking | None
     before: Ranking | None = None
-    step: bytes | None = None
+    ballots: Round | None = None
 
 
 class Cost(NamedTuple):
@@ -171,10 +188,11 @@ def costs(measured: Sample) -> list[Cost]:
             given = wire.Base(0, coarse)
             message = encode_down(state, seen=given, bits=bits, rows=measured.rows)
             rows.append(cost(f"ballot {_bits(bits)} given {name}", "down", message))
-    if measured.step is not None:
-        total = len(measured.step)
-        share = total / float32
-        rows.append(Cost("sums of the ballots before", "down", total, 8 * total / edges, share, {}))
+    if measured.ballots is not None:
+        voters, *totals = measured.ballots
+        names = (f"the run's ballots, mean of {voters}", f"sums of {voters} ballots")
+        for name, way, total in zip(names, ("up", "down"), totals, strict=True):
+            rows.append(Cost(name, way, total, 8 * total / edges, total / float32, {}))
     return rows
 
 
@@ -260,7 +278,7 @@ def _of_run(directory: RunDirectory, source: str, model: str) -> Sample:
         output_units(trainer.module),
         initial,
         _before(directory, checkpoint.round),
-        _step(directory),
+        _ballots(directory),
     )
 
 
@@ -270,17 +288,22 @@ def _before(directory: RunDirectory, round: int) -> Ranking | None:
     return checkpoint_of(folder, round - 1).state if round - 1 in rounds_kept(folder) else None
 
 
-def _step(directory: RunDirectory) -> bytes | None:
-    """Encode what the ballots of a round on record added up to, where a channel would send that."""
+def _ballots(directory: RunDirectory) -> Round | None:
+    """Encode the ballots of a round on record and their sums, where a channel would send both."""
     settings = directory.config()
     if not settings.strategy.ballot_bits or settings.strategy.rule:
         return None
     found = repeat_round(directory)
     channel, vote = replace(found.channel, history=1), Vote(found.state)
-    for sent in found.sent:
+    base, seed = wire.Base(found.number, found.state), settings.seed
+    up = 0
+    for client, sent in zip(found.clients, found.sent, strict=True):
         vote.add(sent)
-    base = wire.Base(found.number, found.state)
-    return channel.encode_step(base, found.clients, vote.sums, seed=settings.seed)
+        given = channel.given(base, Task(found.number, client, seed))
+        up += len(channel.encode_update(sent, given))
+    step = channel.encode_step(base, found.clients, vote.sums, seed=seed)
+    voters = len(found.clients)
+    return None if step is None else Round(voters, round(up / voters), len(step))
 
 
 def _made_up(name: str) -> Sample:

@@ -162,8 +162,11 @@ def test_a_run_of_ballots_shows_what_its_sums_take(tmp_path: Path) -> None:
     ballots = ["strategy.ballot_bits=2", "strategy.ballot_dither=1"]
     execute(read(None, [*settings, *ballots]), RunDirectory(tmp_path / "run"))
 
-    by_name = {row.coding: row for row in costs(sample(run=tmp_path / "run"))}
+    measured = sample(run=tmp_path / "run")
+    *_, up, down = costs(measured)
 
-    assert by_name["sums of the ballots before"].way == "down"
-    assert by_name["sums of the ballots before"].bytes > 0
-    assert by_name["sums of the ballots before"].bytes * 2 < by_name["delta"].bytes
+    assert (up.coding, up.way) == ("the run's ballots, mean of 4", "up")
+    assert (down.coding, down.way) == ("sums of 4 ballots", "down")
+    rows = {row.coding: row for row in costs(measured)}
+    assert 0.5 < up.bytes / rows["ballot 2 bits, dither 1"].bytes < 2
+    assert up.bytes < down.bytes < rows["delta"].bytes / 2
