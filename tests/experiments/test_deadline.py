@@ -66,7 +66,7 @@ def test_a_client_that_never_answers_is_late_and_the_run_goes_on(
 
     The second time nothing that another worker took over can be cancelled: it runs twice.
     """
-    config = read(None, [*SMALL, "engine.timeout=12", "engine.max_failures=9"])
+    config = read(None, [*SMALL, "engine.timeout=15", "engine.max_failures=9"])
     asked = [row["sampled"] for row in undisturbed[0].rows()]
     silent = next(client for client in asked[1] if client not in asked[0] + asked[2])
     (faults / f"hang-{silent}").touch()
