@@ -8,6 +8,7 @@ column, sent with the message, tells quiet edges from lively ones at next to no 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ _RANGE = 20
 _COUNTS = 1.5
 _DEFAULT_WIDTH = 256
 _SMALL = 512
+_FEW = 1 << 15
 
 
 class Activity(NamedTuple):
@@ -83,6 +85,22 @@ def measure(movement: NDArray[np.uint8], rows: int | None) -> Activity:
         heights = matrix.sum(axis=0, dtype=np.uint32) / len(matrix)
         by_column = _levels(1, heights, mean, 1 / len(matrix))
     return Activity(width, by_row, by_column)
+
+
+def ways(options: Sequence[int], activity: Activity, n: int) -> list[tuple[int, Activity]]:
+    """Return what to try for a layer: the finest contexts, and where it has few edges all of them.
+
+    Parameters
+    ----------
+    options : sequence of int
+        Numbers of contexts beside the activity, the finest last.
+    activity : Activity
+    n : int
+        Edges of the layer.
+    """
+    if n >= _FEW:
+        return [(options[-1], activity)]
+    return [(option, how) for option in options for how in (activity, uniform(n))]
 
 
 def encode_activity(activity: Activity) -> bytes:

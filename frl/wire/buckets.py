@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from frl.ballots import bucket_table
 from frl.ranking import Positions
-from frl.wire.activity import CLASSES, Activity, decode_activity, encode_activity, measure, uniform
+from frl.wire.activity import CLASSES, Activity, decode_activity, encode_activity, measure, ways
 from frl.wire.bitpack import pack, packed_size, unpack, width_for
 from frl.wire.errors import WireError
 from frl.wire.integers import decode_integers, encode_integers
@@ -25,7 +25,6 @@ from frl.wire.reader import Reader
 from frl.wire.validate import require_counts
 
 _PACKED = 0
-_SMALL = 1 << 15
 
 
 def buckets_limit(n: int, buckets: int) -> int:
@@ -56,10 +55,7 @@ def encode_buckets(
         return packed
     moved = values.astype(np.int16) - bucket_table(edges).take(base)
     activity = measure(np.minimum(np.abs(moved), 64).astype(np.uint8), rows)
-    ways = [(PLACES[-1], activity)]
-    if n < _SMALL:
-        ways = [(places, how) for places in PLACES for how in (activity, uniform(n))]
-    coded = min((_coded(moved, edges, base, *way) for way in ways), key=len)
+    coded = min((_coded(moved, edges, base, *way) for way in ways(PLACES, activity, n)), key=len)
     return (
         coded
         if len(coded) < buckets_limit(n, buckets)

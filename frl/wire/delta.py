@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from frl.ranking import Positions, invert
 from frl.wire import register
-from frl.wire.activity import CLASSES, Activity, decode_activity, encode_activity, measure, uniform
+from frl.wire.activity import CLASSES, Activity, decode_activity, encode_activity, measure, ways
 from frl.wire.base import Coding, require_base
 from frl.wire.bitpack import pack, packed_size, unpack, width_for
 from frl.wire.blocks import BLOCK, decode_orders, encode_orders, orders_size
@@ -21,7 +21,6 @@ from frl.wire.validate import require_permutation
 
 _PACKED = 0
 _REGIONS = (1, 4, 16)
-_SMALL = 1 << 15
 _WINDOW = 256
 
 
@@ -69,10 +68,7 @@ def encode_delta(positions: Positions, base: Positions, rows: int | None) -> byt
     drift = _drift(positions, base)
     moved = (positions >> 4) - _predicted(base, drift)
     activity = measure(_movement(moved), rows)
-    ways = [(_REGIONS[-1], activity)]
-    if n < _SMALL:
-        ways = [(regions, how) for regions in _REGIONS for how in (activity, uniform(n))]
-    integers = min((_coded(moved, base, regions, how) for regions, how in ways), key=len)
+    integers = min((_coded(moved, base, *way) for way in ways(_REGIONS, activity, n)), key=len)
     filled = np.arange(-(-n // BLOCK) * BLOCK, dtype=np.int32)
     filled[:n] = invert(positions)
     orders = encode_orders(filled.reshape(-1, BLOCK))

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.wire.activity import CLASSES, Activity, decode_activity, encode_activity, measure, uniform
+from frl.wire.activity import CLASSES, Activity, decode_activity, encode_activity, measure, ways
 from frl.wire.base import Base
 from frl.wire.errors import WireError
 from frl.wire.header import Frame, header_size, read_frame, read_payloads, write
@@ -29,7 +29,6 @@ from frl.wire.reader import Reader
 CODE = 10
 _PLAIN = 0
 _SIDES = (1, 4)
-_SMALL = 1 << 15
 _COUNT = struct.Struct("<I")
 _ID = np.dtype("<u4")
 _MOST_VOTERS = 1 << 20
@@ -143,10 +142,7 @@ def _encode_layer(sums: NDArray[np.int32], expected: Expected, rows: int | None)
         return plain
     moved = sums - expected.sums
     activity = measure(np.minimum(np.abs(moved), 255).astype(np.uint8), rows)
-    ways = [(_SIDES[-1], activity)]
-    if n < _SMALL:
-        ways = [(sides, how) for sides in _SIDES for how in (activity, uniform(n))]
-    coded = min((_coded(moved, expected, *way) for way in ways), key=len)
+    coded = min((_coded(moved, expected, *way) for way in ways(_SIDES, activity, n)), key=len)
     return coded if len(coded) < len(plain) else plain
 
 
