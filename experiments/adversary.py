@@ -195,15 +195,15 @@ class RunCodec:
     def read_update(self, reply: Message, request: Message) -> Update:
         """Client's update in a reply."""
         base, record = self._base(request), update_record(reply)
-        given = self._channel.given(base, read_task(request))
-        sent = self._channel.read_update(record, given, coded=is_coded(request))
+        task, coded = read_task(request), is_coded(request)
+        sent = self._channel.read_update(record, base, task, coded=coded)
         return self._channel.full(sent, base)
 
     def with_update(self, reply: Message, request: Message, update: Update) -> Message:
         """Return a copy of a reply with another update."""
         other = copy.copy(reply)
-        given = self._channel.given(self._base(request), read_task(request))
-        record = self._channel.send_update(update, given, coded=is_coded(request))
+        base, task = self._base(request), read_task(request)
+        record = self._channel.send_update(update, base, task, coded=is_coded(request))
         other.content = RecordDict({**reply.content, ARRAYS: record})
         return other
 

@@ -203,7 +203,7 @@ def _dithered(measured: Sample, bits: int, cost: Callable[[str, str, bytes], Cos
     channel = Channel(layers, coding, Ballots(bits, dither=1.0), measured.rows, coded=True)
     task = Task(measured.base.round, client=0, seed=0)
     sent = channel.dithered({**measured.update}, task)
-    record = channel.send_update(sent, channel.given(measured.base, task), coded=True)
+    record = channel.send_update(sent, measured.base, task, coded=True)
     return cost(f"ballot {_bits(bits)}, dither 1", "up", coded_message(record) or b"")
 
 
@@ -299,8 +299,7 @@ def _ballots(directory: RunDirectory) -> Round | None:
     up = 0
     for client, sent in zip(found.clients, found.sent, strict=True):
         vote.add(sent)
-        given = channel.given(base, Task(found.number, client, seed))
-        up += len(channel.encode_update(sent, given))
+        up += len(channel.encode_update(sent, base, Task(found.number, client, seed)))
     step = channel.encode_step(base, found.clients, vote.sums, seed=seed)
     voters = len(found.clients)
     return None if step is None else Round(voters, round(up / voters), len(step))

@@ -147,10 +147,8 @@ class Resident:
         if self.config.strategy.name == "fedavg" and self.config.strategy.upload_top < 1:
             update = self._part(update, memory)
         update = self.channel.dithered(update, task)
-        coded = is_coded(message)
-        given = self.channel.given(base, task) if coded else base
         report = Report(len(labels), fit.loss, fit.seconds, fit.steps)
-        return self.channel.send_update(update, given, coded=coded), report
+        return self.channel.send_update(update, base, task, coded=is_coded(message)), report
 
     def _part(self, update: Weights, memory: RecordDict) -> Weights:
         """Return the largest coordinates; the client remembers the others for its next update."""

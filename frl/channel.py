@@ -144,22 +144,24 @@ class Channel:
         ranking = self.dithered(base.ranking, task)
         return base if ranking is base.ranking else Base(base.round, ranking)
 
-    def send_update(self, update: Update, base: Base, *, coded: bool) -> ArrayRecord:
+    def send_update(self, update: Update, base: Base, task: Task, *, coded: bool) -> ArrayRecord:
         """Pack what is sent of a full ranking, or of a difference of weights.
 
         Parameters
         ----------
         update : mapping of layer to array
         base : Base
-            From :meth:`given`, as in the methods below, where it is coded.
+            The global state of the round.
+        task : Task
+            What the client was asked.
         coded : bool
         """
         if coded:
-            return _coded(self.encode_update(self._codable(update), base))
+            return _coded(self.encode_update(self._codable(update), base, task))
         form = self.form
         return arrays_record({n: form.of(p) for n, p in update.items()} if form else update)
 
-    def read_update(self, record: ArrayRecord, base: Base, *, coded: bool) -> Update:
+    def read_update(self, record: ArrayRecord, base: Base, task: Task, *, coded: bool) -> Update:
         """Unpack what was sent.
 
         Raises
@@ -174,7 +176,7 @@ class Channel:
             return read_arrays(record)
         if message is None:
             raise MalformedError("not-coded", f"arrays are {sorted(record)}, not {CODED!r} alone")
-        return wire.decode(message, self.layers, self.up, base=base)
+        return wire.decode(message, self.layers, self.up, base=self.given(base, task))
 
     def encode_step(
         self,
@@ -215,14 +217,14 @@ class Channel:
         if self.form is None:
             return wire.encode(base.ranking, wire.codings.make("float32"))
         bits = self.down_bits or None
-        given = self._given(seen)
+        given = self._held_or_first(seen)
         return encode_down(base.ranking, seen=given, bits=bits, rows=self.rows)
 
-    def encode_update(self, codable: wire.Update, base: Base) -> bytes:
+    def encode_update(self, codable: wire.Update, base: Base, task: Task) -> bytes:
         """Encode an update that is in the form that the coding takes."""
-        return wire.encode(codable, self.up, base=base, rows=self.rows)
+        return wire.encode(codable, self.up, base=self.given(base, task), rows=self.rows)
 
-    def measure(self, sent: Update, base: Base) -> Sizes:
+    def measure(self, sent: Update, base: Base, task: Task) -> Sizes:
         """Encode what a plain reply held, for its size.
 
         Parameters
@@ -231,11 +233,13 @@ class Channel:
             As :meth:`read_update` returns it.
         base : Base
             The global state of the round.
+        task : Task
+            What the client was asked.
         """
         codable: wire.Update = sent
         if isinstance(self.form, Top):
             codable = self.full(sent, base)
-        message = self.encode_update(codable, base)
+        message = self.encode_update(codable, base, task)
         return Sizes(len(message), wire.payload_sizes(message, self.layers))
 
     def full(self, sent: Update, base: Base) -> Update:
@@ -253,10 +257,10 @@ class Channel:
             return wire.decode(message, self.layers, wire.codings.make("float32"))
         bits = self.down_bits or None
         held = seen if seen and wire.base_round(message) == seen.round else None
-        given = self._given(held)
+        given = self._held_or_first(held)
         return decode_down(message, self.layers, seen=given, bits=bits, ties=self.first)
 
-    def _given(self, seen: Base | None) -> Base | None:
+    def _held_or_first(self, seen: Base | None) -> Base | None:
         """Return what a global ranking is coded given; ``None`` for a snapshot."""
         return seen if seen and self._first else self._first
 

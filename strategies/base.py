@@ -261,7 +261,7 @@ class SeededStrategy(Strategy):
         rounds = [base.round if base else 0 for base in bases]
         records = {
             round: channel.send_state(
-                self._base, base, self.seen.steps_from(base, self._base.round) if base else ()
+                self._base, base, self.seen.steps_from(base, self._base.round)
             )
             for round, base in dict(zip(rounds, bases, strict=True)).items()
         }
@@ -272,10 +272,8 @@ class SeededStrategy(Strategy):
         channel = self._channel
         if channel is None:
             return read_update(reply)
-        given = self._base
-        if channel.coded:
-            given = channel.given(given, Task(self.round, client, self.seed))
-        return channel.read_update(update_record(reply), given, coded=channel.coded)
+        task = Task(self.round, client, self.seed)
+        return channel.read_update(update_record(reply), self._base, task, coded=channel.coded)
 
     def _step(self, voters: list[int]) -> bytes | None:
         """Encode what led to the next ranking, where ballots were added up and nothing else."""

@@ -94,9 +94,9 @@ class Ledger:
             return None
         if not self._down:
             task = Task(self._base.round, self._first, self._seed)
-            sizes = self._channel.measure(self._update, self._channel.given(self._base, task))
+            sizes = self._channel.measure(self._update, self._base, task)
             held = self._seen.base_of(self._first)
-            steps = self._seen.steps_from(held, self._base.round) if held else ()
+            steps = self._seen.steps_from(held, self._base.round)
             down = self._channel.encode_state(self._base, held, steps)
             return Coded(sizes.total, len(down), sizes.layers)
         layers = payload_sizes(self._message, self._channel.layers)

@@ -47,8 +47,10 @@ class Seen:
         held = self._last.get(client)
         return self._bases.get(held.round) if held else None
 
-    def steps_from(self, base: Base, round: int) -> list[bytes]:
+    def steps_from(self, base: Base | None, round: int) -> list[bytes]:
         """Return what led from a past ranking to that of ``round``; empty where it is not known."""
+        if base is None:
+            return []
         steps = [self._steps.get(past, b"") for past in range(base.round, round)]
         return steps if all(steps) else []
 

@@ -65,8 +65,8 @@ def reply_to(message: Message, record: Any) -> Message:
 
 def honest(message: Message, channel: Channel) -> Any:
     base = StateReader(channel)(message)
-    update = ranking(read_task(message).client)
-    return channel.send_update(update, base, coded=is_coded(message))
+    task = read_task(message)
+    return channel.send_update(ranking(task.client), base, task, coded=is_coded(message))
 
 
 def run_round(

@@ -131,8 +131,9 @@ def test_plain_replies_to_coded_requests_and_the_other_way_round_are_rejected() 
         strategy = vote(line)
 
         def answer(message: Message, line: Channel = line, asked: bool = asked) -> Any:
-            base, client = StateReader(line)(message), read_task(message).client
-            return line.send_update(ranking(client), base, coded=asked != (client == 3))
+            base, task = StateReader(line)(message), read_task(message)
+            other = asked != (task.client == 3)
+            return line.send_update(ranking(task.client), base, task, coded=other)
 
         found = run_round(strategy, answer)
 
