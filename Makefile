@@ -17,7 +17,7 @@ demo: $(VENV)/.installed
 	$(BIN)/frl plot runs/demo -o runs/demo/comparison.png --kind worst
 
 test: lint
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadgroup
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
