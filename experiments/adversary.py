@@ -18,11 +18,12 @@ from experiments.config import Config
 from experiments.evaluator import Evaluator
 from experiments.node import resident_for
 from frl.call_syntax import parse_calls
-from frl.channel import Channel, StateReader, is_coded
+from frl.channel import Channel, is_coded
 from frl.data import DataSet, Partition, Split
 from frl.errors import InputError
 from frl.grids import Roster
 from frl.messages import ARRAYS, read_task, read_terms, train_content, update_record
+from frl.state_reader import StateReader
 from frl.training import RankTrainer, Trainer
 from frl.wire import Base
 from strategies import SeededStrategy

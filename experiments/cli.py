@@ -155,7 +155,8 @@ def cost(
     as_json: AsJson = False,
 ) -> None:
     """Measure what a message costs in every coding, next to float32."""
-    from experiments.cost import costs, print_costs, report, sample
+    from experiments.cost import costs, print_costs, report
+    from experiments.cost_sample import sample
 
     measured = sample(model, run)
     rows = costs(measured)

@@ -15,12 +15,13 @@ from experiments.config import Config, of_flower_run
 from experiments.config_tables import EngineConfig
 from experiments.wiring import make_channel
 from frl import data, models
-from frl.channel import StateReader, is_coded
+from frl.channel import is_coded
 from frl.cohort import CohortTrainer, CudaMemory
 from frl.data import DataSet, Partition, Split
 from frl.errors import InputError
 from frl.messages import Report, Task, arrays_record, read_task
 from frl.shard_transform import transformed
+from frl.state_reader import StateReader
 from frl.training import Place, RankTrainer, Shard, Trainer
 from frl.weight_training import Weights, WeightTrainer, sparsify
 

@@ -13,7 +13,8 @@ import pytest
 
 from experiments.cli import main
 from experiments.config import read
-from experiments.cost import costs, print_costs, sample
+from experiments.cost import costs, print_costs
+from experiments.cost_sample import sample
 from experiments.measures import exchanged
 from experiments.plotting import accuracy_curves
 from experiments.records import RunDirectory, load

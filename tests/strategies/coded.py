@@ -11,10 +11,11 @@ from flwr.clientapp import ClientApp
 
 from frl import wire
 from frl.ballots import boundaries
-from frl.channel import Channel, StateReader, is_coded
+from frl.channel import Channel, is_coded
 from frl.forms import Ballots, Form, Top, Whole
 from frl.grids import InProcessGrid
 from frl.messages import arrays_record, read_arrays, read_task
+from frl.state_reader import StateReader
 from frl.wire import Base
 from strategies import FRL, RuleStrategy, SeededStrategy, rank_by
 from strategies.rules import Rule

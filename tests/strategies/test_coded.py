@@ -11,10 +11,11 @@ from flwr.app import ConfigRecord, Message
 from flwr.clientapp import ClientApp
 
 from frl.ballots import boundaries
-from frl.channel import Channel, StateReader
+from frl.channel import Channel
 from frl.forms import Ballots, Whole
 from frl.grids import InProcessGrid
 from frl.messages import arrays_record, read_task
+from frl.state_reader import StateReader
 from strategies import rank_by, rules
 from strategies.rules import RuleContext
 from tests.strategies.coded import (
