@@ -16,6 +16,7 @@ import typer
 
 from experiments.cli_certify import certify
 from experiments.cli_export import export
+from experiments.cli_help import PlainHelp
 from experiments.cli_report import plot, report
 from experiments.environment import be_quiet
 
@@ -30,6 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+command = partial(app.command, cls=PlainHelp)
 
 Overrides = Annotated[
     list[str] | None,
@@ -42,7 +44,7 @@ Track = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
 
 
-@app.command()
+@command()
 def run(
     config: Annotated[
         Path | None,
@@ -64,17 +66,20 @@ def run(
     _carry_out(settings, directory, resume=False, track=track or (), as_json=as_json)
 
 
-@app.command()
+@command()
 def resume(
     directory: Annotated[Path, typer.Argument(help="Run directory.")],
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Round to end with; a finished run goes on to it.")
+    ] = None,
     track: Track = None,
     as_json: AsJson = False,
 ) -> None:
-    """Carry on a run that was stopped, from its checkpoint."""
+    """Carry on a run that was stopped, from its checkpoint, or a finished one to a later round."""
     from experiments.records import RunDirectory
 
     stopped = RunDirectory(directory)
-    settings = stopped.config()
+    settings = stopped.config() if rounds is None else stopped.extend(rounds)
     finished = stopped.result()
     if finished is not None:
         _report(finished, stopped.path, as_json=as_json)
@@ -82,7 +87,7 @@ def resume(
     _carry_out(settings, stopped, resume=True, track=track or (), as_json=as_json)
 
 
-@app.command()
+@command()
 def sweep(
     grid: Annotated[Path, typer.Argument(help="TOML file of the runs.")],
     out: Annotated[
@@ -125,11 +130,11 @@ def sweep(
         )
 
 
-app.command()(plot)
-app.command()(report)
+command()(plot)
+command()(report)
 
 
-@app.command(name="list")
+@command(name="list")
 def list_(
     kind: Annotated[
         str, typer.Argument(help="What to list; without it: what there is to list.")
@@ -148,7 +153,7 @@ def list_(
         print_catalogue(kind)
 
 
-@app.command()
+@command()
 def cost(
     model: Annotated[str, typer.Option(help="Model; default: the run's, or conv2.")] = "",
     run: Annotated[Path | None, typer.Option(help="Measure on the checkpoint of a run.")] = None,
@@ -166,11 +171,11 @@ def cost(
         print_costs(measured, rows)
 
 
-app.command()(certify)
-app.command()(export)
+command()(certify)
+command()(export)
 
 
-@app.command()
+@command()
 def bench(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="NAME", help="Just this row or group.")

@@ -95,6 +95,25 @@ class RunDirectory:
         with only_writer(self.path):
             yield
 
+    def extend(self, rounds: int) -> Config:
+        """Set the round that a run ends with; a finished one can then be carried on.
+
+        Raises
+        ------
+        InputError
+            If the run is past that round, or a process writes there.
+        """
+        settings = self.config()
+        with self.locked():
+            done = checkpoint.round if (checkpoint := self.checkpoint()) else 0
+            if rounds < done:
+                raise InputError(f"--rounds: got {rounds}; {self.path} has finished round {done}")
+            if rounds != settings.rounds:
+                settings = self.config([f"rounds={rounds}"])
+                (self.path / RESULT).unlink(missing_ok=True)
+                write_atomically(self.path / CONFIG, configuration.dump(settings).encode())
+        return settings
+
     def append(self, row: Mapping[str, Any]) -> None:
         """Add the row of a round and flush it to the disk."""
         append(self.path / ROUNDS, (json.dumps(row) + "\n").encode())

@@ -205,3 +205,26 @@ def test_help_is_quick_and_names_every_command(tmp_path: Path) -> None:
     assert done.returncode == 0
     for command in ("run", "resume", "plot", "list", "bench"):
         assert command in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "argument"),
+    [
+        ("run", "[CONFIG]  TOML file; without one: embedded digits, under a minute."),
+        ("sweep", "GRID  TOML file of the runs.  [required]"),
+        ("resume", "DIRECTORY  Run directory.  [required]"),
+    ],
+)
+def test_help_of_a_command_fits_and_is_not_marked_up(
+    command: str, argument: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "argv", ["frl", command, "--help"])
+
+    with pytest.raises(SystemExit):
+        main()
+
+    shown = capsys.readouterr().out
+    assert argument in shown
+    assert "\\" not in shown
+    assert max(map(len, shown.splitlines())) <= 80

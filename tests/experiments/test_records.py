@@ -107,6 +107,42 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(
     assert result["digest"] == reference[1]["digest"]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [[], ["strategy.name=fedavg", "strategy.server_momentum=0.9"]],
+    ids=["frl", "fedavg"],
+)
+def test_a_finished_run_goes_on_to_a_later_round(tmp_path: Path, settings: list[str]) -> None:
+    long, extended = (RunDirectory(tmp_path / name) for name in ("long", "extended"))
+    config = read(None, [*SMALL, *settings])
+    expected = execute(config, long)
+    execute(read(None, [*SMALL, *settings, "rounds=2"]), extended)
+
+    longer = extended.extend(3)
+
+    assert longer == extended.config() == config
+    assert extended.result() is None
+    result = execute(longer, extended, resume=True)
+    assert result["digest"] == expected["digest"]
+    assert len(extended.rows()) == 3
+    assert stable(extended.rows())[-1] == stable(long.rows())[-1]
+
+
+def test_a_run_cannot_end_before_the_round_it_is_in(
+    tmp_path: Path, reference: tuple[RunDirectory, dict[str, Any]]
+) -> None:
+    directory = RunDirectory(tmp_path / "copy")
+    shutil.copytree(reference[0].path, directory.path)
+
+    with pytest.raises(InputError, match=r"--rounds: got 2; .*copy has finished round 3"):
+        directory.extend(2)
+    with directory.locked(), pytest.raises(InputError, match="another process"):
+        RunDirectory(directory.path).extend(4)
+
+    assert directory.extend(3) == reference[0].config()
+    assert directory.result() == reference[1]
+
+
 def test_checkpoints_every_few_rounds_lead_to_the_same_end(
     tmp_path: Path, reference: tuple[RunDirectory, dict[str, Any]]
 ) -> None:
