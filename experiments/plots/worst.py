@@ -48,6 +48,7 @@ class WorstCase(Plot):
                 if high > low:
                     axes.plot([low, high], [at, at], color="black", linewidth=1.1)
                 axes.plot(values, np.full(len(values), at), "o", color="black", markersize=2.6)
+                axes.text(101.5, at, f"{mean:.1f}", va="center", fontsize=8)
         axes.set_yticks(range(len(rows)), [f"{_name(row)}\nworst: {row.attack}" for row in rows])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlim(0, 100)
