@@ -17,7 +17,8 @@ demo: $(VENV)/.installed
 	$(BIN)/frl plot runs/demo -o runs/demo/comparison.png --kind worst
 
 test: lint
-	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 -m "not (ray or flower or soak)"
+	$(BIN)/python -m pytest -m "(ray or flower) and not soak"
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

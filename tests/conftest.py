@@ -12,13 +12,6 @@ from experiments.environment import be_quiet
 be_quiet()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests that start a runtime of Ray or Flower one after another, on one worker."""
-    for item in items:
-        if item.get_closest_marker("ray") or item.get_closest_marker("flower"):
-            item.add_marker(pytest.mark.xdist_group("runtime"))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keep decoded data of the tests apart from the user's, unless a cache is named."""

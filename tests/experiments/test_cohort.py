@@ -41,6 +41,7 @@ def test_on_a_cpu_a_cohort_changes_nothing(tmp_path: Path, way: str) -> None:
     assert together["rejected"] == alone["rejected"] == {}
 
 
+@pytest.mark.ray
 def test_on_ray_a_cohort_changes_nothing(tmp_path: Path) -> None:
     alone = run(tmp_path / "alone")
 

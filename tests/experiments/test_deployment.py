@@ -72,7 +72,8 @@ def check_bytes(proxy: CountingProxy, rows: list[dict]) -> None:
 def check_contents(apps: Path) -> None:
     """The app that travelled holds the four packages, and neither tests nor data."""
     [app] = apps.iterdir()
-    files = {path.relative_to(app) for path in app.rglob("*") if path.is_file()}
+    found = {path.relative_to(app) for path in app.rglob("*") if path.is_file()}
+    files = {path for path in found if "__pycache__" not in path.parts}
     assert {path.parts[0] for path in files if len(path.parts) > 1} - {".info"} == {
         "frl",
         "strategies",

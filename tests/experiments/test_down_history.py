@@ -60,6 +60,7 @@ def test_a_client_is_sent_what_changed_and_the_result_is_the_same(
     assert [row["coded_up"] for row in changes] == [row["coded_up"] for row in first]
 
 
+@pytest.mark.ray
 def test_workers_on_ray_remember_too(tmp_path: Path) -> None:
     rows, alone = run(tmp_path / "alone", "strategy.down_history=3")
     on_ray, result = run(

@@ -39,6 +39,7 @@ def flower(tmp_path: Path) -> Iterator[dict[str, str]]:
         "FLWR_HOME": str(home),
         "FLWR_LOCAL_SUPERLINK_HTTP_API_PORT": str(free_port()),
         "FRL_RUNS": str(tmp_path / "runs"),
+        "RAY_ADDRESS": "local",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     yield environment

@@ -157,7 +157,9 @@ def test_who_is_refused(reader: Reader) -> None:
     reader.type(*steps)
     logs = [reader.folder / f"node{i}" / "log" for i in range(3)]
     until(
-        lambda: all("SuperNode ID" in log.read_text(errors="replace") for log in logs),
+        lambda: all(
+            log.exists() and "SuperNode ID" in log.read_text(errors="replace") for log in logs
+        ),
         reader.everything,
         patience=PATIENCE,
     )
