@@ -103,13 +103,13 @@ class RunDirectory:
         InputError
             If the run is past that round, or a process writes there.
         """
-        settings = self.config()
+        settings = self.config([f"rounds={rounds}"])
         with self.locked():
-            done = checkpoint.round if (checkpoint := self.checkpoint()) else 0
-            if rounds < done:
-                raise InputError(f"--rounds: got {rounds}; {self.path} has finished round {done}")
-            if rounds != settings.rounds:
-                settings = self.config([f"rounds={rounds}"])
+            checkpoint = self.checkpoint()
+            if checkpoint and rounds < checkpoint.round:
+                done = f"{self.path} has finished round {checkpoint.round}"
+                raise InputError(f"--rounds: got {rounds}; {done}")
+            if settings != self.config():
                 (self.path / RESULT).unlink(missing_ok=True)
                 write_atomically(self.path / CONFIG, configuration.dump(settings).encode())
         return settings
