@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import cast
 
 import numpy as np
-from flwr.app import ArrayRecord, Context, Message, MessageType, RecordDict
+from flwr.app import ArrayRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
 import attacks
@@ -15,8 +15,7 @@ from attacks.adversary.grid import AdversarialGrid
 from attacks.adversary.population import Population, malicious_clients
 from attacks.base import Attack, Backdoor, Knowledge, Setting, Update
 from experiments.config import Config
-from experiments.rounds.evaluator import Evaluator
-from experiments.setup.node import resident_for
+from experiments.setup.evaluator import Evaluator
 from frl.call_syntax import parse_calls
 from frl.data import DataSet, Partition, Split
 from frl.errors import InputError
@@ -29,7 +28,6 @@ from frl.wire import Base
 from strategies import SeededStrategy
 
 _MOST_OWN_EXAMPLES = 1000
-SPACES = {"frl": "ranks", "fedavg": "weights"}
 
 
 def make_attack(config: Config) -> Attack | None:
@@ -49,7 +47,7 @@ def make_attack(config: Config) -> Attack | None:
             raise InputError(f"attack.{next(iter(params))}: there is no attack to take it")
         return None
     attack = attacks.make(name, **params)
-    space = SPACES[config.strategy.name]
+    space = config.strategy.method.space
     if attack.space not in (space, "data"):
         raise InputError(
             f"attack.name: {name!r} is an attack on {attack.space}; "
@@ -226,9 +224,3 @@ class RunCodec:
 
 def _record(request: Message) -> ArrayRecord:
     return cast(ArrayRecord, request.content[ARRAYS])
-
-
-def setting_of(message: Message, context: Context) -> Setting:
-    """Return what a client knows of its run, for the mod that lets it attack."""
-    here = resident_for(message, context)
-    return make_setting(here.config, here.data, here.trainer)
