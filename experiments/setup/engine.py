@@ -30,8 +30,9 @@ def make_grid(config: Config, app: ClientApp | None = None) -> LocalGrid:
     InputError
         If there is less than it asks for.
     """
-    if app is None:
-        from experiments.client_app import app
+    from experiments import client_app
+
+    app = app or client_app.app
     engine, flat = config.engine, flatten(config)
     log.info("clients run on %s", describe(config))
     if engine.name == "ray":
