@@ -15,9 +15,9 @@ from typing import ClassVar, Literal, TypeAlias
 import numpy as np
 
 from attacks.base import Attack, Crafted, CraftView, RuleCall, Space, Update
-from attacks.informed import Informed
-from attacks.weight_space import Vector, stacked, unstacked
-from frl.ballots import refine
+from attacks.geometry.informed import Informed
+from attacks.geometry.weight_space import Vector, stacked, unstacked
+from frl.exchange.ballots import refine
 from frl.ranking import sortable
 
 RankDirection: TypeAlias = Literal["unit", "std"]
