@@ -43,7 +43,7 @@ class Evasion(Informed):
     source : {"colluders", "benign"}
     harm : {"undo", "boundary", "random", "reverse"}
         ``"undo"``: towards an order of all edges alike, ``(n - 1) / 2 - q``. ``"boundary"``: edges
-        near the boundary of the mask to its other side, see :func:`attacks.geometry.harm.across_boundary`.
+        near the boundary of the mask to its other side (:mod:`attacks.geometry.harm`).
         ``"random"``: noise, fixed over rounds and of each colluder's own. ``"reverse"``: back to
         the ranking that the colluders saw first, which takes back all that was learnt since.
     cosine : float
