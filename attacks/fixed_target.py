@@ -69,24 +69,26 @@ class FixedTarget(Attack):
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Send the same vote from every colluder."""
         changes = ChangeSpace(view.previous)
-        zero = {name: np.zeros(q.size, np.int32) for name, q in view.previous.items()}
-        position = -changes.stacked([zero])[0]
         honest: Vector = changes.stacked(view.own).mean(axis=0)
-        signs = view.state["signs"] if view.state else self._signs(view)
-        push = next_push(position, signs.astype(np.float32), honest, view.state, self._magnitude())
-        change = _levelled(changes, push.change) if self.shape == "level" else push.change
+        signs: Vector = view.state["signs"] if view.state else self._signs(view)
+        push = next_push(changes.position(), signs, honest, view.state, self._magnitude())
+        change = push.change
+        if self.shape == "level":
+            change = np.linalg.norm(change) * level(changes) * signs
         vote = changes.ranking(change)
         sent = changes.stacked([vote])[0]
         return Crafted([vote] * count, {**push.state, "sent": sent, "signs": signs})
 
-    def _signs(self, view: CraftView) -> NDArray[np.int8]:
+    def _signs(self, view: CraftView) -> Vector:
         if self.target == "random":
             size = sum(q.size for q in view.previous.values())
-            return random_signs(view.setting.seed, size).astype(np.int8)
-        inside = {
-            name: np.where(_mask(view.setting, name, q), -1, 1) for name, q in view.previous.items()
+            return random_signs(view.setting.seed, size)
+        signs = {
+            name: np.where(_mask(view.setting, name, q), np.float32(-1), np.float32(1))
+            for name, q in view.previous.items()
         }
-        return stacked([inside])[0].astype(np.int8)
+        trade: Vector = stacked([signs])[0]
+        return trade
 
 
 def _mask(setting: Setting, layer: str, positions: Positions) -> NDArray[np.bool_]:
@@ -96,12 +98,11 @@ def _mask(setting: Setting, layer: str, positions: Positions) -> NDArray[np.bool
     return top_mask(rank(size), setting.keep)
 
 
-def _levelled(changes: ChangeSpace, push: Vector) -> Vector:
-    """Spread the length of a push evenly over layers and edges; its signs stay."""
-    edges = {
-        name: np.full(q.size, changes.scale(name) * np.float32(q.size))
-        for name, q in changes.previous.items()
-    }
-    level = stacked([edges])[0] * np.sign(push)
-    total = np.linalg.norm(level)
-    return level * (np.linalg.norm(push) / total) if total > 0 else push
+def level(changes: ChangeSpace) -> Vector:
+    """Return the change of length 1 that moves every edge by the same share of its layer's ranks.
+
+    Where a layer has one edge, which cannot move, it counts as if it could.
+    """
+    ranks = {name: np.full(q.size, q.size, np.float32) for name, q in changes.previous.items()}
+    moved: Vector = stacked([{n: r * changes.scale(n) for n, r in ranks.items()}])[0]
+    return moved / np.linalg.norm(moved)
