@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import register
+from attacks.adversary.checks import require
 from attacks.base import AttackState, Crafted, CraftView, Space, Update
-from attacks.checks import require
-from attacks.consensus import ascending, summed
-from attacks.gumbel_sinkhorn import farthest_permutations
-from attacks.informed import Informed
+from attacks.geometry.consensus import ascending, summed
+from attacks.geometry.gumbel_sinkhorn import farthest_permutations
+from attacks.geometry.informed import Informed
 from frl.ranking import Positions, kept_edges
 
 

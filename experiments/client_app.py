@@ -13,8 +13,8 @@ from flwr.app import ConfigRecord, Context, Error, Message, MessageType, RecordD
 from flwr.clientapp import ClientApp
 from flwr.clientapp.typing import ClientAppCallable
 
-from experiments.node import OWN, client_of, resident_for
-from frl.messages import CLIENT, CONFIG, reply_content
+from experiments.setup.node import OWN, client_of, resident_for
+from frl.exchange.messages import CLIENT, CONFIG, reply_content
 
 log = logging.getLogger("flwr")
 
@@ -44,8 +44,8 @@ def adversary(message: Message, context: Context, call_next: ClientAppCallable) 
     """Let this client obey orders to attack."""
     if message.metadata.message_type != MessageType.TRAIN:
         return call_next(message, context)
-    from attacks.mod import adversary_mod
-    from experiments.adversary import RunCodec, setting_of
+    from attacks.adversary.mod import adversary_mod
+    from experiments.setup.adversary import RunCodec, setting_of
 
     here = resident_for(message, context)
     read_state = partial(here.read_state, memory=context.state)

@@ -11,10 +11,10 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from experiments.config import Config, flatten, of_flower_run
-from experiments.plotting import accuracy_curves
 from experiments.records import CURVE, RunDirectory, load
-from experiments.rounds import Row
-from experiments.run import execute
+from experiments.report.plotting import accuracy_curves
+from experiments.rounds.loop import execute
+from experiments.rounds.row import Row
 from frl.errors import FRLError, InputError
 
 log = logging.getLogger("flwr")

@@ -13,11 +13,10 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
-from frl.channel import Channel
 from frl.errors import InputError
-from frl.forms import Form, Whole
-from frl.grids import Roster, find_roster
-from frl.messages import (
+from frl.exchange.channel import Channel
+from frl.exchange.forms import Form, Whole
+from frl.exchange.messages import (
     Report,
     Task,
     arrays_record,
@@ -26,6 +25,7 @@ from frl.messages import (
     train_content,
     update_record,
 )
+from frl.grids import Roster, find_roster
 from frl.wire import Base
 from frl.wire.downlink import coarsen
 from strategies.gate import Admitted, Check, Gate, Rejected, Update

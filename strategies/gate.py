@@ -13,8 +13,8 @@ import numpy as np
 from flwr.app import Message
 from numpy.typing import NDArray
 
-from frl.forms import Form, Whole
-from frl.messages import MalformedError, Report, read_report, read_update
+from frl.exchange.forms import Form, Whole
+from frl.exchange.messages import MalformedError, Report, read_report, read_update
 from frl.wire import WireError
 
 Update: TypeAlias = dict[str, NDArray[Any]]

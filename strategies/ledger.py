@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from flwr.app import ArrayRecord, Message
 
-from frl.channel import Channel, coded_message
-from frl.messages import Task
+from frl.exchange.channel import Channel, coded_message
+from frl.exchange.messages import Task
 from frl.wire import Base, payload_sizes
 from strategies.gate import Update
 from strategies.seen import Seen

@@ -12,10 +12,10 @@ from flwr.app import ConfigRecord
 from numpy.typing import NDArray
 from torch import Tensor
 
-from frl.channel import Channel
 from frl.errors import InputError
+from frl.exchange.channel import Channel
+from frl.exchange.messages import Report
 from frl.grids import Roster
-from frl.messages import Report
 from strategies.base import Redraw, SeededStrategy
 from strategies.gate import Admitted, Check, Update, ranking_check, weights_check
 from strategies.pre_aggregation import PreAggregation, chain

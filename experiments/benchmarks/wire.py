@@ -20,7 +20,7 @@ import numpy as np
 
 from experiments.benchmarks.rankings import CONV8, LENET, base_ranking, moved_ranking
 from frl import wire
-from frl.ballots import ballot
+from frl.exchange.ballots import ballot
 from frl.ranking import Ranking, top_mask
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
 from frl.errors import InputError
-from frl.messages import CLIENT, CONFIG
+from frl.exchange.messages import CLIENT, CONFIG
 
 log = logging.getLogger("flwr")
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.ballots import bucket_table
+from frl.exchange.ballots import bucket_table
 from frl.ranking import Positions
 from frl.wire.activity import CLASSES, Activity, decode_activity, encode_activity, measure, ways
 from frl.wire.bitpack import pack, packed_size, unpack, width_for
@@ -42,7 +42,7 @@ def encode_buckets(
     values : uint8 array of shape (n,)
         Bucket of each edge.
     edges : int64 array of shape (buckets + 1,)
-        First rank of each bucket, from :func:`frl.ballots.boundaries`.
+        First rank of each bucket, from :func:`frl.exchange.ballots.boundaries`.
     base : int32 array of shape (n,)
         Positions in the base ranking.
     rows : int or None

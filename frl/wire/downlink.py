@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from frl.ballots import ballot, refine
+from frl.exchange.ballots import ballot, refine
 from frl.ranking import Ranking
-from frl.wire.ballot import Ballot
 from frl.wire.base import Base
-from frl.wire.delta import Delta
-from frl.wire.fixed import Fixed
+from frl.wire.codings.ballot import Ballot
+from frl.wire.codings.delta import Delta
+from frl.wire.codings.fixed import Fixed
 from frl.wire.message import decode, encode
 
 

@@ -11,10 +11,10 @@ import pytest
 from flwr.app import Message
 
 import attacks
+from attacks.adversary.grid import AdversarialGrid
+from attacks.adversary.mod import adversary_mod
+from attacks.adversary.population import Population, malicious_clients
 from attacks.base import Attack, Crafted, CraftView, Knowledge
-from attacks.grid import AdversarialGrid
-from attacks.mod import adversary_mod
-from attacks.population import Population, malicious_clients
 from frl.errors import InputError
 from tests.attacks import builders, flower
 from tests.attacks.flower import FakeGrid, SimpleCodec, honest, make_app, request, update_of

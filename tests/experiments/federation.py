@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.environment import QUIET
+from experiments.config.environment import QUIET
 from experiments.records import RunDirectory
 
 ROOT = Path(__file__).parents[2]

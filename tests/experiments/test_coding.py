@@ -12,12 +12,12 @@ from flwr.serverapp import Grid
 
 from experiments.config import Config, read
 from experiments.records import RunDirectory
-from experiments.resident import make_trainer
-from experiments.run import execute, make_grid
-from experiments.wiring import make_channel, make_coding
+from experiments.rounds.loop import execute, make_grid
+from experiments.setup.channel import make_channel, make_coding
+from experiments.setup.resident import make_trainer
 from frl import data, wire
 from frl.errors import InputError
-from frl.messages import digest
+from frl.exchange.messages import digest
 from frl.wire.header import header_size
 
 SMALL = ["rounds=2", "clients=12", "clients_per_round=5", "train.epochs=1"]

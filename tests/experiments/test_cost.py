@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.analysis.cost import costs, print_costs
+from experiments.analysis.cost_sample import sample
 from experiments.cli import main
 from experiments.config import read
-from experiments.cost import costs, print_costs
-from experiments.cost_sample import sample
-from experiments.measures import exchanged
-from experiments.plotting import accuracy_curves
 from experiments.records import RunDirectory, load
-from experiments.resident import make_trainer
-from experiments.run import execute
+from experiments.report.measures import exchanged
+from experiments.report.plotting import accuracy_curves
+from experiments.rounds.loop import execute
+from experiments.setup.resident import make_trainer
 from frl import data, wire
 from frl.errors import InputError
 

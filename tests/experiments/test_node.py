@@ -13,11 +13,11 @@ from PIL import Image
 
 from experiments.client_app import app
 from experiments.config import Config, flatten, read
-from experiments.node import client_of
 from experiments.records import RunDirectory
-from experiments.resident import load_data, load_partition
-from experiments.run import execute
+from experiments.rounds.loop import execute
 from experiments.server_app import choose_directory
+from experiments.setup.node import client_of
+from experiments.setup.resident import load_data, load_partition
 from frl import data
 from frl.errors import InputError
 from frl.grids import InProcessGrid
@@ -162,7 +162,7 @@ def test_an_unforeseen_error_does_not_tell_of_own_data(
     def fail(*_: object) -> None:
         raise ValueError("patient 0042")
 
-    monkeypatch.setattr("experiments.resident.Resident.answer", fail)
+    monkeypatch.setattr("experiments.setup.resident.Resident.answer", fail)
     folder = shard_folders(tmp_path)[1]
 
     rows, _ = start(tmp_path / "run", {1: {"data.path": str(folder)}}, "engine.max_failures=0")

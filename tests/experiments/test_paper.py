@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from experiments.adversary import make_attack, make_population
-from experiments.aggregation import make_strategy
 from experiments.config import Config, flatten, read
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
+from experiments.setup.adversary import make_attack, make_population
+from experiments.setup.strategy import make_strategy
 from frl import models
 from frl.models import DataShape
 from frl.supermask import edge_layers

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frl.ballots import ballot, boundaries, bucket_table, dithered, midranks, refine
 from frl.errors import InputError
+from frl.exchange.ballots import ballot, boundaries, bucket_table, dithered, midranks, refine
 
 
 def permutation(n, seed):

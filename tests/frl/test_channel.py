@@ -9,9 +9,9 @@ import pytest
 
 from experiments.benchmarks.rankings import base_ranking, moved_ranking
 from frl import wire
-from frl.channel import Channel
-from frl.forms import Ballots, Whole
-from frl.messages import Task
+from frl.exchange.channel import Channel
+from frl.exchange.forms import Ballots, Whole
+from frl.exchange.messages import Task
 from frl.wire import Base, WireError
 
 LAYERS = {"conv": 800, "fc": 60_000}

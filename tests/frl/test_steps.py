@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from experiments.benchmarks.rankings import base_ranking, moved_ranking
 from frl import wire
-from frl.ballots import ballot, noise
-from frl.forms import Ballots
-from frl.steps import encode_step, follow, is_steps, join
+from frl.exchange.ballots import ballot, noise
+from frl.exchange.forms import Ballots
+from frl.exchange.steps import encode_step, follow, is_steps, join
 from frl.wire import Base, WireError
 from strategies.vote import Vote
 

@@ -10,10 +10,11 @@ import pytest
 
 from experiments.benchmarks.rankings import base_ranking, moved_ranking
 from frl import wire
-from frl.ballots import ballot
 from frl.errors import FRLError, InputError
-from frl.wire import buckets, delta
+from frl.exchange.ballots import ballot
+from frl.wire import buckets
 from frl.wire.bitpack import pack, width_for
+from frl.wire.codings import delta
 from frl.wire.header import header_size
 
 LAYERS = {"a": 600, "b": 5000}

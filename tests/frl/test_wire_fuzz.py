@@ -9,7 +9,7 @@ import pytest
 
 from experiments.benchmarks.rankings import base_ranking, moved_ranking
 from frl import wire
-from frl.ballots import ballot
+from frl.exchange.ballots import ballot
 from frl.ranking import kept_edges, top_mask
 from frl.wire.header import header_size
 

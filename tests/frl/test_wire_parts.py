@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frl.ballots import boundaries, bucket_table
+from frl.exchange.ballots import boundaries, bucket_table
 from frl.wire.activity import CLASSES, decode_activity, encode_activity, measure
 from frl.wire.bitpack import pack, packed_size, unpack, width_for
 from frl.wire.blocks import BLOCK, decode_orders, encode_orders

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from experiments.benchmarks.rankings import CONV8, LENET, base_ranking, moved_ranking
 from frl import wire
-from frl.ballots import ballot
+from frl.exchange.ballots import ballot
 from frl.ranking import kept_edges, top_mask
 from frl.wire.downlink import coarsen, decode_down, encode_down
 

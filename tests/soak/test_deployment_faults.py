@@ -8,7 +8,7 @@ import pytest
 
 from experiments.config import read
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
 from tests.experiments.federation import Federation, without_seconds
 
 pytestmark = pytest.mark.soak

@@ -10,12 +10,12 @@ from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
 from frl import wire
-from frl.ballots import boundaries
-from frl.channel import Channel, is_coded
-from frl.forms import Ballots, Form, Top, Whole
+from frl.exchange.ballots import boundaries
+from frl.exchange.channel import Channel, is_coded
+from frl.exchange.forms import Ballots, Form, Top, Whole
+from frl.exchange.messages import arrays_record, read_arrays, read_task
+from frl.exchange.state_reader import StateReader
 from frl.grids import InProcessGrid
-from frl.messages import arrays_record, read_arrays, read_task
-from frl.state_reader import StateReader
 from frl.wire import Base
 from strategies import FRL, RuleStrategy, SeededStrategy, rank_by
 from strategies.rules import Rule

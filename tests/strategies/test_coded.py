@@ -10,12 +10,12 @@ import torch
 from flwr.app import ConfigRecord, Message
 from flwr.clientapp import ClientApp
 
-from frl.ballots import boundaries
-from frl.channel import Channel
-from frl.forms import Ballots, Whole
+from frl.exchange.ballots import boundaries
+from frl.exchange.channel import Channel
+from frl.exchange.forms import Ballots, Whole
+from frl.exchange.messages import arrays_record, read_task
+from frl.exchange.state_reader import StateReader
 from frl.grids import InProcessGrid
-from frl.messages import arrays_record, read_task
-from frl.state_reader import StateReader
 from strategies import rank_by, rules
 from strategies.rules import RuleContext
 from tests.strategies.coded import (

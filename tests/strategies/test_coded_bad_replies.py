@@ -12,10 +12,10 @@ import pytest
 from flwr.app import Array, ArrayRecord, Message
 
 from frl import wire
-from frl.channel import Channel
-from frl.forms import Ballots, Form
-from frl.messages import arrays_record, read_arrays, read_task
-from frl.state_reader import StateReader
+from frl.exchange.channel import Channel
+from frl.exchange.forms import Ballots, Form
+from frl.exchange.messages import arrays_record, read_arrays, read_task
+from frl.exchange.state_reader import StateReader
 from frl.wire import Base
 from tests.strategies.coded import (
     BASE,

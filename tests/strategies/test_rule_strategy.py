@@ -10,8 +10,8 @@ from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
 from frl.errors import InputError
+from frl.exchange.messages import arrays_record, read_arrays, read_task
 from frl.grids import InProcessGrid
-from frl.messages import arrays_record, read_arrays, read_task
 from strategies import FRL, RuleStrategy, pre_aggregation, rules
 
 SIZES = {"a": 7, "b": 5}

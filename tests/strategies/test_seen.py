@@ -9,9 +9,9 @@ from flwr.app import ConfigRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frl.channel import Channel, coded_message
+from frl.exchange.channel import Channel, coded_message
+from frl.exchange.messages import arrays_record, read_task
 from frl.grids.internals import identify_process
-from frl.messages import arrays_record, read_task
 from frl.wire import Base, base_round, codings
 from strategies import FRL
 from strategies.seen import Seen

@@ -1,0 +1,135 @@
+"""The strategy of a run, from its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from flwr.app import ConfigRecord
+
+from attacks.adversary.population import Population
+from experiments.config import Config
+from experiments.setup.adversary import SPACES
+from experiments.setup.channel import make_coding
+from frl.call_syntax import Call, parse_calls
+from frl.data import DataSet, Split
+from frl.errors import InputError
+from frl.exchange.channel import Channel
+from frl.grids import Roster
+from frl.randomness import Purpose, generator
+from frl.registry import Registry
+from frl.training import Place, Shard, Trainer
+from strategies import FRL, RuleStrategy, SeededStrategy, pre_aggregation, rules
+from strategies.base import Redraw
+from strategies.gate import Update
+from strategies.rule_strategy import RootUpdate
+from strategies.rules import Rule
+
+_DEFAULT_RULES = {"frl": "sum", "fedavg": "mean"}
+_SERVER = 2**32 - 1
+"""Client id under which the server's own training draws its random numbers."""
+
+
+def make_rule(config: Config) -> Rule:
+    """Build the rule of a configuration.
+
+    Raises
+    ------
+    InputError
+        If it is unknown, takes other parameters, or is made for another kind of update.
+    """
+    strategy = config.strategy
+    calls = parse_calls("strategy.rule", strategy.rule or _DEFAULT_RULES[strategy.name])
+    if len(calls) != 1:
+        raise InputError(f"strategy.rule: got {strategy.rule!r}; takes one rule")
+    call = calls[0]._replace(params={**calls[0].params, **strategy.parameters()})
+    rule: Rule = _assume(rules.registry, call, strategy.f)
+    space = SPACES[strategy.name]
+    if rule.space != space:
+        fitting = [name for name in rules.list() if _space(name) == space]
+        raise InputError(
+            f"strategy.rule: {call.name!r} is a rule on {rule.space}; strategy.name "
+            f"{strategy.name!r} takes one on {space}: {', '.join(fitting)}"
+        )
+    return rule
+
+
+def make_strategy(
+    config: Config,
+    *,
+    population: Population,
+    roster: Roster | None = None,
+    root: RootUpdate | None = None,
+    channel: Channel | None = None,
+    terms: ConfigRecord | None = None,
+) -> SeededStrategy:
+    """Build the strategy of a configuration: the streamed vote where that is the rule."""
+    rule = make_rule(config)
+    make_coding(config.strategy)
+    steps = [
+        _assume(pre_aggregation.registry, call, config.strategy.f)
+        for call in parse_calls("strategy.pre_aggregation", config.strategy.pre_aggregation)
+    ]
+    shared: dict[str, Any] = {
+        "clients": config.clients,
+        "clients_per_round": config.clients_per_round,
+        "seed": config.seed,
+        "redraw": _redraw(config, population),
+        "roster": roster,
+        "channel": channel,
+        "terms": terms,
+    }
+    if isinstance(rule, rules.get("sum")) and not steps:  # type: ignore[arg-type]
+        return FRL(**shared)
+
+    def true_number(round: int, clients: Sequence[int]) -> int:
+        return len(population.among(round, clients))
+
+    strategy = config.strategy
+    return RuleStrategy(
+        **shared,
+        rule=rule,
+        steps=steps,
+        keep=strategy.keep,
+        server_lr=strategy.server_lr,
+        server_momentum=strategy.server_momentum,
+        weighting=strategy.weighting,
+        most_weight=strategy.most_weight,
+        most_norm=strategy.most_norm,
+        root=root,
+        oracle=true_number if strategy.oracle_f else None,
+    )
+
+
+def server_update(config: Config, dataset: DataSet, trainer: Trainer) -> RootUpdate:
+    """Train like a client on a shard of the server's own, drawn from the training examples."""
+    count = min(config.strategy.root_examples, len(dataset.train.labels))
+    rng = generator(config.seed, Purpose.ROOT)
+    rows = np.sort(rng.choice(len(dataset.train.labels), size=count, replace=False))
+    split = Split(dataset.train.inputs[rows], dataset.train.labels[rows])
+
+    def update(round: int, state: Update) -> Update:
+        shard = Shard(*dataset.tensors(split, config.engine.device))
+        moved, _ = trainer.train(state, shard, Place(config.seed, round, _SERVER))
+        return moved
+
+    return update
+
+
+def _assume(registry: Registry[Any], call: Call, f: int) -> Any:
+    """Make an entry, with the configuration's ``f`` where it takes one and has none of its own."""
+    takes = {parameter.name for parameter in registry.parameters(call.name)}
+    return registry.make(call.name, **({"f": f} if "f" in takes else {}) | call.params)
+
+
+def _space(name: str) -> str:
+    return str(getattr(rules.get(name), "space", ""))
+
+
+def _redraw(config: Config, population: Population) -> Redraw | None:
+    if not config.attack.redraw:
+        return None
+    if population.members is None:
+        raise InputError("attack.redraw: takes attack.sampling 'uniform'")
+    return lambda drawn: 2 * len(population.among(0, drawn.tolist())) >= len(drawn)
