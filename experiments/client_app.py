@@ -44,12 +44,13 @@ def adversary(message: Message, context: Context, call_next: ClientAppCallable) 
     """Let this client obey orders to attack."""
     if message.metadata.message_type != MessageType.TRAIN:
         return call_next(message, context)
+    from attacks.adversary.channel_codec import ChannelCodec
     from attacks.adversary.mod import adversary_mod
-    from experiments.setup.adversary import RunCodec, setting_of
+    from experiments.setup.adversary import setting_of
 
     here = resident_for(message, context)
     read_state = partial(here.read_state, memory=context.state)
-    codec = RunCodec(here.channel, read_state=read_state)
+    codec = ChannelCodec(here.channel, read_state=read_state)
     return adversary_mod(codec, setting_of)(message, context, call_next)
 
 

@@ -15,17 +15,14 @@ from experiments.config import Config, of_flower_run
 from experiments.config.tables import EngineConfig
 from experiments.setup.channel import make_channel
 from frl import data, models
+from frl.client import Client
 from frl.cohort import CohortTrainer, CudaMemory
 from frl.data import DataSet, Partition, Split
 from frl.errors import InputError
-from frl.exchange.channel import is_coded
-from frl.exchange.messages import Report, Task, arrays_record, read_task
-from frl.exchange.state_reader import StateReader
+from frl.exchange.messages import Report, Task
 from frl.shard_transform import transformed
-from frl.training import Place, RankTrainer, Shard, Trainer
-from frl.weight_training import Weights, WeightTrainer, sparsify
-
-_RESIDUAL = "residual"
+from frl.training import RankTrainer, Shard, Trainer
+from frl.weight_training import WeightTrainer
 
 
 def load_data(config: Config) -> DataSet:
@@ -126,38 +123,22 @@ class Resident:
             else load_partition(config, self.data)
         )
         self.trainer = make_trainer(config, self.data)
-        self._cohort = make_cohort(config, self.trainer)
         self.channel = make_channel(config, self.trainer)
-        self.read_state = StateReader(self.channel)
+        weights = config.strategy.name == "fedavg"
+        self._client = Client(
+            make_cohort(config, self.trainer).train,
+            self.channel,
+            self._shard,
+            upload_top=config.strategy.upload_top if weights else 1.0,
+        )
+        self.read_state = self._client.read_state
 
     def answer(self, message: Message, memory: RecordDict) -> tuple[ArrayRecord, Report]:
-        """Train as a message asks, and return the update and what to say of it.
+        """Answer a train message; see :meth:`frl.client.Client.answer`."""
+        return self._client.answer(message, memory)
 
-        Parameters
-        ----------
-        message : Message
-        memory : RecordDict
-            What this client remembers between rounds: what it did not upload, and the state it
-            saw last.
-        """
-        task = read_task(message)
-        inputs, labels = self.data.tensors(self._split(task), self.config.engine.device)
-        place = Place(task.seed, task.round, task.client)
-        base = self.read_state(message, memory)
-        update, fit = self._cohort.train(base.ranking, Shard(inputs, labels), place)
-        if self.config.strategy.name == "fedavg" and self.config.strategy.upload_top < 1:
-            update = self._part(update, memory)
-        update = self.channel.dithered(update, task)
-        report = Report(len(labels), fit.loss, fit.seconds, fit.steps)
-        return self.channel.send_update(update, base, task, coded=is_coded(message)), report
-
-    def _part(self, update: Weights, memory: RecordDict) -> Weights:
-        """Return the largest coordinates; the client remembers the others for its next update."""
-        kept = memory.array_records.get(_RESIDUAL)
-        residual = {} if kept is None else {name: kept[name].numpy() for name in update}
-        sent, left = sparsify(update, residual, self.config.strategy.upload_top)
-        memory[_RESIDUAL] = arrays_record(left)
-        return sent
+    def _shard(self, task: Task) -> Shard:
+        return Shard(*self.data.tensors(self._split(task), self.config.engine.device))
 
     def _split(self, task: Task) -> Split:
         rows = self.partition.of(task.client)
