@@ -19,7 +19,7 @@ from experiments.records.checkpoints import State, checkpoint_of, rounds_kept
 from experiments.rounds.play import play_round
 from experiments.setup import Setup
 from frl.errors import InputError
-from frl.exchange.messages import arrays_record, read_task
+from frl.exchange.messages import arrays_record, read_answer, read_task
 from frl.grids import LocalGrid
 from frl.ranking import Ranking
 from frl.wire import Base
@@ -114,7 +114,8 @@ def repeat_round(
         raise InputError(f"{directory.path}: round {number} on record sampled other clients")
     if not voters:
         raise InputError(f"{directory.path}: no benign client voted in round {number}")
-    sent = [strategy.read(benign.replies[grid.node_of(client)], client) for client in voters]
+    answers = {client: read_answer(benign.replies[grid.node_of(client)]) for client in voters}
+    sent = [strategy.read(answers[client].record, client).update for client in voters]
     comparable = row is not None and not benign.malicious and row["admitted"] == len(sent)
     recorded = comparable and number in rounds_kept(folder)
     if recorded:

@@ -15,16 +15,12 @@ from flwr.app import ArrayRecord, Context, Message, RecordDict
 from experiments.config import Config, of_flower_run
 from experiments.setup.setup import Setup
 from frl import data
+from frl.client import Client
 from frl.cohort import CohortTrainer, CudaMemory
 from frl.data import Partition, Split
-from frl.exchange.channel import is_coded
-from frl.exchange.messages import Report, Task, arrays_record, read_task
-from frl.exchange.state_reader import StateReader
+from frl.exchange.messages import Report, Task
 from frl.shard_transform import transformed
-from frl.training import Place, Shard, Trainer
-from frl.weight_training import Weights, sparsify
-
-_RESIDUAL = "residual"
+from frl.training import Shard, Trainer
 
 
 def make_cohort(config: Config, trainer: Trainer) -> CohortTrainer:
@@ -50,39 +46,22 @@ class Resident:
         self.partition: Partition = (
             data.WholePartition(len(self.data.train.labels)) if whole else setup.partition
         )
-        self._cohort = make_cohort(setup.config, setup.trainer)
         self.channel = setup.channel
-        self.read_state = StateReader(self.channel)
+        strategy = setup.config.strategy
+        self._client = Client(
+            make_cohort(setup.config, setup.trainer).train,
+            self.channel,
+            self._shard,
+            upload_top=strategy.upload_top if strategy.method.space == "weights" else 1.0,
+        )
+        self.read_state = self._client.read_state
 
     def answer(self, message: Message, memory: RecordDict) -> tuple[ArrayRecord, Report]:
-        """Train as a message asks, and return the update and what to say of it.
+        """Answer a train message; see :meth:`frl.client.Client.answer`."""
+        return self._client.answer(message, memory)
 
-        Parameters
-        ----------
-        message : Message
-        memory : RecordDict
-            What this client remembers between rounds: what it did not upload, and the state it
-            saw last.
-        """
-        task = read_task(message)
-        inputs, labels = self.data.tensors(self._split(task), self.config.engine.device)
-        place = Place(task.seed, task.round, task.client)
-        base = self.read_state(message, memory)
-        update, fit = self._cohort.train(base.ranking, Shard(inputs, labels), place)
-        strategy = self.config.strategy
-        if strategy.method.space == "weights" and strategy.upload_top < 1:
-            update = self._part(update, memory)
-        update = self.channel.dithered(update, task)
-        report = Report(len(labels), fit.loss, fit.seconds, fit.steps)
-        return self.channel.send_update(update, base, task, coded=is_coded(message)), report
-
-    def _part(self, update: Weights, memory: RecordDict) -> Weights:
-        """Return the largest coordinates; the client remembers the others for its next update."""
-        kept = memory.array_records.get(_RESIDUAL)
-        residual = {} if kept is None else {name: kept[name].numpy() for name in update}
-        sent, left = sparsify(update, residual, self.config.strategy.upload_top)
-        memory[_RESIDUAL] = arrays_record(left)
-        return sent
+    def _shard(self, task: Task) -> Shard:
+        return Shard(*self.data.tensors(self._split(task), self.config.engine.device))
 
     def _split(self, task: Task) -> Split:
         rows = self.partition.of(task.client)
