@@ -31,7 +31,7 @@ from frl.one_line import MOST, one_line
 from frl.state_reader import StateReader
 from strategies import FRL, RuleStrategy, SeededStrategy
 from strategies.rules import make
-from tests.strategies.coded import CLIENTS, GLOBAL, N, ROWS, assert_same, channel, ranking
+from tests.strategies.coded import CLIENTS, GLOBAL, ROWS, N, assert_same, channel, ranking
 
 EVIL = (0, 5)
 """The client of lowest id, which the ledger looks at, and another."""
