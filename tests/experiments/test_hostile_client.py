@@ -14,7 +14,7 @@ from experiments.config import flatten, read
 from experiments.records import RunDirectory
 from experiments.run import execute
 from frl.grids import InProcessGrid
-from frl.messages import read_task
+from frl.messages import arrays_record, read_arrays, read_task
 from tests.experiments.test_coding import elsewhere
 
 KEYS = ["clients=4", "clients_per_round=4", "train.epochs=1", "eval_every=1"]
@@ -24,7 +24,7 @@ KINDS = {
     "weights": ["strategy.name=fedavg", "train.lr=0.06"],
 }
 EVIL = 0
-app, absent = ClientApp(), ClientApp()
+app, absent, cutting = ClientApp(), ClientApp(), ClientApp()
 
 
 @app.train()
@@ -34,6 +34,16 @@ def hostile(message: Message, context: Context) -> Message:
     if read_task(message).client == EVIL:
         garbage = Array("uint8", (40,), "frl.wire", b"\xff" * 40)
         reply.content["more"] = ArrayRecord({"coded": garbage})
+    return reply
+
+
+@cutting.train()
+def short(message: Message, context: Context) -> Message:
+    """Train honestly; one client sends layers that are too short."""
+    reply = train(message, context)
+    if read_task(message).client == EVIL:
+        arrays = read_arrays(reply.content.array_records["arrays"])
+        reply.content["arrays"] = arrays_record({n: a[:-1] for n, a in arrays.items()})
     return reply
 
 
@@ -70,3 +80,17 @@ def test_a_run_with_such_a_client_ends_where_one_without_it_does_and_resumes(
     assert [row["rejections"][0][:2] for row in rows] == [[EVIL, "extra-records"]] * 2
     assert result["digest"] == without["digest"] == again["digest"]
     assert [row["coded_layers"] for row in resumed] == [row["coded_layers"] for row in rows]
+
+
+@pytest.mark.parametrize("form", [[], ["strategy.ballot_bits=4"], ["strategy.upload_top=0.5"]])
+@pytest.mark.parametrize("fraction", [0.25, 0.75])
+def test_an_adversary_that_sees_all_replies_is_not_stopped_by_one_either(
+    form: list[str], fraction: float, tmp_path: Path
+) -> None:
+    """The attack waits for everyone's update, benign ones too; the server judges what it cannot."""
+    attack = ["attack.name=boundary", "attack.source=benign", f"attack.fraction={fraction}"]
+    rows, result = run(tmp_path / "run", cutting, "off", "rounds=2", *attack, *form)
+
+    assert result["rejected"] == {"wrong-shape": 2}
+    assert [row["rejections"][0][0] for row in rows] == [EVIL] * 2
+    assert [row["admitted"] for row in rows] == [3, 3]
