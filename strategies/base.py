@@ -13,7 +13,7 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
-from frl.channel import Channel, Received
+from frl.channel import Channel
 from frl.errors import InputError
 from frl.forms import Form, Whole
 from frl.grids import Roster, find_roster
@@ -24,6 +24,7 @@ from frl.messages import (
     read_arrays,
     train_content,
 )
+from frl.received import Received
 from frl.wire import Base
 from frl.wire.downlink import coarsen
 from strategies.gate import Admitted, Check, Gate, Rejected, Update

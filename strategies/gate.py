@@ -14,10 +14,10 @@ import numpy as np
 from flwr.app import ArrayRecord, Message
 from numpy.typing import NDArray
 
-from frl.channel import Received, Sizes
 from frl.forms import Form, Whole
 from frl.messages import MalformedError, Report, read_answer
 from frl.one_line import one_line
+from frl.received import Received, Sizes
 from frl.wire import WireError
 
 Update: TypeAlias = dict[str, NDArray[Any]]

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from flwr.app import ArrayRecord
 
-from frl.channel import Channel, Sizes, coded_message
+from frl.channel import Channel, coded_message
 from frl.messages import Task
+from frl.received import Sizes
 from frl.wire import Base
 from strategies.gate import Admitted, Update
 from strategies.seen import Seen
