@@ -37,7 +37,6 @@ class FRL(SeededStrategy):
         self, server_round: int, state: Update, admitted: Iterator[Admitted]
     ) -> Update | str:
         """Add rankings as they arrive; memory does not grow with the number of clients."""
-        self.vote = None
         vote = Vote(state)
         for reply in admitted:
             vote.add(self._votes(reply.update))

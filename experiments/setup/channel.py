@@ -25,7 +25,7 @@ def make_form(strategy: StrategyConfig) -> Form | None:
     """
     if strategy.ballot_dither and not strategy.ballot_bits:
         raise InputError("strategy.ballot_dither: takes 0 where strategy.ballot_bits is 0")
-    if strategy.name != "frl":
+    if strategy.method.space != "ranks":
         for key in ("ballot_bits", "down_bits"):
             if getattr(strategy, key):
                 raise InputError(f"strategy.{key}: takes 0 for weights")
@@ -63,7 +63,9 @@ def make_coding(strategy: StrategyConfig) -> Coding:
     return fitting[name]
 
 
-def make_channel(config: Config, trainer: Trainer, *, deployed: bool = False) -> Channel:
+def make_channel(
+    config: Config, trainer: Trainer, *, up: Coding | None = None, deployed: bool = False
+) -> Channel:
     """Build the channel that server and clients share.
 
     Parameters
@@ -71,6 +73,8 @@ def make_channel(config: Config, trainer: Trainer, *, deployed: bool = False) ->
     config : Config
     trainer : Trainer
         New: its initial state is the first of the run.
+    up : Coding, optional
+        Of updates; by default that of the configuration.
     deployed : bool
         Whether messages leave this machine, where ``strategy.coding`` is ``"auto"``.
     """
@@ -79,7 +83,7 @@ def make_channel(config: Config, trainer: Trainer, *, deployed: bool = False) ->
     coded = deployed if strategy.coding == "auto" else strategy.coding != "off"
     return Channel(
         layers={name: int(values.size) for name, values in trainer.initial.items()},
-        up=make_coding(strategy),
+        up=up or make_coding(strategy),
         form=form,
         rows=output_units(trainer.module),
         coded=coded,
@@ -96,7 +100,7 @@ def _history(config: Config, *, coded: bool, deployed: bool) -> int:
     """
     asked, attacked = config.strategy.down_history, config.attack.name != "none"
     snapshots = config.strategy.coding == "fixed" and not config.strategy.down_bits
-    if config.strategy.name != "frl" or snapshots:
+    if config.strategy.method.space != "ranks" or snapshots:
         return 0
     if asked > 0 and attacked and coded:
         raise InputError(
