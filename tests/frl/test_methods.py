@@ -126,7 +126,7 @@ def test_a_cohort_trains_its_clients_singly(signs: None) -> None:
 
 
 def test_an_unknown_method_is_refused_with_the_nearest() -> None:
-    with pytest.raises(InputError, match="unknown strategy.name 'fedagv'; did you mean 'fedavg'"):
+    with pytest.raises(InputError, match=r"unknown strategy\.name 'fedagv'; did you mean 'fedavg'"):
         read(None, ["strategy.name=fedagv"])
 
 
