@@ -14,7 +14,7 @@ from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
 from frl.errors import InputError
-from frl.exchange.channel import Channel, Received
+from frl.exchange.channel import Channel
 from frl.exchange.forms import Form, Whole
 from frl.exchange.messages import (
     Report,
@@ -23,6 +23,7 @@ from frl.exchange.messages import (
     read_arrays,
     train_content,
 )
+from frl.exchange.received import Received
 from frl.grids import Roster, find_roster
 from frl.wire import Base
 from frl.wire.downlink import coarsen

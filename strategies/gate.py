@@ -14,9 +14,9 @@ import numpy as np
 from flwr.app import ArrayRecord, Message
 from numpy.typing import NDArray
 
-from frl.exchange.channel import Received, Sizes
 from frl.exchange.forms import Form, Whole
 from frl.exchange.messages import MalformedError, Report, read_answer
+from frl.exchange.received import Received, Sizes
 from frl.one_line import one_line
 from frl.wire import WireError
 

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from flwr.app import ArrayRecord
 
-from frl.exchange.channel import Channel, Sizes, coded_message
+from frl.exchange.channel import Channel, coded_message
 from frl.exchange.messages import Task
+from frl.exchange.received import Sizes
 from frl.wire import Base
 from strategies.gate import Admitted, Update
 from strategies.seen import Seen

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, Message
@@ -19,13 +19,8 @@ from numpy.typing import NDArray
 from frl import wire
 from frl.exchange.ballots import noise
 from frl.exchange.forms import Ballots, Form, Top, Whole
-from frl.exchange.messages import (
-    ARRAYS,
-    MalformedError,
-    Task,
-    arrays_record,
-    read_arrays,
-)
+from frl.exchange.messages import ARRAYS, MalformedError, Task, arrays_record, read_arrays
+from frl.exchange.received import Received, Sizes
 from frl.exchange.steps import MOST_NOISES, encode_step, follow, is_steps, join
 from frl.wire.base import Base, Coding
 from frl.wire.codings.fixed import Fixed
@@ -35,38 +30,6 @@ CODED = "coded"
 _STYPE = "frl.wire"
 
 Update = dict[str, NDArray[Any]]
-
-
-class Sizes(NamedTuple):
-    """Bytes of a coded message.
-
-    Attributes
-    ----------
-    total : int
-        Header and checksum included.
-    layers : dict of layer name to int
-        Of each layer's payload.
-    """
-
-    total: int
-    layers: dict[str, int]
-
-
-class Received(NamedTuple):
-    """What was read of a client's record, and what it took.
-
-    Attributes
-    ----------
-    update : mapping of layer name to array
-    bytes : int
-        Of the record's arrays and their names.
-    coded : Sizes or None
-        Of the coded message, where it was one.
-    """
-
-    update: Update
-    bytes: int
-    coded: Sizes | None = None
 
 
 @dataclass(frozen=True)

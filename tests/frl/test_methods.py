@@ -116,8 +116,9 @@ def test_runs_of_it_have_its_name_in_tables(signs: None) -> None:
 
 def test_a_cohort_trains_its_clients_singly(signs: None) -> None:
     """Stacked like its parent, it would send no signs."""
-    training = Training(read(None).train_settings("none"), seed=0)
-    trainer = methods.make("signs").trainer(_module(), training)
+    trainer = methods.make("signs").trainer(
+        _module(), Training(read(None).train_settings("none"), 0)
+    )
     alone, together = CohortTrainer(trainer, stacked=False), CohortTrainer(trainer, stacked=True)
 
     assert together._stack is None
@@ -125,7 +126,7 @@ def test_a_cohort_trains_its_clients_singly(signs: None) -> None:
 
 
 def test_an_unknown_method_is_refused_with_the_nearest() -> None:
-    with pytest.raises(InputError, match=r"unknown strategy.name 'fedagv'; did you mean 'fedavg'"):
+    with pytest.raises(InputError, match=r"unknown strategy\.name 'fedagv'; did you mean 'fedavg'"):
         read(None, ["strategy.name=fedagv"])
 
 
