@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from frl.errors import InputError
 from frl.exchange.channel import Channel
+from frl.exchange.downlink import coarsen
 from frl.exchange.forms import Form, Whole
 from frl.exchange.messages import (
     Report,
@@ -27,7 +28,6 @@ from frl.exchange.messages import (
 )
 from frl.grids import Roster, find_roster
 from frl.wire import Base
-from frl.wire.downlink import coarsen
 from strategies.gate import Admitted, Check, Gate, Rejected, Update
 from strategies.ledger import Ledger
 from strategies.round_report import RoundReport
@@ -250,7 +250,7 @@ class SeededStrategy(Strategy):
 
     @property
     def _state(self) -> Update:
-        return self._base.ranking
+        return self._base.state
 
     def _states(self, arrays: ArrayRecord, clients: list[int]) -> list[ArrayRecord]:
         """Return what each client is sent; those that hold the same share one record."""

@@ -91,7 +91,7 @@ class Gate:
         except MalformedError as fault:
             return Rejected(client, fault.reason, fault.detail)
         except WireError as fault:
-            return Rejected(client, fault.reason, fault.text)
+            return Rejected(client, fault.reason, fault.detail)
         except Exception as fault:
             return Rejected(client, "undecodable", f"{type(fault).__name__}: {fault}")
         return Admitted(client, update, report)

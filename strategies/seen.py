@@ -95,7 +95,7 @@ class Seen:
         kept = {
             f"{base.round}/{name}": positions
             for base in self._bases.values()
-            for name, positions in base.ranking.items()
+            for name, positions in base.state.items()
         }
         kept |= {
             f"{_STEPS}/{round}": np.frombuffer(step, dtype=np.uint8)

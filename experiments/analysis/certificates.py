@@ -15,9 +15,9 @@ from attacks.geometry.crossing import mask_boundaries
 from experiments.analysis.honest_round import HonestRound
 from experiments.setup.strategy import make_rule
 from frl.errors import InputError
-from frl.exchange.ballots import boundaries
 from frl.randomness import Purpose, generator
 from frl.ranking import Ranking
+from frl.wire.boundaries import boundaries
 from strategies import FRL
 from strategies.certificates import Certificate, Honest, Parts, Reach, certify, reach
 from strategies.rules import Rule

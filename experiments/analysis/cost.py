@@ -14,10 +14,10 @@ from experiments.analysis.cost_sample import Sample
 from frl import wire
 from frl.exchange.ballots import ballot
 from frl.exchange.channel import Channel, coded_message
+from frl.exchange.downlink import coarsen, encode_down
 from frl.exchange.forms import Ballots
 from frl.exchange.messages import Task
 from frl.ranking import top_mask
-from frl.wire.downlink import coarsen, encode_down
 
 _BITS = (8, 6, 4, 3, 2, 1)
 _DITHERED = (4, 2, 1)
@@ -72,10 +72,10 @@ def costs(measured: Sample) -> list[Cost]:
         up("fixed", "fixed", update, "both"),
         _bound(layers, float32),
         up("delta", "delta", update),
-        up("sparse 50 %", "sparse", update, top=0.5),
-        up("sparse-delta 50 %", "sparse-delta", update, top=0.5),
-        up("sparse 10 %", "sparse", update, top=0.1),
-        up("sparse-delta 10 %", "sparse-delta", update, top=0.1),
+        up("sparse 50 %", "sparse", update, share=0.5),
+        up("sparse-delta 50 %", "sparse-delta", update, share=0.5),
+        up("sparse 10 %", "sparse", update, share=0.1),
+        up("sparse-delta 10 %", "sparse-delta", update, share=0.1),
         up("mask", "mask", {n: top_mask(p, 0.5) for n, p in update.items()}, keep=0.5),
     ]
     for bits in _BITS:
@@ -88,10 +88,10 @@ def costs(measured: Sample) -> list[Cost]:
         if ranking is None or measured.first is None:
             continue
         seen = wire.Base(0, ranking)
-        message = encode_down(base.ranking, seen=seen, rows=measured.rows)
+        message = encode_down(base.state, seen=seen, rows=measured.rows)
         rows.append(cost(f"delta given {name}", "down", message))
         for bits in _BITS:
-            state, coarse = (coarsen(r, measured.first, bits) for r in (base.ranking, ranking))
+            state, coarse = (coarsen(r, measured.first, bits) for r in (base.state, ranking))
             given = wire.Base(0, coarse)
             message = encode_down(state, seen=given, bits=bits, rows=measured.rows)
             rows.append(cost(f"ballot {_bits(bits)} given {name}", "down", message))

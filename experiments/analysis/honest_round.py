@@ -21,11 +21,11 @@ from experiments.setup.resident import load_data, make_trainer
 from experiments.setup.strategy import make_strategy
 from frl.errors import InputError
 from frl.exchange.channel import Channel
+from frl.exchange.downlink import coarsen
 from frl.exchange.messages import arrays_record
 from frl.grids import LocalGrid, find_roster
 from frl.ranking import Ranking
 from frl.wire import Base
-from frl.wire.downlink import coarsen
 from strategies import Admitted, Gate, SeededStrategy
 from strategies.gate import Update
 
@@ -175,9 +175,7 @@ def _hear(
     malicious: frozenset[int],
 ) -> dict[int, Update]:
     """Ask the benign clients of a round, and let the gate judge what they send."""
-    messages = strategy.configure_train(
-        base.round, arrays_record(base.ranking), ConfigRecord(), grid
-    )
+    messages = strategy.configure_train(base.round, arrays_record(base.state), ConfigRecord(), grid)
     asked = [
         (message, client)
         for message, client in zip(messages, strategy.sampled, strict=True)
@@ -185,7 +183,7 @@ def _hear(
     ]
     gate = Gate(
         asked,
-        strategy.check(base.ranking),
+        strategy.check(base.state),
         strategy.read,
     )
     heard = {}

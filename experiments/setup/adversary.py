@@ -191,7 +191,7 @@ class RunCodec:
 
     def state_of(self, request: Message) -> Update:
         """Global state in a request."""
-        return self._base(request).ranking
+        return self._base(request).state
 
     def read_update(self, reply: Message, request: Message) -> Update:
         """Client's update in a reply."""

@@ -119,5 +119,5 @@ def _fitting(strategy: StrategyConfig) -> dict[str, Coding]:
         return {"ballot": codings.make("ballot", bits=form.bits, **focused)}
     if isinstance(form, Top):
         names = ("sparse-delta", "sparse")
-        return {n: codings.make(n, top=form.share, fill=form.unsent) for n in names}
+        return {n: codings.make(n, share=form.share, unsent=form.unsent) for n in names}
     return {name: codings.make(name) for name in ("delta", "fixed")}

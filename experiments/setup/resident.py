@@ -144,7 +144,7 @@ class Resident:
         inputs, labels = self.data.tensors(self._split(task), self.config.engine.device)
         place = Place(task.seed, task.round, task.client)
         base = self.read_state(message, memory)
-        update, fit = self._cohort.train(base.ranking, Shard(inputs, labels), place)
+        update, fit = self._cohort.train(base.state, Shard(inputs, labels), place)
         if self.config.strategy.name == "fedavg" and self.config.strategy.upload_top < 1:
             update = self._part(update, memory)
         update = self.channel.dithered(update, task)

@@ -17,7 +17,9 @@ from flwr.app import Array, ArrayRecord, Message
 from numpy.typing import NDArray
 
 from frl import wire
+from frl.arrays import Arrays
 from frl.exchange.ballots import noise
+from frl.exchange.downlink import decode_down, encode_down
 from frl.exchange.forms import Ballots, Form, Top, Whole
 from frl.exchange.messages import (
     ARRAYS,
@@ -27,9 +29,9 @@ from frl.exchange.messages import (
     read_arrays,
 )
 from frl.exchange.steps import MOST_NOISES, encode_step, follow, is_steps, join
-from frl.wire.base import Base, Coding
+from frl.wire.base import Base
+from frl.wire.coding import Coding
 from frl.wire.codings.fixed import Fixed
-from frl.wire.downlink import decode_down, encode_down
 
 CODED = "coded"
 _STYPE = "frl.wire"
@@ -92,7 +94,7 @@ class Channel:
     ) -> ArrayRecord:
         """Pack the global state of a round for a client that holds ``seen``."""
         if not self.coded:
-            return arrays_record(base.ranking)
+            return arrays_record(base.state)
         return _coded(self.encode_state(base, seen, steps))
 
     def read_state(self, record: ArrayRecord, seen: Base | None = None, *, seed: int = 0) -> Update:
@@ -136,8 +138,8 @@ class Channel:
 
         The noise that both sides know then costs no bits.
         """
-        ranking = self.dithered(base.ranking, task)
-        return base if ranking is base.ranking else Base(base.round, ranking)
+        ranking = self.dithered(base.state, task)
+        return base if ranking is base.state else Base(base.round, ranking)
 
     def send_update(self, update: Update, base: Base, task: Task, *, coded: bool) -> ArrayRecord:
         """Pack what is sent of a full ranking, or of a difference of weights.
@@ -210,12 +212,12 @@ class Channel:
         if steps:
             return join(steps)
         if self.form is None:
-            return wire.encode(base.ranking, wire.codings.make("float32"))
+            return wire.encode(base.state, wire.codings.make("float32"))
         bits = self.down_bits or None
         given = self._held_or_first(seen)
-        return encode_down(base.ranking, seen=given, bits=bits, rows=self.rows)
+        return encode_down(base.state, seen=given, bits=bits, rows=self.rows)
 
-    def encode_update(self, codable: wire.Update, base: Base, task: Task) -> bytes:
+    def encode_update(self, codable: Arrays, base: Base, task: Task) -> bytes:
         """Encode an update that is in the form that the coding takes."""
         return wire.encode(codable, self.up, base=self.given(base, task), rows=self.rows)
 
@@ -231,7 +233,7 @@ class Channel:
         task : Task
             What the client was asked.
         """
-        codable: wire.Update = sent
+        codable: Arrays = sent
         if isinstance(self.form, Top):
             codable = self.full(sent, base)
         message = self.encode_update(codable, base, task)
@@ -241,7 +243,7 @@ class Channel:
         """Rebuild a full ranking from what was sent of one, ties by the global ranking."""
         if self.form is None:
             return sent
-        return {name: self.form.ranking(part, base.ranking[name]) for name, part in sent.items()}
+        return {name: self.form.ranking(part, base.state[name]) for name, part in sent.items()}
 
     def _decode_state(self, message: bytes, seen: Base | None, seed: int) -> Update:
         if is_steps(message):
@@ -264,7 +266,7 @@ class Channel:
         snapshot = not self.first or (isinstance(self.up, Fixed) and not self.down_bits)
         return None if snapshot else Base(0, self.first)
 
-    def _codable(self, update: Update) -> wire.Update:
+    def _codable(self, update: Update) -> Arrays:
         if self.form is None or isinstance(self.form, Top):
             return update
         return {name: self.form.of(positions) for name, positions in update.items()}

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.errors import InputError
-from frl.exchange.ballots import ballot, boundaries, dithered, midranks, refine
+from frl.exchange.ballots import ballot, dithered, refine
 from frl.ranking import Positions, kept_edges, permutation_fault
+from frl.wire.boundaries import boundaries, midranks
 
 
 class Form(ABC):
@@ -84,7 +85,7 @@ class Ballots(Form):
     Parameters
     ----------
     bits, focus, centre
-        See :func:`frl.exchange.ballots.boundaries`.
+        See :func:`frl.wire.boundaries.boundaries`.
     dither : float
         Strength of the noise that a ranking gets before it is rounded, see
         :func:`frl.exchange.ballots.dithered`.

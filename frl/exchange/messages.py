@@ -17,7 +17,7 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from numpy.typing import NDArray
 
-from frl.errors import FRLError
+from frl.errors import MessageError
 
 ARRAYS, CONFIG, METRICS, TERMS = "arrays", "config", "metrics", "terms"
 ROUND, CLIENT, SEED = "server-round", "client-id", "seed"
@@ -27,19 +27,8 @@ EXAMPLES, LOSS, SECONDS, STEPS = "num-examples", "train-loss", "train-seconds", 
 _DTYPES = ("int32", "float32", "uint8", "uint16")
 
 
-class MalformedError(FRLError, ValueError):
-    """A message that does not hold what it must.
-
-    Attributes
-    ----------
-    reason : str
-        One of a few fixed words, counted in the record of a round.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+class MalformedError(MessageError):
+    """A message that does not hold what it must."""
 
 
 class Task(NamedTuple):

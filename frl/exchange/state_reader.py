@@ -54,7 +54,7 @@ class StateReader:
             self._base = Base(round, state)
             self._parts = parts
         if memory is not None and cast(ConfigRecord, request.content[CONFIG]).get(REMEMBER):
-            memory[_SEEN] = arrays_record(self._base.ranking)
+            memory[_SEEN] = arrays_record(self._base.state)
             memory[_SEEN_ROUND] = arrays_record({_SEEN_ROUND: np.array([round], np.int32)})
         return self._base
 

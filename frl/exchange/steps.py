@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.exchange.ballots import boundaries, bucket_table, noise, refine
+from frl.exchange.ballots import noise, refine
 from frl.exchange.forms import Ballots
 from frl.ranking import Positions, Ranking
 from frl.wire import Base
+from frl.wire.boundaries import boundaries, bucket_table
 from frl.wire.reader import Reader
 from frl.wire.tally import Expected, decode_tally, encode_tally, read_voters
 
@@ -96,9 +97,9 @@ def is_steps(message: bytes) -> bool:
 
 def _take(step: memoryview, form: Ballots, base: Base, seed: int) -> Base:
     voters = read_voters(step)
-    known = _expected(form, voters, base, list(base.ranking), seed)
+    known = _expected(form, voters, base, list(base.state), seed)
     sums = decode_tally(step, known, voters, base)
-    return Base(base.round + 1, _ranked(sums, base.ranking))
+    return Base(base.round + 1, _ranked(sums, base.state))
 
 
 def _ranked(sums: Mapping[str, NDArray[np.int32]], before: Ranking) -> dict[str, Positions]:
@@ -112,7 +113,7 @@ def _expected(
     return {
         name: _expected_layer(
             form,
-            base.ranking[name],
+            base.state[name],
             [noise(seed, base.round, client, number) for client in voters],
         )
         for number, name in enumerate(layers)

@@ -17,7 +17,7 @@ from frl.wire import Base, WireError
 LAYERS = {"conv": 800, "fc": 60_000}
 ROWS = {"conv": 8, "fc": 60}
 BASE = Base(7, base_ranking(LAYERS, seed=0))
-UPDATE = moved_ranking(BASE.ranking, ROWS, seed=1)
+UPDATE = moved_ranking(BASE.state, ROWS, seed=1)
 TASK = Task(round=7, client=3, seed=0)
 
 

@@ -10,13 +10,13 @@ from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
 from frl import wire
-from frl.exchange.ballots import boundaries
 from frl.exchange.channel import Channel, is_coded
 from frl.exchange.forms import Ballots, Form, Top, Whole
 from frl.exchange.messages import arrays_record, read_arrays, read_task
 from frl.exchange.state_reader import StateReader
 from frl.grids import InProcessGrid
 from frl.wire import Base
+from frl.wire.boundaries import boundaries
 from strategies import FRL, RuleStrategy, SeededStrategy, rank_by
 from strategies.rules import Rule
 
@@ -47,7 +47,7 @@ WAYS: dict[str, tuple[Form, wire.Coding]] = {
     },
     "focused": (Ballots(3, 2.0), wire.codings.make("ballot", bits=3, focus=2.0)),
     **{
-        f"{name}-{fill}": (Top(0.3, fill), wire.codings.make(name, top=0.3, fill=fill))
+        f"{name}-{fill}": (Top(0.3, fill), wire.codings.make(name, share=0.3, unsent=fill))
         for name in ("sparse", "sparse-delta")
         for fill in ("mean", "zero")
     },

@@ -10,12 +10,12 @@ import torch
 from flwr.app import ConfigRecord, Message
 from flwr.clientapp import ClientApp
 
-from frl.exchange.ballots import boundaries
 from frl.exchange.channel import Channel
 from frl.exchange.forms import Ballots, Whole
 from frl.exchange.messages import arrays_record, read_task
 from frl.exchange.state_reader import StateReader
 from frl.grids import InProcessGrid
+from frl.wire.boundaries import boundaries
 from strategies import rank_by, rules
 from strategies.rules import RuleContext
 from tests.strategies.coded import (
@@ -149,6 +149,6 @@ def test_a_coarse_state_travels_down_as_a_ballot_that_clients_rebuild(bits: int)
 
     request = strategy.configure_train(2, arrays_record(coarse), ConfigRecord(), grid)[0]
 
-    assert_same(StateReader(line)(request).ranking, coarse)
+    assert_same(StateReader(line)(request).state, coarse)
     size = len(request.content["arrays"]["coded"].data)
     assert 8 * (size - 56) <= (bits + 0.2) * sum(N.values())

@@ -41,7 +41,7 @@ def flipped(message: bytes, place: int) -> bytes:
 
 
 def other_round(client: int, coding: wire.Coding, form: Form) -> bytes:
-    return encoded(client, coding, form, Base(7, BASE.ranking))
+    return encoded(client, coding, form, Base(7, BASE.state))
 
 
 def other_base(client: int, coding: wire.Coding, form: Form) -> bytes:

@@ -56,13 +56,13 @@ class Roster:
 
 def test_a_client_on_another_node_or_back_from_elsewhere_is_sent_what_anybody_can_read() -> None:
     identify_process()
-    first = base(0).ranking
+    first = base(0).state
     channel = Channel({"fc": 5}, codings.make("delta"), coded=True, history=4, first=first)
     strategy = FRL(clients=3, clients_per_round=3, roster=Roster(), channel=channel)
     bases = []
 
     for round in (1, 2, 3):
-        state = arrays_record(base(round).ranking)
+        state = arrays_record(base(round).state)
         asked = strategy.configure_train(round, state, ConfigRecord(), None)  # type: ignore[arg-type]
         records = {read_task(m).client: coded_message(m.content["arrays"]) for m in asked}
         bases.append({client: base_round(record) for client, record in records.items()})
@@ -95,5 +95,5 @@ def test_a_long_run_agrees_with_its_history_and_keeps_no_more_than_it_must(
             found = kept.base_of(client)
             assert (found.round if found else 0) == held
             if found:
-                np.testing.assert_array_equal(found.ranking["fc"], base(held).ranking["fc"])
+                np.testing.assert_array_equal(found.state["fc"], base(held).state["fc"])
     assert len(seen.memory) <= rounds + 1

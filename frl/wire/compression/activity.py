@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from frl.wire.compression.integers import decode_integers, encode_integers
 from frl.wire.errors import WireError
-from frl.wire.integers import decode_integers, encode_integers
 from frl.wire.reader import Reader
 
 CLASSES = 16
