@@ -9,17 +9,17 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from attacks import register
+from attacks.adversary.checks import require
 from attacks.base import AttackState, Crafted, CraftView, Space, Update
-from attacks.change_space import ChangeSpace
-from attacks.checks import require
-from attacks.harm import (
+from attacks.geometry.change_space import ChangeSpace
+from attacks.geometry.harm import (
     across_boundary,
     fixed_noise,
     undoing,
     unlearning,
 )
-from attacks.informed import Informed
-from attacks.weight_space import Vector, stacked
+from attacks.geometry.informed import Informed
+from attacks.geometry.weight_space import Vector, stacked
 
 CORRECTIONS = 3
 
@@ -43,7 +43,7 @@ class Evasion(Informed):
     source : {"colluders", "benign"}
     harm : {"undo", "boundary", "random", "reverse"}
         ``"undo"``: towards an order of all edges alike, ``(n - 1) / 2 - q``. ``"boundary"``: edges
-        near the boundary of the mask to its other side, see :func:`attacks.harm.across_boundary`.
+        near the boundary of the mask to its other side (:mod:`attacks.geometry.harm`).
         ``"random"``: noise, fixed over rounds and of each colluder's own. ``"reverse"``: back to
         the ranking that the colluders saw first, which takes back all that was learnt since.
     cosine : float

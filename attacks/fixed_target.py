@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from attacks import register
 from attacks.base import Attack, Crafted, CraftView, Knowledge, Setting, Space
-from attacks.change_space import ChangeSpace
-from attacks.one_target import Magnitude, next_push
+from attacks.geometry.change_space import ChangeSpace
+from attacks.geometry.one_target import Magnitude, next_push
+from attacks.geometry.weight_space import Vector, stacked
 from attacks.poisoned_fl import random_signs
-from attacks.weight_space import Vector, stacked
 from frl.ranking import Positions, rank, top_mask, unrank
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from attacks import register
 from attacks.base import Attack, Crafted, CraftView, Knowledge, Space
-from attacks.one_target import Magnitude, next_push
-from attacks.weight_space import Vector, stacked, unstacked
+from attacks.geometry.one_target import Magnitude, next_push
+from attacks.geometry.weight_space import Vector, stacked, unstacked
 from frl.randomness import Purpose, generator
 
 

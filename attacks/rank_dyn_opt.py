@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
+from attacks.adversary.checks import require
 from attacks.base import Attack, CraftView, Knowledge
-from attacks.change_space import CarriedOver, RankDirection
-from attacks.checks import require
 from attacks.dyn_opt import DynOpt
+from attacks.geometry.change_space import CarriedOver, RankDirection
 
 
 @register("rank_dyn_opt")

@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
+from attacks.adversary.checks import require
 from attacks.base import Attack, CraftView
-from attacks.change_space import CarriedOver
-from attacks.checks import require
 from attacks.fang import Fang
+from attacks.geometry.change_space import CarriedOver
 
 
 @register("rank_fang")

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from attacks import register
 from attacks.base import Attack, CraftView
-from attacks.change_space import CarriedOver, RankDirection
+from attacks.geometry.change_space import CarriedOver, RankDirection
 from attacks.min_max import MinMax
 
 

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from attacks.adversary.checks import require
 from attacks.base import AttackState
-from attacks.checks import require
-from attacks.weight_space import Vector
+from attacks.geometry.weight_space import Vector
 
 QUANTILE = NormalDist().inv_cdf(0.99)
 LEAST = 0.5

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Setting, Update
-from attacks.change_space import ChangeSpace
-from attacks.crossing import mask_boundaries
-from attacks.weight_space import Vector, stacked, unstacked
+from attacks.geometry.change_space import ChangeSpace
+from attacks.geometry.crossing import mask_boundaries
+from attacks.geometry.weight_space import Vector, stacked, unstacked
 from frl.randomness import Purpose, generator
 
 Ranks = dict[str, NDArray[np.float32]]

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
-from frl.ballots import refine
 
 from attacks.base import Attack, Crafted, CraftView, RuleCall, Space, Update
-from attacks.informed import Informed
-from attacks.weight_space import Vector, stacked, unstacked
+from attacks.geometry.informed import Informed
+from attacks.geometry.weight_space import Vector, stacked, unstacked
+from frl.exchange.ballots import refine
 from frl.ranking import sortable
 
 RankDirection: TypeAlias = Literal["unit", "std"]
