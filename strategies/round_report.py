@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
+from strategies.byte_counter import Coded
 from strategies.gate import Rejected
-from strategies.ledger import Coded
 
 
 class RoundReport(NamedTuple):

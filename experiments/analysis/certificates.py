@@ -133,8 +133,7 @@ def parts_of(found: HonestRound, layer: str) -> Parts:
 def _honest(found: HonestRound, layer: str) -> Honest:
     """Collect what the votes on a layer count, as the run's strategy counts them."""
     form = found.channel.form
-    assert form is not None
-    weigh = form.votes if isinstance(found.server(0), FRL) else form.ranks
+    weigh = form.votes if isinstance(found.server(0), FRL) else form.values
     previous = found.state[layer]
     one_vote = weigh(form.of(np.arange(previous.size, dtype=np.int32)))
     return Honest(

@@ -154,7 +154,7 @@ def _ballots(directory: RunDirectory) -> Round | None:
     up = 0
     for client, sent in zip(found.clients, found.sent, strict=True):
         vote.add(sent)
-        up += len(channel.encode_update(sent, base, Task(found.number, client, seed)))
+        up += channel.measure(sent, base, Task(found.number, client, seed)).total
     step = channel.encode_step(base, found.clients, vote.sums, seed=seed)
     voters = len(found.clients)
     return None if step is None else Round(voters, round(up / voters), len(step))

@@ -19,15 +19,14 @@ from experiments.setup.channel import make_channel
 from experiments.setup.engine import make_grid
 from experiments.setup.resident import load_data, make_trainer
 from experiments.setup.strategy import make_strategy
+from frl.arrays import Arrays
 from frl.errors import InputError
 from frl.exchange.channel import Channel
-from frl.exchange.downlink import coarsen
 from frl.exchange.messages import arrays_record
 from frl.grids import LocalGrid, find_roster
 from frl.ranking import Ranking
 from frl.wire import Base
 from strategies import Admitted, Gate, SeededStrategy
-from strategies.gate import Update
 
 
 class HonestRound(NamedTuple):
@@ -64,7 +63,7 @@ class HonestRound(NamedTuple):
     clients: tuple[int, ...]
     malicious: tuple[int, ...]
     state: Ranking
-    sent: Sequence[Update]
+    sent: Sequence[Arrays]
     rankings: Sequence[Ranking]
     channel: Channel
     setting: Setting
@@ -122,7 +121,7 @@ def repeat_round(
         malicious=tuple(sorted(malicious)),
         state=state,
         sent=[sent[client] for client in sorted(sent)],
-        rankings=[channel.full(sent[client], Base(number, state)) for client in sorted(sent)],
+        rankings=[channel.restore(sent[client], Base(number, state)) for client in sorted(sent)],
         channel=channel,
         setting=dataclasses.replace(make_setting(config, dataset, trainer), round=number),
         server=server,
@@ -173,7 +172,7 @@ def _hear(
     grid: LocalGrid,
     base: Base,
     malicious: frozenset[int],
-) -> dict[int, Update]:
+) -> dict[int, Arrays]:
     """Ask the benign clients of a round, and let the gate judge what they send."""
     messages = strategy.configure_train(base.round, arrays_record(base.state), ConfigRecord(), grid)
     asked = [
@@ -196,9 +195,7 @@ def _hear(
 
 def _compare(found: HonestRound, recorded: State, directory: RunDirectory) -> None:
     """Refuse votes that do not lead to the global ranking on record."""
-    moved = found.server(0).preview(found.rankings)
-    if found.config.strategy.down_bits:
-        moved = coarsen(moved, found.channel.first, found.config.strategy.down_bits)
+    moved = found.channel.coarsened(found.server(0).preview(found.rankings))
     if any(not np.array_equal(moved[name], recorded[name]) for name in recorded):
         raise InputError(
             f"{directory.path}: the votes of round {found.number}, trained again, do not lead to "

@@ -202,10 +202,10 @@ class RunCodec:
         """Client's update in a reply."""
         base, record = self._base(request), read_answer(reply).record
         task, coded = read_task(request), is_coded(request)
-        sent = self._channel.read_update(record, base, task, coded=coded)
+        sent = self._channel.receive(record, base, task, coded=coded).update
         if self._check is not None:
             self._check(base.state)(sent)
-        return self._channel.full(sent, base)
+        return self._channel.restore(sent, base)
 
     def with_update(self, reply: Message, request: Message, update: Update) -> Message:
         """Return a copy of a reply with another update."""

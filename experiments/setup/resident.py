@@ -147,7 +147,7 @@ class Resident:
         update, fit = self._cohort.train(base.state, Shard(inputs, labels), place)
         if self.config.strategy.name == "fedavg" and self.config.strategy.upload_top < 1:
             update = self._part(update, memory)
-        update = self.channel.dithered(update, task)
+        update = self.channel.form.dithered(update, task)
         report = Report(len(labels), fit.loss, fit.seconds, fit.steps)
         return self.channel.send_update(update, base, task, coded=is_coded(message)), report
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from frl.arrays import Arrays
 from frl.exchange.ballots import noise, refine
-from frl.exchange.forms import Ballots
-from frl.ranking import Positions, Ranking
+from frl.ranking import Positions
 from frl.wire import Base
 from frl.wire.boundaries import boundaries, bucket_table
 from frl.wire.reader import Reader
@@ -28,9 +29,27 @@ _REACH = 6
 """Edges nearer than ``n / 2**_REACH`` ranks to the end of their bucket are near it."""
 
 
+class Rounding(Protocol):
+    """How clients round their rankings, as :class:`frl.exchange.forms.Ballots` do."""
+
+    @property
+    def bits(self) -> int:
+        """Bits of a ballot."""
+        ...
+
+    @property
+    def dither(self) -> float:
+        """Strength of the noise, 0 for none."""
+        ...
+
+    def jittered(self, positions: Positions, rng: np.random.Generator) -> Positions:
+        """Add the noise to the positions of a layer."""
+        ...
+
+
 def encode_step(
     sums: Mapping[str, NDArray[np.int32]],
-    form: Ballots,
+    form: Rounding,
     voters: Sequence[int],
     base: Base,
     *,
@@ -43,7 +62,7 @@ def encode_step(
     ----------
     sums : mapping of layer name to int32 array of shape (n,)
         Of the ballots of ``voters``, in the order of the run's layers.
-    form : Ballots
+    form : Rounding
         With equal buckets.
     voters : sequence of int
         Clients.
@@ -58,14 +77,14 @@ def encode_step(
     return encode_tally(sums, known, tuple(voters), base, rows)
 
 
-def follow(message: bytes, form: Ballots, base: Base, *, seed: int) -> Base:
+def follow(message: bytes, form: Rounding, base: Base, *, seed: int) -> Base:
     """Follow joined steps from the ranking this side holds.
 
     Parameters
     ----------
     message : bytes
         From :func:`join`.
-    form : Ballots
+    form : Rounding
     base : Base
     seed : int
 
@@ -95,20 +114,20 @@ def is_steps(message: bytes) -> bool:
     return message[: len(_MAGIC)] == _MAGIC
 
 
-def _take(step: memoryview, form: Ballots, base: Base, seed: int) -> Base:
+def _take(step: memoryview, form: Rounding, base: Base, seed: int) -> Base:
     voters = read_voters(step)
     known = _expected(form, voters, base, list(base.state), seed)
     sums = decode_tally(step, known, voters, base)
     return Base(base.round + 1, _ranked(sums, base.state))
 
 
-def _ranked(sums: Mapping[str, NDArray[np.int32]], before: Ranking) -> dict[str, Positions]:
+def _ranked(sums: Mapping[str, NDArray[np.int32]], before: Arrays) -> dict[str, Positions]:
     """Rank as the vote does."""
     return {name: refine(sums[name], positions) for name, positions in before.items()}
 
 
 def _expected(
-    form: Ballots, voters: tuple[int, ...], base: Base, layers: list[str], seed: int
+    form: Rounding, voters: tuple[int, ...], base: Base, layers: list[str], seed: int
 ) -> dict[str, Expected]:
     return {
         name: _expected_layer(
@@ -121,7 +140,7 @@ def _expected(
 
 
 def _expected_layer(
-    form: Ballots, positions: Positions, noises: Sequence[np.random.Generator]
+    form: Rounding, positions: Positions, noises: Sequence[np.random.Generator]
 ) -> Expected:
     n = positions.size
     tables = _tables(boundaries(n, form.bits))
@@ -129,7 +148,7 @@ def _expected_layer(
         return Expected(*(np.int32(len(noises)) * table.take(positions) for table in tables))
     known = Expected(*(np.zeros(n, dtype=np.int32) for _ in tables))
     for rng in noises:
-        jittered = form.dithered(positions, rng)
+        jittered = form.jittered(positions, rng)
         for total, table in zip(known, tables, strict=True):
             total += table.take(jittered)
     return known

@@ -28,7 +28,7 @@ def voted(form: Ballots, base: Base, voters: tuple[int, ...]) -> Vote:
         sent = {}
         for number, name in enumerate(base.state):
             rng = noise(0, base.round, client, number)
-            jittered = form.dithered(update[name], rng) if form.dither else update[name]
+            jittered = form.jittered(update[name], rng) if form.dither else update[name]
             sent[name] = form.votes(form.of(jittered))
         vote.add(sent)
     return vote

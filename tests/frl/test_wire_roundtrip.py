@@ -198,8 +198,8 @@ def test_a_client_rebuilds_the_coarse_state_whatever_it_saw_last(n, bits, seed):
     first = base_ranking({"a": n}, seed)
     state = coarsen(base_ranking({"a": n}, seed + 1), first, bits)
     for seen in (None, wire.Base(0, first), wire.Base(3, base_ranking({"a": n}, seed + 2))):
-        message = encode_down(state, seen=seen, bits=bits)
-        back = decode_down(message, {"a": n}, seen=seen, bits=bits, ties=first)
+        message = encode_down(state, held=seen, bits=bits)
+        back = decode_down(message, {"a": n}, held=seen, bits=bits, ties=first)
         assert np.array_equal(back["a"], state["a"])
 
 
@@ -207,8 +207,8 @@ def test_the_way_down_is_lossless_without_bits_and_short_once_a_round_was_seen()
     seen = wire.Base(4, base_ranking({"a": 20_000}, 0))
     ranking = moved_ranking(seen.state, {"a": 10}, 1)
     snapshot = encode_down(ranking)
-    update = encode_down(ranking, seen=seen)
+    update = encode_down(ranking, held=seen)
     assert len(update) < 0.8 * len(snapshot)
     for message, base in ((snapshot, None), (update, seen), (snapshot, seen)):
-        back = decode_down(message, {"a": 20_000}, seen=base)
+        back = decode_down(message, {"a": 20_000}, held=base)
         assert np.array_equal(back["a"], ranking["a"])

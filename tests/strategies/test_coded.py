@@ -141,7 +141,7 @@ def test_no_sample_is_encoded_unless_it_is_wanted() -> None:
 @pytest.mark.parametrize("bits", [1, 4])
 def test_a_coarse_state_travels_down_as_a_ballot_that_clients_rebuild(bits: int) -> None:
     form, coding = WAYS["ballot-4"]
-    line = Channel(N, coding, form, ROWS, coded=True, down_bits=bits, first=ranking(GLOBAL))
+    line = Channel(N, form, coding, ROWS, coded=True, down_bits=bits, first=ranking(GLOBAL))
     strategy = vote(line)
     coarse = run_round(strategy, lambda message: honest(message, line))
     assert coarse is not None
