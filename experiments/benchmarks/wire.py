@@ -20,6 +20,7 @@ import numpy as np
 
 from experiments.benchmarks.rankings import CONV8, LENET, base_ranking, moved_ranking
 from frl import wire
+from frl.arrays import Arrays
 from frl.exchange.ballots import ballot
 from frl.ranking import Ranking, top_mask
 
@@ -127,7 +128,7 @@ def _measure(
     )
 
 
-def _update(name: str, parameters: dict[str, Any], ranking: Ranking) -> wire.Update:
+def _update(name: str, parameters: dict[str, Any], ranking: Ranking) -> Arrays:
     if name == "ballot":
         return {layer: ballot(p, parameters["bits"]) for layer, p in ranking.items()}
     if name == "mask":

@@ -100,7 +100,7 @@ def _tuple_weights(weights: NDArray[np.float64], size: int) -> NDArray[np.float6
     """Frequencies of tuples, by their numbers: products of those of their symbols."""
     if size == 1:
         return weights
-    scaled = weights / 2.0 ** np.frexp(weights.max())[1]
+    scaled: NDArray[np.float64] = weights / 2.0 ** np.frexp(weights.max())[1]
     products = scaled
     for _ in range(size - 1):
         products = np.multiply.outer(products, scaled).ravel()
