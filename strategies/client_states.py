@@ -86,7 +86,7 @@ class ClientStates:
         base: Base,
         asked: Iterable[int],
         admitted: Iterable[int],
-        sums: Arrays | None = None,
+        sums: Mapping[str, NDArray[Any]] | None = None,
         *,
         seed: int = 0,
     ) -> None:
