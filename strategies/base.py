@@ -218,7 +218,7 @@ class SeededStrategy(Strategy):
         if not isinstance(outcome, str):
             outcome = self._channel.coarsened(outcome)
         rejected += gate.silent()
-        rejected += [Rejected(c, "offline", "no connected node is it") for c in self._absent]
+        rejected += [Rejected(c, "offline", "no node is this client") for c in self._absent]
         ordered = [reports[client] for client in sorted(reports)]
         self.report = RoundReport(
             round=server_round,

@@ -97,7 +97,7 @@ def test_rank_rules_get_ballots_on_the_scale_of_ranks(way: str, rule: str, coded
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_ledger_counts_what_was_encoded(way: str) -> None:
+def test_the_byte_counter_counts_what_was_encoded(way: str) -> None:
     coded, plain = vote(channel(way, coded=True)), vote(channel(way, coded=False))
     lengths: dict[int, int] = {}
     requests: list[int] = []
