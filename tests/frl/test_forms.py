@@ -40,7 +40,7 @@ def test_coded_or_not_the_server_reads_the_same_and_measures_what_would_travel(f
     plain = received(Channel(form=form), RANKING, BASE, coded=False)
 
     assert plain.coded is None
-    for name, sent in plain.update.items():
+    for sent in plain.update.values():
         assert form.fault(sent) is None
         assert sent.dtype == form.dtype
     for coding in form.codings():
