@@ -1,4 +1,4 @@
-"""What our Flower strategies share: sampling from the seed, one message a client, the gate."""
+"""The base of our Flower strategies: sampling from the seed, one message a client, the gate."""
 
 from __future__ import annotations
 

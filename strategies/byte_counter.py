@@ -1,4 +1,4 @@
-"""How many bytes the messages of a round take, measured on what was encoded.
+"""The byte counter: sizes of the messages of a round, measured on what was encoded.
 
 The counter sees what the gate read of the admitted replies, and no reply.
 """

@@ -1,6 +1,6 @@
-"""The global state that each client holds: that of the last round it answered, and what it is sent.
+"""The global state that each client holds, and what it is sent of the next one.
 
-A client is sent only what changed since the state that it holds.
+A client holds the state of the last round that it answered, and is sent what changed since.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What happened in one round, as a strategy tells it."""
+"""The report of one round."""
 
 from __future__ import annotations
 

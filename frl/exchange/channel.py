@@ -1,4 +1,4 @@
-"""How global states and updates travel in messages: as plain arrays, or coded.
+"""The channel: global states and updates in messages, as plain arrays or coded.
 
 A coded record holds one array, ``CODED``, whose bytes are a message of :mod:`frl.wire`. Both sides
 build the same channel from the configuration of the run; a client answers a coded request with a
@@ -63,7 +63,7 @@ class Received(NamedTuple):
 
 @dataclass(frozen=True)
 class Channel:
-    """What both sides of a run agreed on; by default plain arrays, rankings whole.
+    """The encoding that both sides of a run agreed on; by default plain arrays, rankings whole.
 
     Attributes
     ----------

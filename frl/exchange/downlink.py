@@ -1,4 +1,4 @@
-"""The way down: the server's ranking for a client that may hold an earlier one."""
+"""The downlink: the server's ranking for a client that may hold an earlier one."""
 
 from __future__ import annotations
 

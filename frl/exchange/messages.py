@@ -1,4 +1,4 @@
-"""What travels: the layout of train messages and replies, and reading arrays without trust.
+"""Train messages and replies: their layout, and reading arrays without trust.
 
 A train message holds ``arrays`` (the global state, one array a layer) and ``config`` (round, client
 id and seed); in a deployment also ``terms``: what data must be like. A reply holds ``arrays`` (the

@@ -1,4 +1,4 @@
-"""From the global ranking of one round to that of the next, by what its ballots added up to.
+"""Steps from the global ranking of one round to that of the next, by what its ballots add up to.
 
 A ranking given the one before takes about ten bits an edge. Where clients send ballots, their sums
 determine it, and :mod:`frl.wire.tally` codes those in about one.

@@ -1,4 +1,4 @@
-"""What can be wrong with a coded message."""
+"""The error of a coded message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much edges moved, by row and column of the weight matrix: a context for entropy coding.
+"""Activity of the rows and columns of a weight matrix: a context for entropy coding.
 
 An edge of an input that is always dark, or of a unit that never fires, hardly moves. Movement is
 close to a product of a row's and a column's activity, so one small level for each row and each
