@@ -36,6 +36,8 @@ from strategies.vote import Vote
 log = logging.getLogger(__name__)
 
 Redraw = Callable[[NDArray[np.int64]], bool]
+Measured = Callable[[int], bool]
+"""Whether a round is one whose plain messages are encoded for their size."""
 
 
 class SeededStrategy(Strategy):
@@ -55,17 +57,17 @@ class SeededStrategy(Strategy):
         How states and updates travel; by default as plain arrays, rankings whole.
     terms : ConfigRecord, optional
         What clients are told of the data of the run; see :mod:`frl.data.terms`.
+    measured : callable, optional
+        Rounds in which one plain message is encoded for its size; by default none.
 
     Attributes
     ----------
     client_states : ClientStates
         Which global state each client holds, where the channel keeps a history.
-    measure : bool
-        Whether to encode a sample of plain messages for its size.
     report : RoundReport or None
         Of the last round aggregated.
     vote : Vote or None
-        The sums of the last round, where rankings are added up.
+        The sums of the last round until the next one begins, where rankings are added up.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class SeededStrategy(Strategy):
         roster: Roster | None = None,
         channel: Channel | None = None,
         terms: ConfigRecord | None = None,
+        measured: Measured | None = None,
     ) -> None:
         if not 1 <= clients_per_round <= clients:
             raise InputError(
@@ -97,7 +100,7 @@ class SeededStrategy(Strategy):
         self._base = Base(0, {})
         self._sent: list[ArrayRecord] = []
         self.client_states = ClientStates(self._channel)
-        self.measure = False
+        self._measured = measured or (lambda round: False)
         self.round = 0
 
     @property
@@ -150,7 +153,7 @@ class SeededStrategy(Strategy):
         drawn = sample_clients(
             self.seed, server_round, self.clients, self.clients_per_round, redraw=self._redraw
         )
-        self.round = server_round
+        self.round, self.vote = server_round, None
         self._base = Base(server_round, read_arrays(arrays))
         nodes = self._roster.nodes_of(drawn.tolist())
         self._absent = [client for client in drawn.tolist() if client not in nodes]
@@ -198,7 +201,7 @@ class SeededStrategy(Strategy):
             self._sent,
             self.client_states,
             seed=self.seed,
-            sample=self.measure,
+            sample=self._measured(server_round),
         )
         reports: dict[int, Report] = {}
         rejected: list[Rejected] = []

@@ -38,7 +38,6 @@ class FRL(SeededStrategy):
         self, server_round: int, state: Arrays, admitted: Iterator[Admitted]
     ) -> Arrays | str:
         """Add rankings as they arrive; memory does not grow with the number of clients."""
-        self.vote = None
         vote = Vote(state)
         for reply in admitted:
             vote.add(self._votes(reply.update))

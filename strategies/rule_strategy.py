@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -18,9 +17,9 @@ from frl.exchange.channel import Channel
 from frl.exchange.forms import Differences, Form, Whole
 from frl.exchange.messages import Report
 from frl.grids import Roster
-from strategies.base import Redraw, SeededStrategy
+from strategies.base import Measured, Redraw, SeededStrategy
 from strategies.gate import Admitted, Check, ranking_check, weights_check
-from strategies.pre_aggregation import PreAggregation, chain
+from strategies.pre_aggregation import PreAggregation, chain, rows_after
 from strategies.rules import Rule, RuleContext
 from strategies.vote import rank_by
 
@@ -37,6 +36,19 @@ _FORMS: Mapping[str, Form] = {"ranks": Whole(), "weights": Differences()}
 """What clients send unless a channel says otherwise."""
 
 
+def check_chain(rule: Rule, steps: Sequence[PreAggregation], clients: int) -> None:
+    """Refuse steps and a rule that cannot work one after another on updates of so many clients.
+
+    Raises
+    ------
+    InputError
+        If they take another kind of updates, or more of them.
+    """
+    for step in steps:
+        step.check_space(rule.space)
+    rule.check(rows_after(steps, clients))
+
+
 class RuleStrategy(SeededStrategy):
     """Stack the admitted updates in client order, aggregate them by a rule, and step.
 
@@ -46,7 +58,7 @@ class RuleStrategy(SeededStrategy):
 
     Parameters
     ----------
-    clients, clients_per_round, seed, redraw, roster, channel, terms
+    clients, clients_per_round, seed, redraw, roster, channel, terms, measured
         See :class:`strategies.base.SeededStrategy`.
     rule : Rule
     steps : sequence of PreAggregation
@@ -94,6 +106,7 @@ class RuleStrategy(SeededStrategy):
         oracle: Oracle | None = None,
         channel: Channel | None = None,
         terms: ConfigRecord | None = None,
+        measured: Measured | None = None,
     ) -> None:
         super().__init__(
             clients=clients,
@@ -103,6 +116,7 @@ class RuleStrategy(SeededStrategy):
             roster=roster,
             channel=channel or Channel(form=_FORMS[rule.space]),
             terms=terms,
+            measured=measured,
         )
         self.rule = rule
         self.steps = tuple(steps)
@@ -115,12 +129,10 @@ class RuleStrategy(SeededStrategy):
         self._root = root
         self._oracle = oracle
         self._memory: dict[str, Tensor] = rule.initial_state()
-        self._assumed: int | None = getattr(rule, "f", None)
+        self._assumed: int | None = rule.assumed_f
         if rule.needs_root and root is None:
             raise InputError(f"{rule!r} needs an update of the server's own (a root shard)")
-        for step in self.steps:
-            step.check_space(rule.space)
-        self._check_count(rule, self.steps, clients_per_round)
+        check_chain(rule, self.steps, clients_per_round)
 
     @property
     def assumed_f(self) -> int | None:
@@ -151,7 +163,7 @@ class RuleStrategy(SeededStrategy):
         if not clients:
             return "no reply was admitted"
         assumed = self._assuming(server_round, clients)
-        self._assumed = getattr(assumed[0], "f", None)
+        self._assumed = assumed[0].assumed_f
         try:
             moved, memory = self._aggregate(server_round, state, stack, clients, assumed)
         except InputError as error:
@@ -214,7 +226,7 @@ class RuleStrategy(SeededStrategy):
         assumed: tuple[Rule, tuple[PreAggregation, ...]],
     ) -> tuple[Arrays, dict[str, Tensor]]:
         rule, steps = assumed
-        self._check_count(rule, steps, len(clients))
+        rule.check(rows_after(steps, len(clients)))
         root = self._root(server_round, state) if self._root and rule.needs_root else None
         context = RuleContext(
             clients=clients,
@@ -245,19 +257,7 @@ class RuleStrategy(SeededStrategy):
         if self._oracle is None:
             return self.rule, self.steps
         f = self._oracle(server_round, clients)
-        rule = dataclasses.replace(self.rule, f=f) if hasattr(self.rule, "f") else self.rule  # type: ignore[type-var]
-        steps = tuple(
-            dataclasses.replace(step, f=f) if hasattr(step, "f") else step  # type: ignore[type-var]
-            for step in self.steps
-        )
-        return rule, steps
-
-    @staticmethod
-    def _check_count(rule: Rule, steps: Sequence[PreAggregation], n: int) -> None:
-        for step in steps:
-            step.check(n)
-            n = step.rows(n)
-        rule.check(n)
+        return self.rule.assuming(f), tuple(step.assuming(f) for step in self.steps)
 
 
 def _flat(state: Arrays) -> Tensor:

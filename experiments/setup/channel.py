@@ -25,7 +25,7 @@ def make_form(strategy: StrategyConfig) -> Form:
     """
     if strategy.ballot_dither and not strategy.ballot_bits:
         raise InputError("strategy.ballot_dither: takes 0 where strategy.ballot_bits is 0")
-    if strategy.name != "frl":
+    if strategy.method.space != "ranks":
         for key in ("ballot_bits", "down_bits"):
             if getattr(strategy, key):
                 raise InputError(f"strategy.{key}: takes 0 for weights")
@@ -97,7 +97,9 @@ def _history(config: Config, *, coded: bool, deployed: bool) -> int:
 
 def _whole_states(strategy: StrategyConfig) -> bool:
     """Whether every global state travels whole: weights do, and rankings where updates do."""
-    return strategy.name != "frl" or (strategy.coding == "fixed" and not strategy.down_bits)
+    return strategy.method.space != "ranks" or (
+        strategy.coding == "fixed" and not strategy.down_bits
+    )
 
 
 def _coding_name(strategy: StrategyConfig) -> str:

@@ -82,8 +82,8 @@ def run_round(
     return None if arrays is None else read_arrays(arrays)
 
 
-def vote(channel: Channel, rule: Rule | None = None) -> SeededStrategy:
-    size = {"clients": CLIENTS, "clients_per_round": CLIENTS}
+def vote(channel: Channel, rule: Rule | None = None, **options: Any) -> SeededStrategy:
+    size = {"clients": CLIENTS, "clients_per_round": CLIENTS, **options}
     if rule is None:
         return FRL(**size, channel=channel)
     return RuleStrategy(**size, rule=rule, channel=channel)

@@ -62,7 +62,12 @@ def line_of(kind: str, coded: bool) -> Channel:
 
 
 def strategy_of(kind: str, line: Channel | None) -> SeededStrategy:
-    size: dict[str, Any] = {"clients": CLIENTS, "clients_per_round": CLIENTS, "channel": line}
+    size: dict[str, Any] = {
+        "clients": CLIENTS,
+        "clients_per_round": CLIENTS,
+        "channel": line,
+        "measured": lambda round: True,
+    }
     if kind == "frl":
         return FRL(**size)
     return RuleStrategy(**size, rule=make("median_position" if kind == "ranks" else "mean"))
@@ -102,7 +107,6 @@ def run_round(
         return Message(RecordDict(content), reply_to=message)
 
     grid, strategy = InProcessGrid(app, CLIENTS), strategy_of(kind, line)
-    strategy.measure = True
     sent = strategy.configure_train(1, arrays_record(state_of(kind)), ConfigRecord(), grid)
     arrays, _ = strategy.aggregate_train(1, grid.send_and_receive(sent))
     assert arrays is not None
