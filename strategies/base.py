@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from frl.arrays import Arrays
 from frl.errors import InputError
-from frl.exchange.channel import Channel, Received
+from frl.exchange.channel import Channel
 from frl.exchange.forms import Form
 from frl.exchange.messages import (
     Report,
@@ -24,6 +24,7 @@ from frl.exchange.messages import (
     read_arrays,
     train_content,
 )
+from frl.exchange.received import Received
 from frl.grids import Roster, find_roster
 from frl.wire import Base
 from strategies.byte_counter import ByteCounter

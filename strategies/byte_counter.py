@@ -12,8 +12,9 @@ from typing import NamedTuple
 from flwr.app import ArrayRecord
 
 from frl.arrays import Arrays
-from frl.exchange.channel import Channel, Sizes, coded_message
+from frl.exchange.channel import Channel, coded_message
 from frl.exchange.messages import Task
+from frl.exchange.received import Sizes
 from frl.wire import Base
 from strategies.client_states import ClientStates
 from strategies.gate import Admitted

@@ -15,9 +15,9 @@ from flwr.app import ArrayRecord, Message
 
 from frl.arrays import Arrays
 from frl.errors import MessageError
-from frl.exchange.channel import Received, Sizes
 from frl.exchange.forms import Form, Whole
 from frl.exchange.messages import MalformedError, Report, read_answer
+from frl.exchange.received import Received, Sizes
 from frl.one_line import one_line
 
 Check: TypeAlias = Callable[[Arrays], None]

@@ -33,10 +33,12 @@ def make_module(config: Config, shape: DataShape, model: MakeModel | None = None
     if model is None:
         return models.make(config.model.name, shape)
     if not callable(model) or isinstance(model, nn.Module):
-        raise InputError(f"model: got {model!r}; takes a module's class, or a function")
+        raise InputError(
+            f"model: got a {type(model).__name__}; takes a module's class, or a function"
+        )
     module = model(*[shape] * _required(model))
     if not isinstance(module, nn.Module):
-        raise InputError(f"model: {model!r} made {module!r}; takes a torch module")
+        raise InputError(f"model: made a {type(module).__name__}; takes a torch module")
     return module
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, Message
@@ -22,43 +22,12 @@ from frl.errors import unknown
 from frl.exchange.downlink import coarsen, decode_down, encode_down
 from frl.exchange.forms import Form, Whole
 from frl.exchange.messages import ARRAYS, MalformedError, Task, arrays_record, read_arrays
+from frl.exchange.received import Received, Sizes
 from frl.exchange.steps import is_steps, join
 from frl.wire import Base, Coding
 
 CODED = "coded"
 _STYPE = "frl.wire"
-
-
-class Sizes(NamedTuple):
-    """Bytes of a coded message.
-
-    Attributes
-    ----------
-    total : int
-        Header and checksum included.
-    layers : dict of layer name to int
-        Of each layer's payload.
-    """
-
-    total: int
-    layers: dict[str, int]
-
-
-class Received(NamedTuple):
-    """What was read of a client's record, and what it took.
-
-    Attributes
-    ----------
-    update : mapping of layer name to array
-    bytes : int
-        Of the record's arrays and their names.
-    coded : Sizes or None
-        Of the coded message, where it was one.
-    """
-
-    update: Arrays
-    bytes: int
-    coded: Sizes | None = None
 
 
 @dataclass(frozen=True)
