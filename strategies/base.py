@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord
 from flwr.serverapp import Grid
-from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
 from frl.errors import InputError
@@ -33,6 +32,7 @@ from strategies.ledger import Ledger
 from strategies.round_report import RoundReport
 from strategies.sampling import sample_clients
 from strategies.seen import Seen
+from strategies.start import StartableStrategy
 from strategies.vote import Vote
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 Redraw = Callable[[NDArray[np.int64]], bool]
 
 
-class SeededStrategy(Strategy):
+class SeededStrategy(StartableStrategy):
     """A strategy whose every choice follows from the run's seed.
 
     Parameters

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from strategies.base import SeededStrategy
 from strategies.gate import Admitted, Check, Update, ranking_check
+from strategies.rules.base import Space
 from strategies.vote import Vote
 
 
@@ -27,6 +28,11 @@ class FRL(SeededStrategy):
     redraw : callable, optional
         See :func:`strategies.sampling.sample_clients`.
     """
+
+    @property
+    def space(self) -> Space:
+        """Rankings."""
+        return "ranks"
 
     def check(self, state: Update) -> Check:
         """Admit only a permutation in every layer, or what the run's form makes of one."""

@@ -20,6 +20,7 @@ from strategies.base import Redraw, SeededStrategy
 from strategies.gate import Admitted, Check, Update, ranking_check, weights_check
 from strategies.pre_aggregation import PreAggregation, chain
 from strategies.rules import Rule, RuleContext
+from strategies.rules.base import Space
 from strategies.vote import rank_by
 
 _NOTHING = Report(examples=1, loss=0.0, seconds=0.0, steps=0)
@@ -117,6 +118,11 @@ class RuleStrategy(SeededStrategy):
         for step in self.steps:
             step.check_space(rule.space)
         self._check_count(rule, self.steps, clients_per_round)
+
+    @property
+    def space(self) -> Space:
+        """What the rule aggregates."""
+        return self.rule.space
 
     @property
     def assumed_f(self) -> int | None:
