@@ -81,7 +81,9 @@ class Evasion(Informed):
         honest = unit(mean)
         length = self.length * float(np.median(np.linalg.norm(rows, axis=1)))
         across = float(np.sqrt(1 - self.cosine**2)) * length
-        state = view.state or {"first": stacked([view.previous])[0]}
+        state = view.state
+        if self.harm == "reverse" and not state:
+            state = {"first": stacked([view.previous])[0]}
         harms = self._harms(changes, view, state, mean, across, count)
         own = changes.stacked(view.own[:count]) if self.diversity else harms
         sent: dict[int, Update] = {}

@@ -11,7 +11,7 @@ from flwr.app import ArrayRecord, Message, MessageType, RecordDict
 from attacks.base import Update
 from frl.errors import InputError
 from frl.exchange.channel import Channel, is_coded
-from frl.exchange.messages import ARRAYS, read_task, read_terms, train_content, update_record
+from frl.exchange.messages import ARRAYS, read_answer, read_task, read_terms, train_content
 from frl.exchange.plain import plain_channel
 from frl.exchange.state_reader import StateReader
 from frl.grids import Roster
@@ -64,7 +64,7 @@ class ChannelCodec:
 
     def read_update(self, reply: Message, request: Message) -> Update:
         """Client's update in a reply."""
-        base, record = self._base(request), update_record(reply)
+        base, record = self._base(request), read_answer(reply).record
         task, coded = read_task(request), is_coded(request)
         channel = self._channel_of(base)
         sent = channel.read_update(record, base, task, coded=coded)
