@@ -60,7 +60,7 @@ class Network(NamedTuple):
         )
 
     def layers(self) -> dict[str, int]:
-        """Number of edges of each layer."""
+        """Return the number of edges of each layer."""
         with torch.device("meta"):
             module = make_module(self.model)
         return {name: cast(Tensor, layer.weight).numel() for name, layer in edge_layers(module)}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from frl.errors import InputError
 
+PACKAGES = ("frl", "strategies", "attacks", "experiments")
 _HERE = Path(__file__).resolve().parents[1]
 
 
@@ -42,6 +43,12 @@ def refuse_strangers(names: Iterable[str], path: list[str] | None = None) -> Non
             )
 
 
+def worker_path() -> list[str]:
+    """Folders that Ray puts before all others in its workers: the script's, and the current one."""
+    script = Path(sys.argv[0]).resolve().parent if sys.argv and sys.argv[0] else Path.cwd()
+    return [str(Path.cwd()), str(script)]
+
+
 def _spec(name: str, path: list[str] | None) -> ModuleSpec | None:
     loaded = sys.modules.get(name)
     if path is None and loaded is not None:
@@ -50,7 +57,7 @@ def _spec(name: str, path: list[str] | None) -> ModuleSpec | None:
 
 
 def _place(spec: ModuleSpec | None) -> Path | None:
-    """Folder of a package, or file of a module; nothing for a bare folder, which shadows nothing."""
+    """Where a package or module is; ``None`` for a bare folder, which shadows nothing."""
     if spec is None or spec.origin is None:
         return None
     origin = Path(spec.origin).resolve()

@@ -132,8 +132,9 @@ def _columns(name: str, shard: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     others = [column for column in columns if column not in known]
     if len(known) != 1 or len(others) != 1:
         raise InputError(
-            f"{name}: which of the columns {', '.join(columns)} are inputs and labels is not plain; "
-            "takes two, one of them of class labels or called 'label' (see select_columns)"
+            f"{name}: which of the columns {', '.join(columns)} is the input and which the label "
+            "is not plain; takes two, one of them of class labels or called 'label' (see "
+            "select_columns)"
         )
     try:
         values = [_array(value) for value in shard[others[0]]]
