@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
@@ -93,13 +93,15 @@ def describe_model(path: str | Path) -> About:
     return _read(Path(path))[0]
 
 
-def load_model(path: str | Path) -> nn.Module:
+def load_model(path: str | Path, model: Callable[[], nn.Module] | None = None) -> nn.Module:
     """Build the network of a model file: a plain torch module in evaluation mode.
 
     Parameters
     ----------
     path : str or Path
-        Written by ``frl export``.
+        Written by ``frl export`` or :func:`frl.save`.
+    model : callable, optional
+        Makes the module of a file that is of an own network.
 
     Raises
     ------
@@ -108,13 +110,19 @@ def load_model(path: str | Path) -> nn.Module:
     """
     about, tensors = _read(Path(path))
     shape = DataShape(tuple(about.example), about.classes)
+    if model is None and ":" in about.model:
+        raise InputError(f"{path}: is of the network {about.model}; takes load_model(path, model)")
+
+    def make() -> nn.Module:
+        return models.make(about.model, shape) if model is None else model()
+
     try:
         with torch.device("meta"):
-            planned = models.make(about.model, shape)
+            planned = make()
         _check_sizes(planned, about.form, tensors)
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
         raise InputError(f"{path}: {str(error).splitlines()[0]}") from None
-    module = models.make(about.model, shape)
+    module = make()
     if about.form == "mask":
         signed_constant(module, about.seed)
     with torch.no_grad():

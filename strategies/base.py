@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord
 from flwr.serverapp import Grid
-from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
 from frl.arrays import Arrays
@@ -32,6 +31,7 @@ from strategies.client_states import ClientStates
 from strategies.gate import Admitted, Check, Gate, Rejected
 from strategies.round_report import RoundReport
 from strategies.sampling import sample_clients
+from strategies.start import StartableStrategy
 from strategies.vote import Vote
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ Measured = Callable[[int], bool]
 """Whether a round is one whose plain messages are encoded for their size."""
 
 
-class SeededStrategy(Strategy):
+class SeededStrategy(StartableStrategy):
     """A strategy whose every choice follows from the run's seed.
 
     Parameters

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from frl.arrays import Arrays
 from strategies.base import SeededStrategy
 from strategies.gate import Admitted, Check, ranking_check
+from strategies.rules.base import Space
 from strategies.vote import Vote
 
 
@@ -28,6 +29,11 @@ class FRL(SeededStrategy):
     redraw : callable, optional
         See :func:`strategies.sampling.sample_clients`.
     """
+
+    @property
+    def space(self) -> Space:
+        """Rankings."""
+        return "ranks"
 
     def check(self, state: Arrays) -> Check:
         """Admit only a permutation in every layer, or what the run's form makes of one."""

@@ -21,6 +21,7 @@ from strategies.base import Measured, Redraw, SeededStrategy
 from strategies.gate import Admitted, Check, ranking_check, weights_check
 from strategies.pre_aggregation import PreAggregation, chain, rows_after
 from strategies.rules import Rule, RuleContext
+from strategies.rules.base import Space
 from strategies.vote import rank_by
 
 _NOTHING = Report(examples=1, loss=0.0, seconds=0.0, steps=0)
@@ -133,6 +134,11 @@ class RuleStrategy(SeededStrategy):
         if rule.needs_root and root is None:
             raise InputError(f"{rule!r} needs an update of the server's own (a root shard)")
         check_chain(rule, self.steps, clients_per_round)
+
+    @property
+    def space(self) -> Space:
+        """What the rule aggregates."""
+        return self.rule.space
 
     @property
     def assumed_f(self) -> int | None:
