@@ -159,7 +159,8 @@ class RunCodec:
     """Reads and rewrites the messages of a run for an adversary.
 
     An attack sees and makes full rankings: of a ballot it reads one that has this ballot, with the
-    order of the global ranking within a bucket, and what it makes is rounded like any other.
+    order of the global ranking within a bucket and without the noise, which anybody can compute.
+    What it makes is rounded without noise, so the ballot that is sent is the one it means.
 
     Parameters
     ----------
@@ -198,7 +199,7 @@ class RunCodec:
         base, record = self._base(request), update_record(reply)
         task, coded = read_task(request), is_coded(request)
         sent = self._channel.read_update(record, base, task, coded=coded)
-        return self._channel.full(sent, base)
+        return self._channel.undithered(sent, base, task)
 
     def with_update(self, reply: Message, request: Message, update: Update) -> Message:
         """Return a copy of a reply with another update."""

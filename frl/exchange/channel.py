@@ -17,7 +17,7 @@ from flwr.app import Array, ArrayRecord, Message
 from numpy.typing import NDArray
 
 from frl import wire
-from frl.exchange.ballots import noise
+from frl.exchange.ballots import noise, refine
 from frl.exchange.forms import Ballots, Form, Top, Whole
 from frl.exchange.messages import (
     ARRAYS,
@@ -242,6 +242,29 @@ class Channel:
         if self.form is None:
             return sent
         return {name: self.form.ranking(part, base.ranking[name]) for name, part in sent.items()}
+
+    def undithered(self, sent: Update, base: Base, task: Task) -> Update:
+        """Rebuild a full ranking from a ballot without the noise that its client put in.
+
+        The noise follows from the task. In the ranking with this ballot that is nearest to the
+        jittered global ranking, an edge moved only if its bucket did; moved as far from the global
+        ranking itself, edges give this one. Without dither it is :meth:`full`.
+
+        Parameters
+        ----------
+        sent : mapping of layer to array
+            As :meth:`read_update` returns it.
+        base : Base
+            The global state of the round.
+        task : Task
+            What the client was asked.
+        """
+        given = self.given(base, task)
+        near = self.full(sent, given)
+        if given is base:
+            return near
+        moved = {name: near[name] - given.ranking[name] for name in near}
+        return {name: refine(base.ranking[name] + moved[name], base.ranking[name]) for name in near}
 
     def _decode_state(self, message: bytes, seen: Base | None, seed: int) -> Update:
         if is_steps(message):
