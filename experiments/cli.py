@@ -17,6 +17,7 @@ import typer
 from experiments.commands.certify import certify
 from experiments.commands.export import export
 from experiments.commands.help import PlainHelp
+from experiments.commands.redteam import redteam
 from experiments.commands.report import plot, report
 from experiments.config.environment import be_quiet
 
@@ -61,8 +62,7 @@ def run(
     from experiments.records import RunDirectory
 
     settings = configuration.read(config, override or (), profile)
-    name = f"{Path(settings.data.name).name}-{settings.strategy.name}"
-    directory = RunDirectory(out or Path("runs") / name, numbered=out is None)
+    directory = RunDirectory.of(settings, out)
     _carry_out(settings, directory, resume=False, track=track or (), as_json=as_json)
 
 
@@ -130,6 +130,7 @@ def sweep(
         )
 
 
+command()(redteam)
 command()(plot)
 command()(report)
 

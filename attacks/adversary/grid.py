@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from flwr.app import Message, RecordDict
 from flwr.proto.node_pb2 import NodeInfo
@@ -12,19 +13,26 @@ from flwr.supercore.run import Run
 
 from attacks.adversary.batch import Adversary, Batch
 from attacks.adversary.codec import Codec
+from attacks.adversary.orders import IGNORED
 from attacks.adversary.population import Population
 from attacks.base import AccuracyCall, Attack, AttackState, Knowledge, RuleCall, Setting
 from frl.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 class AdversarialGrid(Grid):
     """A Flower ``Grid`` some of whose clients are malicious.
 
+    Whatever else the wrapped grid offers, it offers too: methods, attributes and ``with``.
+
     Malicious clients train honestly through the wrapped grid; their replies are held back until
     all colluders have replied and are then replaced. Benign replies pass as they arrive. What the
     attack sees is limited to what it declares it needs. Attacks on a client's own data or update
     run in the client: the grid adds orders to the message, which
-    :func:`attacks.adversary.mod.adversary_mod` obeys and removes.
+    :func:`attacks.adversary.mod.adversary_mod` obeys and removes. A reply that does not acknowledge
+    its orders becomes an error reply, and a warning says so once: otherwise orders that a client
+    app ignores would look like a perfect defence.
 
     Parameters
     ----------
@@ -76,6 +84,28 @@ class AdversarialGrid(Grid):
         self._malicious: tuple[int, ...] = ()
         self._pushed: list[Batch] = []
         self._ready: dict[str, Message] = {}
+        self._warned = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._grid, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = name.startswith("_") or hasattr(type(self), name)
+        object.__setattr__(self if own else self._grid, name, value)
+
+    def __enter__(self) -> AdversarialGrid:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the wrapped grid, if it can be closed."""
+        close = getattr(self._grid, "close", None)
+        if close is not None:
+            close()
 
     @property
     def state(self) -> AttackState:
@@ -148,10 +178,11 @@ class AdversarialGrid(Grid):
         replies = []
         for reply in self._grid.pull_messages([*asked, *extra]):
             owner = next((b for b in concerned if b.holds([_answered(reply)])), None)
-            replies += [reply] if owner is None else owner.take(reply)
+            replies += [reply] if owner is None else self._taken(owner, reply)
         for batch in concerned:
             if batch.done:
                 self._ready.update({_answered(reply): reply for reply in self._craft(batch)})
+            if batch.settled:
                 self._pushed.remove(batch)
         return replies + [self._ready.pop(i) for i in asked if i in self._ready]
 
@@ -163,8 +194,21 @@ class AdversarialGrid(Grid):
 
     def _through(self, batch: Batch, replies: Iterable[Message]) -> Iterator[Message]:
         for reply in replies:
-            yield from batch.take(reply)
+            yield from self._taken(batch, reply)
         yield from self._craft(batch)
+
+    def _taken(self, batch: Batch, reply: Message) -> list[Message]:
+        taken = batch.take(reply)
+        if not self._warned and any(r.has_error() and r.error.reason == IGNORED for r in taken):
+            self._warned = True
+            log.warning(
+                "%s: NO ATTACK TAKES PLACE, and the replies of malicious clients are rejected: on "
+                "our own grids attacks.hide(...) adds the mod to an frl.client_app; elsewhere take "
+                "attacks.obeying(app), and train on frl.shard_transform.transformed(...) where the "
+                "attack is on data",
+                IGNORED,
+            )
+        return taken
 
     def _craft(self, batch: Batch) -> list[Message]:
         replies, self._state = batch.craft(self._state)
