@@ -22,7 +22,8 @@ class ChannelCodec:
     """Reads and rewrites the messages of a channel for an adversary.
 
     An attack sees and makes full rankings: of a ballot it reads one that has this ballot, with the
-    order of the global ranking within a bucket, and what it makes is rounded like any other.
+    order of the global ranking within a bucket and without the noise, which anybody can compute.
+    What it makes is rounded without noise, so the ballot that is sent is the one it means.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ class ChannelCodec:
         sent = self._channel_of(base).receive(record, base, task, coded=coded).update
         if self._check is not None:
             self._check(base.state)(sent)
-        return self._channel_of(base).restore(sent, base)
+        return self._channel_of(base).undithered(sent, base, task)
 
     def with_update(self, reply: Message, request: Message, update: Update) -> Message:
         """Return a copy of a reply with another update."""

@@ -30,12 +30,14 @@ def dataset_of(train: Pair, test: Pair, name: str = "own") -> DataSet:
     InputError
         If they are of other types or shapes, or do not fit each other.
     """
-    splits = [_split(part, pair) for part, pair in (("train", train), ("test", test))]
-    if splits[0].inputs.shape[1:] != splits[1].inputs.shape[1:]:
-        shapes = " and ".join(str(split.inputs.shape[1:]) for split in splits)
-        raise InputError(f"data: train and test hold examples of shapes {shapes}; takes one shape")
-    classes = 1 + max(int(split.labels.max()) for split in splits)
-    return DataSet(name, *splits, classes, *spread_of(splits[0].inputs))
+    trains, tests = _split("train", train), _split("test", test)
+    if trains.inputs.shape[1:] != tests.inputs.shape[1:]:
+        raise InputError(
+            f"data: train and test hold examples of shapes {trains.inputs.shape[1:]} and "
+            f"{tests.inputs.shape[1:]}; takes one shape"
+        )
+    classes = 1 + int(max(trains.labels.max(), tests.labels.max()))
+    return DataSet(name, trains, tests, classes, *spread_of(trains.inputs))
 
 
 def _split(part: str, pair: Pair) -> Split:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from frl import wire
 from frl.arrays import Arrays
 from frl.errors import unknown
+from frl.exchange.ballots import refine
 from frl.exchange.downlink import coarsen, decode_down, encode_down
 from frl.exchange.forms import Form, Whole
 from frl.exchange.messages import ARRAYS, MalformedError, Task, arrays_record, read_arrays
@@ -193,6 +194,29 @@ class Channel:
     def restore(self, sent: Arrays, base: Base) -> Arrays:
         """Rebuild full rankings from what was sent of them; differences of weights are as sent."""
         return {name: self.form.restore(part, base.state[name]) for name, part in sent.items()}
+
+    def undithered(self, sent: Arrays, base: Base, task: Task) -> Arrays:
+        """Rebuild full rankings from ballots without the noise that their client put in.
+
+        The noise follows from the task. In the ranking with this ballot that is nearest to the
+        jittered global ranking, an edge moved only if its bucket did; moved as far from the global
+        ranking itself, edges give this one. Without dither it is :meth:`restore`.
+
+        Parameters
+        ----------
+        sent : mapping of layer to array
+            As :meth:`receive` returns it.
+        base : Base
+            The global state of the round.
+        task : Task
+            What the client was asked.
+        """
+        given = self.form.given(base, task)
+        near = self.restore(sent, given)
+        if given is base:
+            return near
+        moved = {name: near[name] - given.state[name] for name in near}
+        return {name: refine(base.state[name] + moved[name], base.state[name]) for name in near}
 
     def measure(self, sent: Arrays, base: Base, task: Task) -> Sizes:
         """Encode what a plain reply held, for its size.

@@ -71,3 +71,45 @@ def test_sums_travel_only_where_clients_can_follow_them() -> None:
 
 def test_without_dither_the_base_is_the_global_ranking_itself() -> None:
     assert channel(2, 0.0).form.given(BASE, TASK) is BASE
+
+
+def changes(ranking: dict[str, np.ndarray]) -> np.ndarray:
+    return np.concatenate([(ranking[name] - BASE.state[name]) / n for name, n in LAYERS.items()])
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_without_its_noise_a_ballot_says_more_of_what_changed(bits: int) -> None:
+    line = channel(bits, 1.0)
+    jittered = line.form.dithered(UPDATE, TASK)
+    ballots = {name: line.form.of(p) for name, p in jittered.items()}
+
+    rebuilt = line.undithered(ballots, BASE, TASK)
+    as_sent = line.restore(ballots, BASE)
+
+    truth = changes(UPDATE)
+    clean, noisy = (np.corrcoef(changes(r), truth)[0, 1] for r in (rebuilt, as_sent))
+    assert 1 - clean < 0.8 * (1 - noisy)
+    for name, positions in rebuilt.items():
+        assert positions.dtype == np.int32
+        np.testing.assert_array_equal(np.sort(positions), np.arange(LAYERS[name]))
+
+
+def test_the_ballot_of_the_global_ranking_is_read_as_that_whatever_its_noise() -> None:
+    line = channel(2, 1.0)
+    jittered = line.form.dithered({**BASE.state}, TASK)
+    ballots = {name: line.form.of(p) for name, p in jittered.items()}
+
+    rebuilt = line.undithered(ballots, BASE, TASK)
+
+    for name, positions in rebuilt.items():
+        np.testing.assert_array_equal(positions, BASE.state[name])
+
+
+def test_without_dither_a_ranking_is_rebuilt_from_its_ballot_alone() -> None:
+    line = channel(2, 0.0)
+    ballots = {name: line.form.of(p) for name, p in UPDATE.items()}
+
+    rebuilt, full = line.undithered(ballots, BASE, TASK), line.restore(ballots, BASE)
+
+    for name, positions in rebuilt.items():
+        np.testing.assert_array_equal(positions, full[name])
