@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 from typing import Any
 
@@ -49,7 +49,8 @@ def load_partition(config: Config, dataset: DataSet) -> Partition:
 
 def make_trainer(config: Config, dataset: DataSet) -> Trainer:
     """Build the model of a configuration, ready to train by ranks or by weights."""
-    module = models.make(config.model.name, dataset.shape)
+    make = partial(models.make, config.model.name, dataset.shape)
+    module = models.build(make, config.seed, dataset.shape.example)
     device = check_device(config.engine.device)
     settings = config.train_settings(dataset.augmentation)
     set_matmul_precision(config.engine)

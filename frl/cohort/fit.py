@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
 from frl.augmentation import augment
 from frl.cohort.stack import Stack, Stacked
+from frl.stateless import Stateless
 from frl.training import (
     Fit,
     Place,
@@ -29,7 +30,7 @@ from frl.training import (
 
 
 def fit_together(
-    plain: nn.Module,
+    call: Stateless,
     stack: Stack,
     values: Stacked,
     shards: Sequence[Shard],
@@ -43,8 +44,8 @@ def fit_together(
 
     Parameters
     ----------
-    plain : nn.Module
-        The module without supermasks; only its structure counts.
+    call : Stateless
+        The module as a function of its weights.
     stack : Stack
     values : dict of layer name to Tensor of shape (clients, ...)
         Where each client begins; changed in place.
@@ -80,7 +81,7 @@ def fit_together(
         ]
         moving = {name: tensor[:active] for name, tensor in values.items()}
         weights = stack.weights(moving)
-        sums, gradients = _gradients(plain, weights, batches, settings.precision)
+        sums, gradients = _gradients(call, weights, batches, settings.precision)
         _descend(
             moving,
             stack.gradients(moving, gradients),
@@ -98,19 +99,14 @@ def fit_together(
 
 
 def _gradients(
-    plain: nn.Module, weights: Stacked, batches: Sequence[Shard], precision: str
+    call: Stateless, weights: Stacked, batches: Sequence[Shard], precision: str
 ) -> tuple[Tensor, Stacked]:
     """Return each client's summed loss, and the gradient of its mean loss."""
     inputs, labels, shares = _padded(batches)
     leaves = {name: tensor.requires_grad_() for name, tensor in weights.items()}
 
-    def forward(weights: Stacked, inputs: Tensor) -> Tensor:
-        named = {f"{name}.weight": tensor for name, tensor in weights.items()}
-        logits: Tensor = functional_call(plain, named, (inputs,))
-        return logits
-
     with autocast(inputs.device, precision):
-        logits = vmap(forward)(leaves, inputs).float()
+        logits = vmap(call)(leaves, inputs).float()
     losses = nn.functional.cross_entropy(
         logits.flatten(0, 1), labels.flatten(), reduction="none"
     ).view_as(shares)
