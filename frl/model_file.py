@@ -9,6 +9,7 @@ against malice).
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -77,10 +78,16 @@ def pack_model(module: nn.Module, about: About) -> bytes:
     module : nn.Module
         A plain module; in the form ``mask`` its ranked weights are 0 or those of the seed.
     about : About
+
+    Raises
+    ------
+    InputError
+        If it is to be a mask, but what is not ranked does not follow from the seed.
     """
     tensors = {name: _values(tensor) for name, tensor in module.state_dict().items()}
     if about.form == "mask":
         names = [spec.slots[0].name for spec in ranked(module)]
+        _check_frozen(module, about.seed)
         tensors = {name: np.packbits(tensors[name].reshape(-1) != 0) for name in names}
     described = json.dumps({"format": _FORMAT, **about._asdict()})
     return save(tensors, metadata={_ABOUT: described, _CHECKSUM: _checksum(described, tensors)})
@@ -130,6 +137,21 @@ def load_model(path: str | Path) -> nn.Module:
             bits = np.unpackbits(tensors[spec.slots[0].name], count=spec.tensor.numel())
             spec.tensor.mul_(torch.from_numpy(bits).view_as(spec.tensor))
     return module.eval()
+
+
+def _check_frozen(module: nn.Module, seed: int) -> None:
+    """Refuse a module that its constructor and its seed would not give again."""
+    fresh = copy.deepcopy(module)
+    for parameter in fresh.parameters():
+        parameter.requires_grad_(parameter.is_floating_point())
+    masked = {slot.name for spec in ranked(module) for slot in spec.slots}
+    signed_constant(fresh, seed)
+    held = module.state_dict()
+    for name, tensor in fresh.state_dict().items():
+        if name not in masked and not torch.equal(tensor, held[name]):
+            raise InputError(
+                f"parameter {name!r} does not follow from the seed; takes the form weights"
+            )
 
 
 def _values(tensor: Tensor) -> NDArray[Any]:
