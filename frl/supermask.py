@@ -159,6 +159,7 @@ def detach(module: nn.Module) -> None:
     places = list(_places(module))
     values = [mask.apply_to(scores.detach()) for *_, scores, mask in places]
     for (layer, attribute, scores, _), value in zip(places, values, strict=True):
+        _take_class_of_its_own(layer)
         parametrize.remove_parametrizations(layer, attribute, leave_parametrized=False)
         with torch.no_grad():
             scores.copy_(value)
@@ -183,6 +184,12 @@ def _places(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Parameter, S
             for attribute, masks in list(cast(nn.ModuleDict, layer.parametrizations).items()):
                 held = cast(nn.ModuleList, masks)
                 yield layer, attribute, cast(nn.Parameter, held.original), cast(Supermask, held[0])
+
+
+def _take_class_of_its_own(layer: nn.Module) -> None:
+    """Keep apart the class of a layer and that of its copies, from which torch would delete."""
+    shared = type(layer)
+    layer.__class__ = type(shared.__name__, shared.__bases__, dict(vars(shared)))
 
 
 def _read_weights_anew(layer: nn.RNNBase) -> None:

@@ -121,7 +121,7 @@ def _padded(batches: Sequence[Shard]) -> tuple[Tensor, Tensor, Tensor]:
     longest = max(len(batch.labels) for batch in batches)
     inputs = batches[0].inputs.new_zeros((len(batches), longest, *batches[0].inputs.shape[1:]))
     labels = batches[0].labels.new_zeros((len(batches), longest))
-    shares = inputs.new_zeros((len(batches), longest))
+    shares = torch.zeros((len(batches), longest), device=inputs.device)
     for row, batch in enumerate(batches):
         count = len(batch.labels)
         inputs[row, :count] = batch.inputs

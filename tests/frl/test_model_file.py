@@ -44,7 +44,7 @@ def made_by(monkeypatch: pytest.MonkeyPatch, factory: Callable[[], nn.Module]) -
     monkeypatch.setattr(models, "make", lambda name, shape: factory())
 
 
-@pytest.mark.parametrize("name", [n for n in ZOO if not isinstance(ZOO[n][0], type)] + ["tied"])
+@pytest.mark.parametrize("name", list(ZOO))
 @pytest.mark.parametrize(
     ("by", "form"), [("ranks", "mask"), ("ranks", "weights"), ("weights",) * 2]
 )

@@ -225,7 +225,16 @@ def test_bfloat16_is_coarser_but_near() -> None:
             assert np.mean((positions >= n // 2) == (other[name] >= n // 2)) > 0.9
 
 
-STACKABLE = {"bias", "instance_norm", "group_norm", "transposed", "tied", "keys", "attention"}
+STACKABLE = {
+    "bias",
+    "instance_norm",
+    "group_norm",
+    "transposed",
+    "tied",
+    "keys",
+    "cells",
+    "attention",
+}
 
 
 @pytest.mark.parametrize("name", list(ZOO))
