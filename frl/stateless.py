@@ -11,12 +11,13 @@ from torch.func import functional_call
 
 from frl.batch_statistics import has_batch_statistics
 from frl.parameters import ParameterSpec
+from frl.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
 
 class Stateless:
-    """The structure of a plain module, on the device "meta", without memory of its own.
+    """The structure of a plain module, on the device "meta", without values of its own.
 
     Parameters
     ----------
@@ -35,6 +36,11 @@ class Stateless:
         }
         self._fixed = {name: tensor for name, tensor in held.items() if name not in given}
         self._module = copy.deepcopy(module).to("meta").train()
+        self._untrained = Snapshot(self._module)
+
+    def restore(self) -> None:
+        """Take out what earlier calls left in the module."""
+        self._untrained.restore()
 
     def __call__(self, values: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         """Return what the module gives with these values, by layer name."""

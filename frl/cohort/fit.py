@@ -60,6 +60,7 @@ def fit_together(
         The seconds are shared out by steps.
     """
     begun = time.perf_counter()
+    call.restore()
     plans = [
         local_steps(len(shard.labels), settings, place)
         for shard, place in zip(shards, places, strict=True)

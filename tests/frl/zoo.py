@@ -119,6 +119,20 @@ class Remembering(nn.Module):
         return self.fc2((moved * self.scale * self.calls * self.new).tanh())
 
 
+class Counting(nn.Module):
+    """Slows down with each call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(32, 16)
+        self.fc2 = nn.Linear(16, CLASSES)
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return self.fc2(self.fc1(x).relu() / self.calls)
+
+
 class Random(nn.Module):
     """Draws from torch's generator in its forward pass, in evaluation too."""
 
@@ -158,6 +172,7 @@ ZOO: dict[str, tuple[Callable[[], nn.Module], str]] = {
     ),
     "tied": (Tied, ROWS),
     "remembering": (Remembering, ROWS),
+    "counting": (Counting, ROWS),
     "random": (Random, ROWS),
     "keys": (Keys, ROWS),
     "rnn": (lambda: Recurrent(nn.RNN), TOKENS),
