@@ -144,12 +144,15 @@ class Attack:
         The attack in one line.
     paper : str
         Authors, year, and an identifier; or ``"this project"``.
+    search : mapping of parameter name to tuple
+        Values that an attacker with tries to spare gives to a parameter, besides its default.
     """
 
     space: ClassVar[Space]
     knowledge: ClassVar[Knowledge] = Knowledge.OWN
     formula: ClassVar[str]
     paper: ClassVar[str]
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
 
     def needs(self) -> Knowledge:
         """Return what it needs to see with its parameters; the grid gives no more."""

@@ -17,6 +17,7 @@ import typer
 from experiments.commands.certify import certify
 from experiments.commands.export import export
 from experiments.commands.help import PlainHelp
+from experiments.commands.redteam import redteam
 from experiments.commands.report import plot, report
 from experiments.config.environment import be_quiet
 
@@ -130,6 +131,7 @@ def sweep(
         )
 
 
+command()(redteam)
 command()(plot)
 command()(report)
 

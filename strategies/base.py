@@ -14,16 +14,14 @@ from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
 from frl.errors import InputError
-from frl.exchange.channel import Channel
+from frl.exchange.channel import Channel, Received
 from frl.exchange.forms import Form, Whole
 from frl.exchange.messages import (
     Report,
     Task,
     arrays_record,
     read_arrays,
-    read_update,
     train_content,
-    update_record,
 )
 from frl.grids import Roster, find_roster
 from frl.wire import Base
@@ -209,7 +207,7 @@ class SeededStrategy(Strategy):
                     log.debug("round %d: rejected %s", server_round, verdict)
                     continue
                 reports[verdict.client] = verdict.report
-                ledger.add(verdict.client, reply, verdict.update)
+                ledger.add(verdict)
                 yield verdict
 
         outcome = self._settled(self.combine(server_round, self._state, admitted()))
@@ -267,13 +265,13 @@ class SeededStrategy(Strategy):
         }
         return [records[round] for round in rounds]
 
-    def read(self, reply: Message, client: int) -> Update:
+    def read(self, record: ArrayRecord, client: int) -> Received:
         """Return what a client of the round under way sent."""
         channel = self._channel
         if channel is None:
-            return read_update(reply)
+            return Received(read_arrays(record, self._state), record.count_bytes())
         task = Task(self.round, client, self.seed)
-        return channel.read_update(update_record(reply), self._base, task, coded=channel.coded)
+        return channel.receive(record, self._base, task, coded=channel.coded)
 
     def _step(self, voters: list[int]) -> bytes | None:
         """Encode what led to the next ranking, where ballots were added up and nothing else."""

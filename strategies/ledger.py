@@ -1,4 +1,7 @@
-"""The ledger: how many bytes the messages of a round take, measured on what was encoded."""
+"""The ledger: how many bytes the messages of a round take, measured on what was encoded.
+
+It sees what the gate read of the admitted replies, and no reply.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,12 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from flwr.app import ArrayRecord, Message
+from flwr.app import ArrayRecord
 
-from frl.exchange.channel import Channel, coded_message
+from frl.exchange.channel import Channel, Sizes, coded_message
 from frl.exchange.messages import Task
-from frl.wire import Base, payload_sizes
-from strategies.gate import Update
+from frl.wire import Base
+from strategies.gate import Admitted, Update
 from strategies.seen import Seen
 
 
@@ -71,33 +74,29 @@ class Ledger:
         self._sample = sample and channel is not None and not self._down
         self._first = -1
         self._update: Update = {}
-        self._message = b""
+        self._sizes: Sizes | None = None
         self._lengths: list[int] = []
 
-    def add(self, client: int, reply: Message, update: Update) -> None:
+    def add(self, reply: Admitted) -> None:
         """Count an admitted reply."""
-        # Flower's accessor of array records would keep the reply until the next garbage collection.
-        records = [record for record in reply.content.values() if isinstance(record, ArrayRecord)]
-        self.bytes_up += sum(record.count_bytes() for record in records)
-        lowest = self._first < 0 or client < self._first
-        message = next(filter(None, map(coded_message, records)), None)
-        if message is not None:
-            self._lengths.append(len(message))
-        if lowest and (message is not None or self._sample):
-            self._first = client
-            self._message = message or b""
-            self._update = update if self._sample else {}
+        self.bytes_up += reply.bytes
+        lowest = self._first < 0 or reply.client < self._first
+        if reply.coded is not None:
+            self._lengths.append(reply.coded.total)
+        if lowest and (reply.coded is not None or self._sample):
+            self._first = reply.client
+            self._sizes = reply.coded
+            self._update = reply.update if self._sample else {}
 
     def coded(self) -> Coded | None:
         """Sizes of coded messages; ``None`` where there was nothing to measure."""
         if self._channel is None or self._first < 0:
             return None
-        if not self._down:
+        if self._sizes is None:
             task = Task(self._base.round, self._first, self._seed)
             sizes = self._channel.measure(self._update, self._base, task)
             held = self._seen.base_of(self._first)
             steps = self._seen.steps_from(held, self._base.round)
             down = self._channel.encode_state(self._base, held, steps)
             return Coded(sizes.total, len(down), sizes.layers)
-        layers = payload_sizes(self._message, self._channel.layers)
-        return Coded(fmean(self._lengths), fmean(self._down), layers)
+        return Coded(fmean(self._lengths), fmean(self._down), self._sizes.layers)

@@ -25,7 +25,6 @@ from attacks.base import (
     poisons,
     tampers,
 )
-from frl.errors import FRLError
 from frl.randomness import Purpose, generator
 
 
@@ -122,7 +121,7 @@ class Batch:
             request = self._extra.get(client) or self._sampled[client]
             try:
                 self._updates[client] = self._adversary.codec.read_update(reply, request)
-            except FRLError:
+            except Exception:  # whatever it holds, the server is to judge it
                 return [] if client in self._extra else [reply]
         if client not in self._colluders:
             return [reply]

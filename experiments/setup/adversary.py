@@ -21,12 +21,19 @@ from frl.call_syntax import parse_calls
 from frl.data import DataSet, Partition, Split
 from frl.errors import InputError
 from frl.exchange.channel import Channel, is_coded
-from frl.exchange.messages import ARRAYS, read_task, read_terms, train_content, update_record
+from frl.exchange.messages import (
+    ARRAYS,
+    read_answer,
+    read_task,
+    read_terms,
+    train_content,
+)
 from frl.exchange.state_reader import StateReader
 from frl.grids import Roster
 from frl.training import RankTrainer, Trainer
 from frl.wire import Base
 from strategies import SeededStrategy
+from strategies.gate import Check
 
 _MOST_OWN_EXAMPLES = 1000
 SPACES = {"frl": "ranks", "fedavg": "weights"}
@@ -116,7 +123,7 @@ def hide_adversary(
         grid,
         attack,
         population,
-        RunCodec(channel, roster=roster),
+        RunCodec(channel, roster=roster, check=strategy.check),
         setting,
         colluders=config.attack.colluders,
         rule=strategy.preview,
@@ -168,6 +175,8 @@ class RunCodec:
         Needed to ask clients that the strategy did not ask.
     read_state : callable, optional
         How a client of its own reads the global state of a request.
+    check : callable, optional
+        What the server admits, given the global state; by default the reply is one of our own.
     """
 
     def __init__(
@@ -176,8 +185,10 @@ class RunCodec:
         *,
         roster: Roster | None = None,
         read_state: Callable[[Message], Base] | None = None,
+        check: Callable[[Update], Check] | None = None,
     ) -> None:
         self._channel = channel
+        self._check = check
         self._roster = roster
         self._base = read_state or StateReader(channel)
 
@@ -195,9 +206,11 @@ class RunCodec:
 
     def read_update(self, reply: Message, request: Message) -> Update:
         """Client's update in a reply."""
-        base, record = self._base(request), update_record(reply)
+        base, record = self._base(request), read_answer(reply).record
         task, coded = read_task(request), is_coded(request)
         sent = self._channel.read_update(record, base, task, coded=coded)
+        if self._check is not None:
+            self._check(base.ranking)(sent)
         return self._channel.full(sent, base)
 
     def with_update(self, reply: Message, request: Message, update: Update) -> Message:

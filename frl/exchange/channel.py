@@ -52,6 +52,23 @@ class Sizes(NamedTuple):
     layers: dict[str, int]
 
 
+class Received(NamedTuple):
+    """What was read of a client's record, and what it took.
+
+    Attributes
+    ----------
+    update : mapping of layer name to array
+    bytes : int
+        Of the record's arrays and their names.
+    coded : Sizes or None
+        Of the coded message, where it was one.
+    """
+
+    update: Update
+    bytes: int
+    coded: Sizes | None = None
+
+
 @dataclass(frozen=True)
 class Channel:
     """What both sides of a run agreed on.
@@ -166,12 +183,20 @@ class Channel:
         WireError
             If it is coded and not valid against this global state.
         """
+        return self.receive(record, base, task, coded=coded).update
+
+    def receive(self, record: ArrayRecord, base: Base, task: Task, *, coded: bool) -> Received:
+        """Unpack what was sent and count its bytes; raises what :meth:`read_update` does."""
         message = coded_message(record)
         if not coded:
-            return read_arrays(record)
+            if message is not None:
+                raise MalformedError("wrong-dtype", "a coded message, where arrays were asked for")
+            return Received(read_arrays(record, self.layers), record.count_bytes())
         if message is None:
-            raise MalformedError("not-coded", f"arrays are {sorted(record)}, not {CODED!r} alone")
-        return wire.decode(message, self.layers, self.up, base=self.given(base, task))
+            raise MalformedError("not-coded", f"{len(record)} arrays, not {CODED!r} alone")
+        update = wire.decode(message, self.layers, self.up, base=self.given(base, task))
+        sizes = Sizes(len(message), wire.payload_sizes(message, self.layers))
+        return Received(update, record.count_bytes(), sizes)
 
     def encode_step(
         self,
@@ -272,7 +297,7 @@ class Channel:
 
 def coded_message(record: ArrayRecord) -> bytes | None:
     """Return the message of a coded record, ``None`` for plain arrays."""
-    if list(record) != [CODED] or record[CODED].stype != _STYPE:
+    if len(record) != 1 or CODED not in record or record[CODED].stype != _STYPE:
         return None
     return record[CODED].data
 

@@ -12,6 +12,7 @@ from flwr.serverapp import Grid
 
 from frl.errors import InputError
 from frl.exchange.messages import CLIENT, CONFIG
+from frl.one_line import one_line
 
 log = logging.getLogger("flwr")
 
@@ -110,7 +111,7 @@ class NodeRoster:
                 if reply.metadata.src_node_id == node:
                     self._claims[node] = NOBODY
                 continue
-            config = reply.content.get(CONFIG)
+            config = reply.content.get(CONFIG) if reply.has_content() else None
             client = config.get(CLIENT) if isinstance(config, ConfigRecord) else None
             if not isinstance(client, int) or not ANY <= client < self._clients:
                 self._warn(node, f"says it is client {client!r}, not 0 to {self._clients - 1}")
@@ -132,7 +133,7 @@ class NodeRoster:
     def _warn(self, node: int, complaint: str) -> None:
         if node not in self._warned:
             self._warned.add(node)
-            log.warning("node %d %s", node, complaint)
+            log.warning("node %d %s", node, one_line(complaint))
 
 
 def find_roster(grid: Grid, clients: int, *, least: int = 0, patience: float = 120.0) -> Roster:

@@ -96,6 +96,43 @@ def test_attacks_on_ones_own_ranking() -> None:
     np.testing.assert_array_equal(same["w"], own["w"])
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_shift_reversal_moves_farthest_against_what_colluders_learnt(seed: int) -> None:
+    own = votes_of(3, 6, seed)
+    previous = votes_of(1, 6, seed + 50)[0]
+    view = builders.rank_view(previous=previous, own=own)
+    learnt = np.mean([u["w"] - previous["w"] for u in own], axis=0)
+
+    sent = attacks.make("shift_reversal").craft(view, 2, builders.rng()).updates
+
+    least = min(float(np.dot(p - previous["w"], learnt)) for p in permutations(range(6)))
+    np.testing.assert_allclose(np.dot(sent[0]["w"] - previous["w"], learnt), least)
+    against = one_layer([np.rint(-3 * learnt)])
+    np.testing.assert_array_equal(sent[0]["w"], voted(against, previous["w"]))
+    assert sent[0] is sent[1]
+
+
+def test_shift_reversal_ranks_edges_that_did_not_move_by_the_previous_ranking() -> None:
+    previous = one_layer([[1, 3, 0, 2]])[0]
+    view = builders.rank_view(previous=previous, own=[previous, previous])
+
+    (sent,) = attacks.make("shift_reversal").craft(view, 1, builders.rng()).updates
+
+    np.testing.assert_array_equal(sent["w"], previous["w"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_shift_flip_is_the_ranking_nearest_to_the_mirrored_shift(seed: int) -> None:
+    own, previous = votes_of(1, 6, seed)[0], votes_of(1, 6, seed + 50)[0]
+    mirrored = previous["w"] - (own["w"] - previous["w"])
+
+    sent = attacks.make("shift_flip").tamper(own, builders.tamper_view(previous), builders.rng())
+
+    nearest = min(float(((p - mirrored) ** 2).sum()) for p in map(np.array, permutations(range(6))))
+    assert float(((sent["w"] - mirrored) ** 2).sum()) == nearest
+    np.testing.assert_array_equal(sent["w"], voted(one_layer([mirrored]), previous["w"]))
+
+
 def test_rank_noise_has_the_strength_it_is_given() -> None:
     n = 20_000
     own = {"w": np.arange(n, dtype=np.int32)}
