@@ -20,7 +20,7 @@ from frl.errors import InputError, unknown
 from frl.exchange.channel import Channel
 from frl.exchange.messages import CLIENT, CONFIG, Task, read_task, reply_content
 from frl.exchange.plain import plain_channel
-from frl.network import LEARNING_RATES, Method, Model, Network, check_network
+from frl.network import Model, Network, check_network
 from frl.shard_transform import transformed
 from frl.shards import Shards, largest_label, read_shards
 from frl.supermask import MaskBy
@@ -134,7 +134,7 @@ def client_app(
     shards: Any,
     *,
     clients: int | None = None,
-    method: Method = "frl",
+    method: str = "frl",
     keep: float = 0.5,
     mask_by: MaskBy = "score",
     epochs: int = 2,
@@ -163,7 +163,7 @@ def client_app(
         float32, not scaled.
     clients : int, optional
         How many there are, for a callable.
-    method : {"frl", "fedavg"}
+    method : str
         Rank edges, or train weights.
     keep : float
         Share of edges that a mask keeps.
@@ -184,7 +184,7 @@ def client_app(
     settings = TrainSettings(
         epochs=epochs,
         batch_size=batch_size,
-        lr=LEARNING_RATES[method] if lr is None else lr,
+        lr=network.learning_rate if lr is None else lr,
         lr_decay=lr_decay,
         momentum=momentum,
         weight_decay=weight_decay,

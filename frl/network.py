@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeAlias, cast
+from typing import NamedTuple, TypeAlias
 
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
+from frl import methods, models
+from frl.arrays import Arrays
 from frl.errors import InputError, unknown
-from frl.supermask import MaskBy, edge_layers
-from frl.training import RankTrainer, Trainer, TrainSettings
-from frl.weight_training import WeightTrainer
+from frl.methods.base import Method, Space, Training
+from frl.supermask import MaskBy
+from frl.training import Trainer, TrainSettings
 
 Model: TypeAlias = Callable[[], nn.Module]
 """A class, or a function without parameters, that makes a plain torch module."""
-Method: TypeAlias = Literal["frl", "fedavg"]
-State: TypeAlias = dict[str, NDArray[Any]]
-
-LEARNING_RATES: dict[str, float] = {"frl": 0.4, "fedavg": 0.01}
-SPACES: dict[str, str] = {"frl": "ranks", "fedavg": "weights"}
 _MASKS = ("score", "abs")
 
 
@@ -30,8 +25,8 @@ class Network(NamedTuple):
     Attributes
     ----------
     model : Model
-    method : {"frl", "fedavg"}
-        Whether edges are ranked or weights are trained.
+    method : str
+        Registered name of the way to train and to send, see :mod:`frl.methods`.
     keep : float
         Share of edges that a mask keeps.
     mask_by : {"score", "abs"}
@@ -39,31 +34,35 @@ class Network(NamedTuple):
     """
 
     model: Model
-    method: Method = "frl"
+    method: str = "frl"
     keep: float = 0.5
     mask_by: MaskBy = "score"
 
     @property
-    def space(self) -> str:
+    def space(self) -> Space:
         """What its global states hold: ``"ranks"`` or ``"weights"``."""
-        return SPACES[self.method]
+        return self._made.space
+
+    @property
+    def learning_rate(self) -> float:
+        """What suits the method in round 1."""
+        return self._made.learning_rate
 
     def trainer(
         self, seed: int, settings: TrainSettings | None = None, device: str = "cpu"
     ) -> Trainer:
         """Make its module, ready to train in a run of this seed."""
-        module, settings = make_module(self.model), settings or TrainSettings()
-        if self.method == "fedavg":
-            return WeightTrainer(module, settings, seed=seed, device=device)
-        return RankTrainer(
-            module, settings, seed=seed, keep=self.keep, mask_by=self.mask_by, device=device
-        )
+        module = make_module(self.model, seed)
+        training = Training(settings or TrainSettings(), seed, self.keep, self.mask_by, device)
+        return self._made.trainer(module, training)
 
     def layers(self) -> dict[str, int]:
-        """Return the number of edges of each layer."""
-        with torch.device("meta"):
-            module = make_module(self.model)
-        return {name: cast(Tensor, layer.weight).numel() for name, layer in edge_layers(module)}
+        """Return the number of values of each layer."""
+        return {name: int(values.size) for name, values in self.trainer(0).initial.items()}
+
+    @property
+    def _made(self) -> Method:
+        return methods.make(self.method)
 
 
 def check_network(network: Network) -> None:
@@ -74,25 +73,21 @@ def check_network(network: Network) -> None:
     InputError
         If a setting is out of range, the model cannot be made, or its parameters cannot be ranked.
     """
-    if network.method not in LEARNING_RATES:
-        raise unknown("method", network.method, LEARNING_RATES)
+    if network.method not in methods.list():
+        raise unknown("method", network.method, methods.list())
     if not 0 < network.keep <= 1:
         raise InputError(f"keep: got {network.keep!r}; takes more than 0, at most 1")
     if network.mask_by not in _MASKS:
         raise unknown("mask_by", network.mask_by, _MASKS)
-    module = make_module(network.model)
+    make_module(network.model, 0)
     try:
-        layers = list(edge_layers(module))
+        network.trainer(0)
     except InputError as error:
         raise InputError(f"model {model_name(network.model)}: {error}") from None
-    if not layers:
-        raise InputError(
-            f"model {model_name(network.model)}: has no linear or convolution layer to train"
-        )
 
 
-def make_module(model: Model) -> nn.Module:
-    """Make a plain module.
+def make_module(model: Model, seed: int) -> nn.Module:
+    """Make a plain module, the same on every machine.
 
     Raises
     ------
@@ -105,18 +100,14 @@ def make_module(model: Model) -> nn.Module:
             "parameters, that makes a torch module"
         )
     try:
-        module = model()
+        return models.build(model, seed)
+    except InputError as error:
+        raise InputError(f"model {model_name(model)}: {error}") from None
     except Exception as error:
         raise InputError(
             f"model {model_name(model)}: cannot be made without arguments: "
             f"{type(error).__name__}: {' '.join(str(error).split())}"
         ) from None
-    if not isinstance(module, nn.Module):
-        raise InputError(
-            f"model {model_name(model)}: makes a {type(module).__name__}; takes what makes a "
-            "torch module"
-        )
-    return module
 
 
 def model_name(model: Model) -> str:
@@ -125,7 +116,7 @@ def model_name(model: Model) -> str:
     return f"{getattr(model, '__module__', '?')}:{name}"
 
 
-def initial_state(model: Model, *, space: str, seed: int) -> State:
+def initial_state(model: Model, *, space: Space, seed: int) -> Arrays:
     """Global state that round 1 begins with: a ranking or weights, drawn from the seed.
 
     Raises
@@ -133,7 +124,6 @@ def initial_state(model: Model, *, space: str, seed: int) -> State:
     InputError
         If the model cannot be trained.
     """
-    method = next(method for method, held in SPACES.items() if held == space)
-    network = Network(model, cast(Method, method))
+    network = Network(model, next(n for n in methods.list() if methods.make(n).space == space))
     check_network(network)
     return network.trainer(seed).initial

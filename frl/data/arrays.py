@@ -45,7 +45,7 @@ def _split(part: str, pair: Pair) -> Split:
         inputs, labels = (np.asarray(array) for array in pair)
     except (TypeError, ValueError):
         raise InputError(f"data: {part} takes a pair of arrays, examples and labels") from None
-    if (inputs.dtype, inputs.ndim) not in ((np.uint8, 4), (np.float32, 2)):
+    if (inputs.dtype.name, inputs.ndim) not in (("uint8", 4), ("float32", 2)):
         raise InputError(
             f"data: {part} holds {inputs.dtype} examples of shape {inputs.shape}; takes uint8 "
             "images of shape (n, channels, height, width) or float32 features of shape "
