@@ -17,6 +17,8 @@ from frl.training import Trainer, TrainSettings
 Model: TypeAlias = Callable[[], nn.Module]
 """A class, or a function without parameters, that makes a plain torch module."""
 _MASKS = ("score", "abs")
+_FIRST: dict[Space, str] = {"ranks": "frl", "weights": "fedavg"}
+"""Methods whose first state a strategy on this space begins with."""
 
 
 class Network(NamedTuple):
@@ -124,6 +126,6 @@ def initial_state(model: Model, *, space: Space, seed: int) -> Arrays:
     InputError
         If the model cannot be trained.
     """
-    network = Network(model, next(n for n in methods.list() if methods.make(n).space == space))
+    network = Network(model, _FIRST[space])
     check_network(network)
     return network.trainer(seed).initial

@@ -19,7 +19,7 @@ def count_outputs(model: Model, inputs: Tensor) -> int:
     InputError
         If it does not take such inputs, or gives no logits.
     """
-    module = make_module(model).eval()
+    module = make_module(model, 0).eval()
     shape = tuple(inputs.shape[1:])
     try:
         logits = module(inputs)
