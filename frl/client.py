@@ -72,10 +72,10 @@ class Client:
         task = read_task(message)
         shard = self._shard_of(task)
         base = self.read_state(message, memory)
-        update, fit = self._train(base.ranking, shard, Place(task.seed, task.round, task.client))
+        update, fit = self._train(base.state, shard, Place(task.seed, task.round, task.client))
         if self._upload_top < 1:
             update = self._largest(update, memory)
-        update = self._channel.dithered(update, task)
+        update = self._channel.form.dithered(update, task)
         report = Report(len(shard.labels), fit.loss, fit.seconds, fit.steps)
         return self._channel.send_update(update, base, task, coded=is_coded(message)), report
 

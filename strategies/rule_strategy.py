@@ -11,25 +11,30 @@ from flwr.app import ConfigRecord
 from numpy.typing import NDArray
 from torch import Tensor
 
+from frl.arrays import Arrays
 from frl.errors import InputError
 from frl.exchange.channel import Channel
+from frl.exchange.forms import Differences, Form, Whole
 from frl.exchange.messages import Report
 from frl.grids import Roster
 from strategies.base import Measured, Redraw, SeededStrategy
-from strategies.gate import Admitted, Check, Update, ranking_check, weights_check
+from strategies.gate import Admitted, Check, ranking_check, weights_check
 from strategies.pre_aggregation import PreAggregation, chain, rows_after
 from strategies.rules import Rule, RuleContext
+from strategies.rules.base import Space
 from strategies.vote import rank_by
 
 _NOTHING = Report(examples=1, loss=0.0, seconds=0.0, steps=0)
 
 Weighting: TypeAlias = Literal["uniform", "examples"]
-RootUpdate: TypeAlias = Callable[[int, Update], Update]
+RootUpdate: TypeAlias = Callable[[int, Arrays], Arrays]
 """Makes the server's own update from the round and the global state."""
 Oracle: TypeAlias = Callable[[int, Sequence[int]], int]
 """Tells the true number of malicious clients from the round and its clients."""
 
 _VELOCITY = "server-velocity"
+_FORMS: Mapping[str, Form] = {"ranks": Whole(), "weights": Differences()}
+"""What clients send unless a channel says otherwise."""
 
 
 def check_chain(rule: Rule, steps: Sequence[PreAggregation], clients: int) -> None:
@@ -110,7 +115,7 @@ class RuleStrategy(SeededStrategy):
             seed=seed,
             redraw=redraw,
             roster=roster,
-            channel=channel,
+            channel=channel or Channel(form=_FORMS[rule.space]),
             terms=terms,
             measured=measured,
         )
@@ -131,6 +136,11 @@ class RuleStrategy(SeededStrategy):
         check_chain(rule, self.steps, clients_per_round)
 
     @property
+    def space(self) -> Space:
+        """What the rule aggregates."""
+        return self.rule.space
+
+    @property
     def assumed_f(self) -> int | None:
         """The rule's ``f`` in the last round."""
         return self._assumed
@@ -144,7 +154,7 @@ class RuleStrategy(SeededStrategy):
     def memory(self, memory: Mapping[str, NDArray[Any]]) -> None:
         self._memory = {name: torch.from_numpy(np.array(a)) for name, a in memory.items()}
 
-    def check(self, state: Update) -> Check:
+    def check(self, state: Arrays) -> Check:
         """Admit rankings or what the run's form makes of them, or finite differences."""
         layers = {name: values.size for name, values in state.items()}
         if self.rule.space == "ranks":
@@ -152,8 +162,8 @@ class RuleStrategy(SeededStrategy):
         return weights_check(layers, self.most_norm)
 
     def combine(
-        self, server_round: int, state: Update, admitted: Iterator[Admitted]
-    ) -> Update | str:
+        self, server_round: int, state: Arrays, admitted: Iterator[Admitted]
+    ) -> Arrays | str:
         """Aggregate the round; too few updates keep the state."""
         stack, clients = self._stack(state, admitted, self.sampled)
         if not clients:
@@ -167,29 +177,24 @@ class RuleStrategy(SeededStrategy):
         self._memory = memory
         return moved
 
-    def preview(self, updates: Sequence[Update]) -> Update:
+    def preview(self, updates: Sequence[Arrays]) -> Arrays:
         """Return what the rule would make of updates in this round, changing nothing.
 
         The next ranking for a rule on ranks, the aggregate for one on weights.
         """
-        sent = (self._sent_of(update) for update in updates)
+        sent = ({n: self.form.of(part) for n, part in update.items()} for update in updates)
         numbered = (Admitted(row, update, _NOTHING) for row, update in enumerate(sent))
         clients = tuple(range(len(updates)))
-        stack, _ = self._stack(self._state, numbered, clients, weighted=False)
+        stack, _ = self._stack(self._base.state, numbered, clients, weighted=False)
         assumed = self._assuming(self.round, self.sampled)
-        moved, _ = self._aggregate(self.round, self._state, stack, clients, assumed)
+        moved, _ = self._aggregate(self.round, self._base.state, stack, clients, assumed)
         if self.rule.space == "ranks":
             return moved
-        return {name: moved[name] - values for name, values in self._state.items()}
-
-    def _sent_of(self, update: Update) -> Update:
-        if self.rule.space != "ranks":
-            return update
-        return {name: self.form.of(positions) for name, positions in update.items()}
+        return {name: moved[name] - values for name, values in self._base.state.items()}
 
     def _stack(
         self,
-        state: Update,
+        state: Arrays,
         admitted: Iterable[Admitted],
         sampled: Sequence[int],
         *,
@@ -204,9 +209,7 @@ class RuleStrategy(SeededStrategy):
         for reply in admitted:
             row, start = rows[row_of[reply.client]], 0
             for name, values in state.items():
-                part = reply.update[name]
-                ranks = self.form.ranks(part) if self.rule.space == "ranks" else part
-                row[start : start + values.size] = ranks
+                row[start : start + values.size] = self.form.values(reply.update[name])
                 start += values.size
             weights[reply.client] = min(reply.report.examples, self.most_weight)
         clients = tuple(sorted(weights))
@@ -223,11 +226,11 @@ class RuleStrategy(SeededStrategy):
     def _aggregate(
         self,
         server_round: int,
-        state: Update,
+        state: Arrays,
         stack: Tensor,
         clients: tuple[int, ...],
         assumed: tuple[Rule, tuple[PreAggregation, ...]],
-    ) -> tuple[Update, dict[str, Tensor]]:
+    ) -> tuple[Arrays, dict[str, Tensor]]:
         rule, steps = assumed
         rule.check(rows_after(steps, len(clients)))
         root = self._root(server_round, state) if self._root and rule.needs_root else None
@@ -263,11 +266,11 @@ class RuleStrategy(SeededStrategy):
         return self.rule.assuming(f), tuple(step.assuming(f) for step in self.steps)
 
 
-def _flat(state: Update) -> Tensor:
+def _flat(state: Arrays) -> Tensor:
     return torch.from_numpy(np.concatenate([values.reshape(-1) for values in state.values()]))
 
 
-def _split(vector: Tensor, state: Update) -> Update:
+def _split(vector: Tensor, state: Arrays) -> Arrays:
     values, parts, start = vector.cpu().numpy(), {}, 0
     for name, layer in state.items():
         parts[name] = values[start : start + layer.size]

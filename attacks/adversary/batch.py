@@ -64,7 +64,7 @@ class Batch:
     def __init__(self, adversary: Adversary, messages: Sequence[Message]) -> None:
         self._adversary = adversary
         codec, attack = adversary.codec, adversary.attack
-        train = [message for message in messages if _is_train(message)]
+        train = [message for message in messages if is_train(message)]
         self.trains = bool(train)
         self._sampled = {codec.client_of(message): message for message in train}
         self._round = codec.round_of(train[0]) if train else 0
@@ -195,5 +195,6 @@ class Batch:
         return self._by_id[message_id]
 
 
-def _is_train(message: Message) -> bool:
+def is_train(message: Message) -> bool:
+    """Whether a message asks a client to train."""
     return message.metadata.message_type.partition(".")[0] == "train"

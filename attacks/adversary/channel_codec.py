@@ -12,6 +12,7 @@ from attacks.base import Update
 from frl.errors import InputError
 from frl.exchange.channel import Channel, is_coded
 from frl.exchange.messages import ARRAYS, read_answer, read_task, read_terms, train_content
+from frl.exchange.plain import plain_channel
 from frl.exchange.state_reader import StateReader
 from frl.grids import Roster
 from frl.wire import Base
@@ -21,11 +22,13 @@ class ChannelCodec:
     """Reads and rewrites the messages of a channel for an adversary.
 
     An attack sees and makes full rankings: of a ballot it reads one that has this ballot, with the
-    order of the global ranking within a bucket, and what it makes is rounded like any other.
+    order of the global ranking within a bucket and without the noise, which anybody can compute.
+    What it makes is rounded without noise, so the ballot that is sent is the one it means.
 
     Parameters
     ----------
-    channel : Channel
+    channel : Channel, optional
+        How states and updates travel; by default as plain arrays, rankings whole.
     roster : Roster, optional
         Needed to ask clients that the strategy did not ask.
     read_state : callable, optional
@@ -37,7 +40,7 @@ class ChannelCodec:
 
     def __init__(
         self,
-        channel: Channel,
+        channel: Channel | None = None,
         *,
         roster: Roster | None = None,
         read_state: Callable[[Message], Base] | None = None,
@@ -45,7 +48,7 @@ class ChannelCodec:
     ) -> None:
         self._channel = channel
         self._roster = roster
-        self._base = read_state or StateReader(channel)
+        self._base = read_state or StateReader(channel or plain_channel({}))
         self._check = check
 
     def client_of(self, request: Message) -> int:
@@ -58,22 +61,23 @@ class ChannelCodec:
 
     def state_of(self, request: Message) -> Update:
         """Global state in a request."""
-        return self._base(request).ranking
+        return self._base(request).state
 
     def read_update(self, reply: Message, request: Message) -> Update:
         """Client's update in a reply."""
         base, record = self._base(request), read_answer(reply).record
         task, coded = read_task(request), is_coded(request)
-        sent = self._channel.read_update(record, base, task, coded=coded)
+        sent = self._channel_of(base).receive(record, base, task, coded=coded).update
         if self._check is not None:
-            self._check(base.ranking)(sent)
-        return self._channel.full(sent, base)
+            self._check(base.state)(sent)
+        return self._channel_of(base).undithered(sent, base, task)
 
     def with_update(self, reply: Message, request: Message, update: Update) -> Message:
         """Return a copy of a reply with another update."""
         other = copy.copy(reply)
         base, task = self._base(request), read_task(request)
-        record = self._channel.send_update(update, base, task, coded=is_coded(request))
+        coded = is_coded(request)
+        record = self._channel_of(base).send_update(update, base, task, coded=coded)
         other.content = RecordDict({**reply.content, ARRAYS: record})
         return other
 
@@ -91,6 +95,9 @@ class ChannelCodec:
             MessageType.TRAIN,
             group_id=request.metadata.group_id,
         )
+
+    def _channel_of(self, base: Base) -> Channel:
+        return self._channel or plain_channel(base.state)
 
 
 def _record(request: Message) -> ArrayRecord:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, TypeAlias
 
 from flwr.app import Message, RecordDict
 from flwr.proto.node_pb2 import NodeInfo
 from flwr.serverapp import Grid
 from flwr.supercore.run import Run
 
-from attacks.adversary.batch import Adversary, Batch
+from attacks.adversary.batch import Adversary, Batch, is_train
 from attacks.adversary.codec import Codec
 from attacks.adversary.orders import IGNORED
 from attacks.adversary.population import Population
@@ -19,6 +20,9 @@ from attacks.base import AccuracyCall, Attack, AttackState, Knowledge, RuleCall,
 from frl.errors import InputError
 
 log = logging.getLogger(__name__)
+
+SettingOf: TypeAlias = Callable[[Sequence[Message]], Setting]
+_OPEN = Setting(seed=0, round=0, clients_per_round=0, classes=0)
 
 
 class AdversarialGrid(Grid):
@@ -41,8 +45,8 @@ class AdversarialGrid(Grid):
     attack : Attack
     malicious : Population
     codec : Codec
-    setting : Setting
-        Of the run; the round is filled in.
+    setting : Setting or callable
+        Of the run; the round is filled in. Or what makes it of the train messages of a round.
     colluders : {"sampled", "all"}
         Whose honest updates colluders share: those of the malicious clients sampled this round, or
         also of others, asked to train besides and not counted by the server, up to
@@ -63,7 +67,7 @@ class AdversarialGrid(Grid):
         attack: Attack,
         malicious: Population,
         codec: Codec,
-        setting: Setting,
+        setting: Setting | SettingOf,
         *,
         colluders: Literal["sampled", "all"] = "sampled",
         rule: RuleCall | None = None,
@@ -71,15 +75,19 @@ class AdversarialGrid(Grid):
     ) -> None:
         needs = attack.needs()
         if Knowledge.RULE in needs and rule is None:
-            raise InputError(f"{attack!r} needs the server's rule")
+            raise InputError(f"{attack!r} needs the server's rule; takes rule=server.preview")
         if Knowledge.ACCURACY in needs and accuracy is None:
-            raise InputError(f"{attack!r} needs the accuracy on the colluders' data")
+            raise InputError(
+                f"{attack!r} needs the accuracy on the colluders' data; takes accuracy="
+            )
         if colluders not in ("sampled", "all"):
             raise InputError(f"attack.colluders: got {colluders!r}; takes 'sampled' or 'all'")
         if colluders == "all":
             malicious.others(0, (), 0)
         self._grid = grid
-        self._adversary = Adversary(attack, malicious, codec, setting, colluders, rule, accuracy)
+        known = setting if isinstance(setting, Setting) else _OPEN
+        self._setting_of = None if isinstance(setting, Setting) else setting
+        self._adversary = Adversary(attack, malicious, codec, known, colluders, rule, accuracy)
         self._state: AttackState = {}
         self._malicious: tuple[int, ...] = ()
         self._pushed: list[Batch] = []
@@ -187,7 +195,12 @@ class AdversarialGrid(Grid):
         return replies + [self._ready.pop(i) for i in asked if i in self._ready]
 
     def _batch(self, messages: Iterable[Message]) -> Batch:
-        batch = Batch(self._adversary, list(messages))
+        asked = list(messages)
+        train = [message for message in asked if is_train(message)]
+        if train and self._setting_of is not None:
+            setting = self._setting_of(train)
+            self._adversary = dataclasses.replace(self._adversary, setting=setting)
+        batch = Batch(self._adversary, asked)
         if batch.trains:
             self._malicious = batch.malicious
         return batch

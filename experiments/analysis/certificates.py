@@ -13,9 +13,9 @@ from attacks.base import CraftView
 from attacks.geometry.crossing import mask_boundaries
 from experiments.analysis.honest_round import HonestRound
 from frl.errors import InputError
-from frl.exchange.ballots import boundaries
 from frl.randomness import Purpose, generator
 from frl.ranking import Ranking
+from frl.wire.boundaries import boundaries
 from strategies import FRL
 from strategies.certificates import Certificate, Honest, Parts, Reach, certify, reach
 from strategies.rules import Rule
@@ -131,8 +131,7 @@ def parts_of(found: HonestRound, layer: str) -> Parts:
 def _honest(found: HonestRound, layer: str) -> Honest:
     """Collect what the votes on a layer count, as the run's strategy counts them."""
     form = found.setup.channel.form
-    assert form is not None
-    weigh = form.votes if isinstance(found.server(0), FRL) else form.ranks
+    weigh = form.votes if isinstance(found.server(0), FRL) else form.values
     previous = found.state[layer]
     one_vote = weigh(form.of(np.arange(previous.size, dtype=np.int32)))
     return Honest(

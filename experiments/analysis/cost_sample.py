@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from experiments import config as configuration
 from experiments.analysis.honest_round import repeat_round
@@ -20,8 +20,9 @@ from frl.data import Split
 from frl.errors import InputError, unknown
 from frl.exchange.messages import Task
 from frl.models import DataShape
+from frl.parameters import ranked
 from frl.ranking import Ranking
-from frl.supermask import edge_layers, output_units
+from frl.supermask import output_units
 from frl.training import Place, Shard
 from strategies import Vote, sample_clients
 
@@ -154,7 +155,7 @@ def _ballots(directory: RunDirectory) -> Round | None:
     up = 0
     for client, sent in zip(found.clients, found.sent, strict=True):
         vote.add(sent)
-        up += len(channel.encode_update(sent, base, Task(found.number, client, seed)))
+        up += channel.measure(sent, base, Task(found.number, client, seed)).total
     step = channel.encode_step(base, found.clients, vote.sums, seed=seed)
     voters = len(found.clients)
     return None if step is None else Round(voters, round(up / voters), len(step))
@@ -163,8 +164,7 @@ def _ballots(directory: RunDirectory) -> Round | None:
 def _made_up(name: str) -> Sample:
     """Draw rankings that move like those of real clients."""
     module = models.make(name, _SHAPES[name])
-    weights: dict[str, Any] = {name: layer.weight for name, layer in edge_layers(module)}
-    layers = {layer: int(weight.numel()) for layer, weight in weights.items()}
+    layers = {spec.layer: spec.tensor.numel() for spec in ranked(module)}
     rows = output_units(module)
     base = base_ranking(layers, seed=0)
     update = moved_ranking(base, rows, seed=1)

@@ -18,13 +18,13 @@ from experiments.records import CHECKPOINT, RunDirectory
 from experiments.records.checkpoints import State, checkpoint_of, rounds_kept
 from experiments.rounds.play import play_round
 from experiments.setup import Setup
+from frl.arrays import Arrays
 from frl.errors import InputError
 from frl.exchange.messages import arrays_record, read_answer, read_task
 from frl.grids import LocalGrid
 from frl.ranking import Ranking
 from frl.wire import Base
 from strategies import SeededStrategy
-from strategies.gate import Update
 
 
 class HonestRound(NamedTuple):
@@ -60,7 +60,7 @@ class HonestRound(NamedTuple):
     clients: tuple[int, ...]
     malicious: tuple[int, ...]
     state: Ranking
-    sent: Sequence[Update]
+    sent: Sequence[Arrays]
     rankings: Sequence[Ranking]
     setting: Setting
     server: Callable[[int], SeededStrategy]
@@ -127,7 +127,7 @@ def repeat_round(
         malicious=tuple(sorted(benign.malicious)),
         state=state,
         sent=sent,
-        rankings=[setup.channel.full(update, Base(number, state)) for update in sent],
+        rankings=[setup.channel.restore(update, Base(number, state)) for update in sent],
         setting=dataclasses.replace(setup.setting, round=number),
         server=server,
         recorded=recorded,

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from attacks.adversary.backdoor_success import attack_success_rate
 from attacks.base import Attack, Backdoor
+from frl.batch_statistics import least_batch
 from frl.data import DataSet, Split
-from frl.evaluation import Evaluation, evaluate
+from frl.evaluation import Evaluation, batches, evaluate
 from frl.training import Trainer
 
 _BATCH = 250
@@ -60,8 +61,8 @@ class Evaluator:
     def _predict(self, inputs: NDArray[Any]) -> NDArray[np.int64]:
         self._trainer.module.eval()
         found = [np.empty(0, dtype=np.int64)]
-        for start in range(0, len(inputs), _BATCH):
-            part = inputs[start : start + _BATCH]
+        for start, stop in batches(len(inputs), _BATCH, least_batch(self._trainer.module)):
+            part = inputs[start:stop]
             tensors, _ = self._data.tensors(Split(part, np.zeros(len(part), dtype=np.int64)))
             logits = self._trainer.module(tensors.to(self._device))
             found.append(logits.argmax(dim=1).cpu().numpy())

@@ -111,7 +111,7 @@ class Setup:
     @cached_property
     def channel(self) -> Channel:
         """What server and clients agreed on."""
-        return make_channel(self.config, self.trainer, up=self.coding, deployed=self.deployed)
+        return make_channel(self.config, self.trainer, deployed=self.deployed)
 
     @cached_property
     def attack(self) -> Attack | None:

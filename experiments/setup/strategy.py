@@ -8,6 +8,7 @@ import numpy as np
 
 from attacks.adversary.population import Population
 from experiments.config import Config
+from frl.arrays import Arrays
 from frl.call_syntax import Call, parse_calls
 from frl.data import DataSet, Split
 from frl.errors import InputError
@@ -16,7 +17,6 @@ from frl.registry import Registry
 from frl.training import Place, Shard, Trainer
 from strategies import pre_aggregation, rules
 from strategies.base import Redraw
-from strategies.gate import Update
 from strategies.pre_aggregation import PreAggregation
 from strategies.rule_strategy import RootUpdate
 from strategies.rules import Rule
@@ -86,7 +86,7 @@ def server_update(config: Config, dataset: DataSet, trainer: Trainer) -> RootUpd
     rows = np.sort(rng.choice(len(dataset.train.labels), size=count, replace=False))
     split = Split(dataset.train.inputs[rows], dataset.train.labels[rows])
 
-    def update(round: int, state: Update) -> Update:
+    def update(round: int, state: Arrays) -> Arrays:
         shard = Shard(*dataset.tensors(split, config.engine.device))
         moved, _ = trainer.train(state, shard, Place(config.seed, round, _SERVER))
         return moved

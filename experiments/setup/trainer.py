@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import torch
@@ -31,15 +32,14 @@ def make_module(config: Config, shape: DataShape, model: MakeModel | None = None
         If what is given makes no module.
     """
     if model is None:
-        return models.make(config.model.name, shape)
-    if not callable(model) or isinstance(model, nn.Module):
+        factory = partial(models.make, config.model.name, shape)
+    elif not callable(model) or isinstance(model, nn.Module):
         raise InputError(
             f"model: got a {type(model).__name__}; takes a module's class, or a function"
         )
-    module = model(*[shape] * _required(model))
-    if not isinstance(module, nn.Module):
-        raise InputError(f"model: made a {type(module).__name__}; takes a torch module")
-    return module
+    else:
+        factory = partial(model, *[shape] * _required(model))
+    return models.build(factory, config.seed, shape.example)
 
 
 def make_trainer(config: Config, dataset: DataSet, model: MakeModel | None = None) -> Trainer:

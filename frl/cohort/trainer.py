@@ -32,7 +32,8 @@ class CohortTrainer:
     """Trains the members of a gathering together, and anybody else alone.
 
     If a cohort does not fit into memory, it is halved from then on. If it fails otherwise, its
-    members train one by one, so that only the one at fault fails.
+    members train one by one, so that only the one at fault fails. So do clients of a module that
+    cannot be stacked (:func:`frl.stateless.stateless`).
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ class CohortTrainer:
 
     def train_all(self, jobs: Sequence[Job]) -> list[Trained | Exception]:
         """Train several clients; an exception stands where one failed."""
-        if self._stack is None or len(jobs) == 1:
+        if self._stack is None or self._trainer.stateless is None or len(jobs) == 1:
             return [self._attempt(job) for job in jobs]
         by_length = sorted(range(len(jobs)), key=lambda i: -len(jobs[i].shard.labels))
         results: dict[int, Trained | Exception] = {}
@@ -117,9 +118,10 @@ class CohortTrainer:
     ) -> list[Trained | Exception]:
         """Train several clients, longest shard first, as one batch."""
         assert self._stack is not None
+        assert self._trainer.stateless is not None
         values = self._begin(jobs)
         fits = fit_together(
-            self._trainer.plain,
+            self._trainer.stateless,
             self._stack,
             values,
             [job.shard for job in jobs],

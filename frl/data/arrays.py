@@ -30,12 +30,14 @@ def dataset_of(train: Pair, test: Pair, name: str = "own") -> DataSet:
     InputError
         If they are of other types or shapes, or do not fit each other.
     """
-    splits = [_split(part, pair) for part, pair in (("train", train), ("test", test))]
-    if splits[0].inputs.shape[1:] != splits[1].inputs.shape[1:]:
-        shapes = " and ".join(str(split.inputs.shape[1:]) for split in splits)
-        raise InputError(f"data: train and test hold examples of shapes {shapes}; takes one shape")
-    classes = 1 + max(int(split.labels.max()) for split in splits)
-    return DataSet(name, *splits, classes, *spread_of(splits[0].inputs))
+    trains, tests = _split("train", train), _split("test", test)
+    if trains.inputs.shape[1:] != tests.inputs.shape[1:]:
+        raise InputError(
+            f"data: train and test hold examples of shapes {trains.inputs.shape[1:]} and "
+            f"{tests.inputs.shape[1:]}; takes one shape"
+        )
+    classes = 1 + int(max(trains.labels.max(), tests.labels.max()))
+    return DataSet(name, trains, tests, classes, *spread_of(trains.inputs))
 
 
 def _split(part: str, pair: Pair) -> Split:
@@ -43,7 +45,7 @@ def _split(part: str, pair: Pair) -> Split:
         inputs, labels = (np.asarray(array) for array in pair)
     except (TypeError, ValueError):
         raise InputError(f"data: {part} takes a pair of arrays, examples and labels") from None
-    if (inputs.dtype, inputs.ndim) not in ((np.uint8, 4), (np.float32, 2)):
+    if (inputs.dtype.name, inputs.ndim) not in (("uint8", 4), ("float32", 2)):
         raise InputError(
             f"data: {part} holds {inputs.dtype} examples of shape {inputs.shape}; takes uint8 "
             "images of shape (n, channels, height, width) or float32 features of shape "

@@ -1,10 +1,10 @@
-"""What was read of a record that a client sent, and how many bytes it took."""
+"""The record that a client sent as the server read it, and its bytes."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from numpy.typing import NDArray
+from frl.arrays import Arrays
 
 
 class Sizes(NamedTuple):
@@ -34,6 +34,6 @@ class Received(NamedTuple):
         Of the coded message, where it was one.
     """
 
-    update: dict[str, NDArray[Any]]
+    update: Arrays
     bytes: int
     coded: Sizes | None = None

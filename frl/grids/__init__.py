@@ -4,7 +4,7 @@ from frl.grids.guarded import GuardedGrid
 from frl.grids.in_process import InProcessGrid
 from frl.grids.local import FIRST_NODE, LocalGrid
 from frl.grids.ray_grid import RayGrid
-from frl.grids.roster import Roster, find_roster
+from frl.grids.roster import Roster, WrappingGrid, find_roster, innermost
 
 __all__ = [
     "FIRST_NODE",
@@ -13,5 +13,7 @@ __all__ = [
     "LocalGrid",
     "RayGrid",
     "Roster",
+    "WrappingGrid",
     "find_roster",
+    "innermost",
 ]

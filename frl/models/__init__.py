@@ -1,7 +1,8 @@
-"""Networks whose edges are ranked: plain ``torch.nn`` modules without biases, one file each."""
+"""Networks whose edges are ranked: plain ``torch.nn`` modules, one file each."""
 
 from torch import nn
 
+from frl.models.build import build
 from frl.models.initial import initial_scores, kaiming_uniform, signed_constant, sorted_scores
 from frl.models.shape import DataShape
 from frl.registry import Registry
@@ -26,6 +27,7 @@ def make(name: str, shape: DataShape) -> nn.Module:
 
 __all__ = [
     "DataShape",
+    "build",
     "get",
     "initial_scores",
     "kaiming_uniform",

@@ -167,7 +167,7 @@ def test_always_takes_the_smallest_coding() -> None:
     assert chosen() == wire.codings.make("delta")
     assert chosen("strategy.ballot_bits=2") == wire.codings.make("ballot", bits=2)
     assert chosen("strategy.upload_top=0.5", "strategy.unsent=zero") == wire.codings.make(
-        "sparse-delta", top=0.5, fill="zero"
+        "sparse-delta", share=0.5, unsent="zero"
     )
     assert chosen("strategy.name=fedavg") == wire.codings.make("float32")
 

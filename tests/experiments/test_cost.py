@@ -82,7 +82,7 @@ def test_a_run_is_measured_on_what_its_next_client_would_send(finished: Path) ->
     assert measured.base.round == 4
     assert measured.first is not None
     for name, positions in state.items():
-        np.testing.assert_array_equal(measured.base.ranking[name], positions)
+        np.testing.assert_array_equal(measured.base.state[name], positions)
         np.testing.assert_array_equal(measured.first[name], first[name])
         assert sorted(measured.update[name]) == list(range(positions.size))
         assert (measured.update[name] != positions).any()

@@ -12,7 +12,7 @@ from experiments.rounds.loop import execute
 from experiments.setup import Setup
 from frl import models
 from frl.models import DataShape
-from frl.supermask import edge_layers
+from frl.parameters import ranked
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "paper"
 SHARES = (0, 10, 20)
@@ -90,7 +90,7 @@ def test_a_setting_builds_its_attack_and_strategy(name: str, profile: str) -> No
 def test_a_setting_builds_the_network_of_the_paper(data: str) -> None:
     module = models.make(setting(f"{data}_frl_0").model.name, SHAPES[data])
 
-    assert sum(layer.weight.numel() for _, layer in edge_layers(module)) == EDGES[data]
+    assert sum(spec.tensor.numel() for spec in ranked(module)) == EDGES[data]
 
 
 def test_quick_changes_the_size_alone() -> None:
