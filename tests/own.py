@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
@@ -31,7 +33,7 @@ def pairs(clients: int = CLIENTS, examples: int = 40) -> list[tuple[np.ndarray, 
     """Shards as pairs of arrays."""
     inputs, labels = digits()
     ends = [examples * number for number in range(clients + 1)]
-    return [(inputs[a:b], labels[a:b]) for a, b in zip(ends, ends[1:], strict=False)]
+    return [(inputs[a:b], labels[a:b]) for a, b in pairwise(ends)]
 
 
 def held_out() -> tuple[np.ndarray, np.ndarray]:
