@@ -11,7 +11,7 @@ from attacks import register
 from attacks.base import Attack, Crafted, CraftView, Knowledge, Space, Update
 from attacks.geometry.change_space import ChangeSpace
 from attacks.geometry.one_target import Effort
-from attacks.geometry.weight_space import Vector, stacked, unstacked
+from attacks.geometry.weight_space import Vector, stacked, unit, unstacked
 from frl.randomness import Purpose, generator
 from frl.ranking import invert
 
@@ -75,9 +75,8 @@ class FixedTarget(Attack):
         position = changes.position()
         anchor = view.state["anchor"] if view.state else position
         effort = self._effort().adapted(position, away + position - anchor, view.state)
-        length = np.float32(effort["factor"] * np.median(np.linalg.norm(rows, axis=1)))
-        distance = np.linalg.norm(away)
-        vote = changes.ranking(away * (length / distance) if distance > 0 else away)
+        length = float(effort["factor"]) * float(np.median(np.linalg.norm(rows, axis=1)))
+        vote = changes.ranking(np.float32(length) * unit(away))
         return Crafted([vote] * count, {**effort, "target": target})
 
     def _target(self, view: CraftView) -> Vector:

@@ -12,8 +12,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -104,13 +103,15 @@ def describe_model(path: str | Path) -> About:
     return _read(Path(path))[0]
 
 
-def load_model(path: str | Path) -> nn.Module:
+def load_model(path: str | Path, model: Callable[[], nn.Module] | None = None) -> nn.Module:
     """Build the network of a model file: a plain torch module in evaluation mode.
 
     Parameters
     ----------
     path : str or Path
-        Written by ``frl export``.
+        Written by ``frl export`` or :func:`frl.save`.
+    model : callable, optional
+        Makes the module of a file that is of an own network.
 
     Raises
     ------
@@ -119,14 +120,20 @@ def load_model(path: str | Path) -> nn.Module:
     """
     about, tensors = _read(Path(path))
     shape = DataShape(tuple(about.example), about.classes)
+    if model is None and ":" in about.model:
+        raise InputError(f"{path}: is of the network {about.model}; takes load_model(path, model)")
+
+    def make() -> nn.Module:
+        return models.make(about.model, shape) if model is None else model()
+
     try:
         with torch.device("meta"):
-            planned = models.make(about.model, shape)
+            planned = make()
         use_batch_statistics(planned)
         _check_sizes(planned, about.form, tensors)
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
         raise InputError(f"{path}: {str(error).splitlines()[0]}") from None
-    module = models.build(partial(models.make, about.model, shape), about.seed, shape.example)
+    module = models.build(make, about.seed, shape.example or None)
     use_batch_statistics(module)
     if about.form == "weights":
         module.load_state_dict({name: torch.from_numpy(held) for name, held in tensors.items()})

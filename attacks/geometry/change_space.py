@@ -46,7 +46,9 @@ class ChangeSpace:
 
     def position(self) -> Vector:
         """Lay the ranking itself out, in the units of a change; shape (d,)."""
-        return stacked([{name: q * self.scale(name) for name, q in self.previous.items()}])[0]
+        scaled: Update = {name: q * self.scale(name) for name, q in self.previous.items()}
+        vector: Vector = stacked([scaled])[0]
+        return vector
 
     def stacked(self, votes: Sequence[Update]) -> Vector:
         """Lay the changes of votes out as the rows of one float32 array of shape (m, d)."""

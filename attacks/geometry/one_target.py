@@ -83,7 +83,7 @@ def got_through(moved: Vector, signs: Vector) -> bool:
     """
     direction = np.sign(moved)
     agree = float(np.count_nonzero(direction * signs > 0)) + np.count_nonzero(direction == 0) / 2
-    return agree > moved.size / 2 + QUANTILE * math.sqrt(moved.size) / 2
+    return bool(agree > moved.size / 2 + QUANTILE * math.sqrt(moved.size) / 2)
 
 
 def _remembered(factor: float, anchor: Vector, rounds: int) -> AttackState:

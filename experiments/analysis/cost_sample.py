@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from experiments import config as configuration
 from experiments.analysis.honest_round import repeat_round
+from experiments.analysis.ranks_only import require_ranks
 from experiments.benchmarks.rankings import base_ranking, moved_ranking
 from experiments.records import CHECKPOINT, RunDirectory
 from experiments.records.checkpoints import checkpoint_of, rounds_kept
 from experiments.rounds.loop import execute
-from experiments.setup.resident import load_data, load_partition, make_trainer
+from experiments.setup import Setup
 from frl import models, wire
 from frl.data import Split
 from frl.errors import InputError, unknown
@@ -84,7 +85,7 @@ def sample(model: str = "", run: Path | None = None) -> Sample:
     model : str
         By default that of the run, or of the default configuration.
     run : Path, optional
-        A run directory with a checkpoint, of ``strategy.name = "frl"``.
+        A run directory with a checkpoint, of a method that sends rankings.
 
     Raises
     ------
@@ -110,12 +111,11 @@ def _of_run(directory: RunDirectory, source: str, model: str) -> Sample:
     settings, checkpoint = directory.config(), directory.checkpoint()
     if checkpoint is None:
         raise InputError(f"--run {directory.path}: takes a run with a finished round")
-    if settings.strategy.name != "frl":
-        raise InputError(f"--run {directory.path}: takes a run of strategy.name 'frl'")
+    require_ranks(settings, f"--run {directory.path}")
     if model and model != settings.model.name:
         raise InputError(f"--model: got {model!r}; the run is of {settings.model.name!r}")
-    dataset = load_data(settings)
-    partition, trainer = load_partition(settings, dataset), make_trainer(settings, dataset)
+    setup = Setup(settings)
+    partition, trainer, dataset = setup.partition, setup.trainer, setup.data
     following = checkpoint.round + 1
     drawn = sample_clients(
         settings.seed, following, settings.clients, settings.clients_per_round
@@ -150,12 +150,12 @@ def _ballots(directory: RunDirectory) -> Round | None:
     if not settings.strategy.ballot_bits or settings.strategy.rule:
         return None
     found = repeat_round(directory)
-    channel, vote = replace(found.channel, history=1), Vote(found.state)
+    channel, vote = replace(found.setup.channel, history=1), Vote(found.state)
     base, seed = wire.Base(found.number, found.state), settings.seed
     up = 0
     for client, sent in zip(found.clients, found.sent, strict=True):
         vote.add(sent)
-        up += len(channel.encode_update(sent, base, Task(found.number, client, seed)))
+        up += channel.measure(sent, base, Task(found.number, client, seed)).total
     step = channel.encode_step(base, found.clients, vote.sums, seed=seed)
     voters = len(found.clients)
     return None if step is None else Round(voters, round(up / voters), len(step))

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from attacks.adversary import table as attack_table
 from experiments.config import ENGINES, Config
-from frl import models, wire
+from frl import methods, models, wire
 from frl.data import sources
 from frl.data.partitions import KINDS
 from frl.errors import unknown
@@ -121,6 +121,7 @@ _KINDS: dict[str, Callable[[], list[Entry]]] = {
         {column: text for column, text in row._asdict().items() if text}
         for row in rule_table.rows(pre_aggregation.registry)
     ],
+    "methods": lambda: _registered(methods.registry),
     "models": lambda: _registered(models.registry),
     "codings": lambda: _registered(wire.codings.registry),
     "datasets": lambda: _described({name: source.about for name, source in sources().items()}),

@@ -3,7 +3,6 @@
 from experiments.config.configuration import (
     ENGINES,
     FLOWER_KEYS,
-    LEARNING_RATES,
     Config,
     Scalar,
     dump,
@@ -17,7 +16,6 @@ from experiments.config.configuration import (
 __all__ = [
     "ENGINES",
     "FLOWER_KEYS",
-    "LEARNING_RATES",
     "Config",
     "Scalar",
     "dump",

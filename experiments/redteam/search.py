@@ -26,7 +26,6 @@ from experiments.redteam.candidates import (
     fitting_attacks,
     values_to_try,
 )
-from experiments.setup.adversary import SPACES
 from experiments.sweep.sweep import Outcome
 from frl.errors import InputError
 
@@ -196,7 +195,7 @@ def _explore(field: _Field, number: int, benign: bool) -> list[Attempt]:
     config = field.config
     space = {
         name: values_to_try(name, benign=benign)
-        for name in fitting_attacks(SPACES[config.strategy.name])
+        for name in fitting_attacks(config.strategy.method.space)
     }
     guided = optuna.samplers.TPESampler(seed=config.seed, n_startup_trials=len(space))
     chance = optuna.samplers.RandomSampler(seed=config.seed)

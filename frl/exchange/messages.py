@@ -1,4 +1,4 @@
-"""What travels: the layout of train messages and replies, and reading arrays without trust.
+"""Train messages and replies: their layout, and reading arrays without trust.
 
 A train message holds ``arrays`` (the global state, one array a layer) and ``config`` (round, client
 id and seed); in a deployment also ``terms``: what data must be like. A reply holds ``arrays`` (the
@@ -17,7 +17,7 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from numpy.typing import NDArray
 
-from frl.errors import FRLError
+from frl.errors import MessageError
 
 ARRAYS, CONFIG, METRICS, TERMS = "arrays", "config", "metrics", "terms"
 ROUND, CLIENT, SEED = "server-round", "client-id", "seed"
@@ -31,19 +31,8 @@ _MOST_NAME = 60
 """Characters of a name that somebody sent which an error quotes."""
 
 
-class MalformedError(FRLError, ValueError):
-    """A message that does not hold what it must.
-
-    Attributes
-    ----------
-    reason : str
-        One of a few fixed words, counted in the record of a round.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+class MalformedError(MessageError):
+    """A message that does not hold what it must."""
 
 
 class Task(NamedTuple):

@@ -23,8 +23,8 @@ from flwr.clientapp import ClientApp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frl import wire
 from frl.exchange.channel import Channel, is_coded
+from frl.exchange.forms import Differences
 from frl.exchange.messages import arrays_record, read_arrays, read_task
 from frl.exchange.state_reader import StateReader
 from frl.grids import InProcessGrid
@@ -34,7 +34,7 @@ from strategies.rules import make
 from tests.strategies.coded import CLIENTS, GLOBAL, ROWS, N, assert_same, channel, ranking
 
 EVIL = (0, 5)
-"""The client of lowest id, which the ledger looks at, and another."""
+"""The client of lowest id, which the byte counter looks at, and another."""
 
 
 def junk(stype: str) -> ArrayRecord:
@@ -57,12 +57,17 @@ KINDS = ["frl", "ranks", "weights"]
 
 def line_of(kind: str, coded: bool) -> Channel:
     if kind == "weights":
-        return Channel(N, wire.codings.make("float32"), None, ROWS, coded=coded)
+        return Channel(N, Differences(), rows=ROWS, coded=coded)
     return channel("delta", coded=coded)
 
 
 def strategy_of(kind: str, line: Channel | None) -> SeededStrategy:
-    size: dict[str, Any] = {"clients": CLIENTS, "clients_per_round": CLIENTS, "channel": line}
+    size: dict[str, Any] = {
+        "clients": CLIENTS,
+        "clients_per_round": CLIENTS,
+        "channel": line,
+        "measured": lambda round: True,
+    }
     if kind == "frl":
         return FRL(**size)
     return RuleStrategy(**size, rule=make("median_position" if kind == "ranks" else "mean"))
@@ -102,7 +107,6 @@ def run_round(
         return Message(RecordDict(content), reply_to=message)
 
     grid, strategy = InProcessGrid(app, CLIENTS), strategy_of(kind, line)
-    strategy.measure = True
     sent = strategy.configure_train(1, arrays_record(state_of(kind)), ConfigRecord(), grid)
     arrays, _ = strategy.aggregate_train(1, grid.send_and_receive(sent))
     assert arrays is not None

@@ -1,4 +1,4 @@
-"""How much edges moved, by row and column of the weight matrix: a context for entropy coding.
+"""Activity of the rows and columns of a weight matrix: a context for entropy coding.
 
 An edge of an input that is always dark, or of a unit that never fires, hardly moves. Movement is
 close to a product of a row's and a column's activity, so one small level for each row and each
@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from frl.wire.compression.integers import decode_integers, encode_integers
 from frl.wire.errors import WireError
-from frl.wire.integers import decode_integers, encode_integers
 from frl.wire.reader import Reader
 
 CLASSES = 16

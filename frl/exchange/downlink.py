@@ -1,4 +1,4 @@
-"""The way down: the server's ranking for a client that may have seen an earlier one."""
+"""The downlink: the server's ranking for a client that may hold an earlier one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def coarsen(ranking: Ranking, ties: Ranking, bits: int) -> Ranking:
     """Keep ``bits`` of a ranking: its buckets, and within a bucket the order of ``ties``.
 
     A server that makes this its state can send it down as ballots. With ``ties`` the first ranking
-    of the run, which everybody draws from the seed, any client can rebuild it, whatever it saw
-    last.
+    of the run, which everybody draws from the seed, any client can rebuild it, whatever it
+    holds.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def coarsen(ranking: Ranking, ties: Ranking, bits: int) -> Ranking:
 def encode_down(
     ranking: Ranking,
     *,
-    seen: Base | None = None,
+    held: Base | None = None,
     bits: int | None = None,
     rows: Mapping[str, int] | None = None,
 ) -> bytes:
@@ -44,27 +44,27 @@ def encode_down(
     Parameters
     ----------
     ranking : mapping of layer name to int32 positions
-    seen : Base or None
-        What the client saw last; None sends a full snapshot (``fixed``).
+    held : Base or None
+        What the client holds; None sends a full snapshot (``fixed``).
     bits : int or None
         None is lossless (``delta``). Otherwise ballots of a ranking that :func:`coarsen` made; a
-        client that has seen nothing may hold the first ranking of the run as round 0.
+        client that holds nothing else holds the first ranking of the run as round 0.
     rows : mapping of layer name to int, or None
         See :func:`frl.wire.encode`.
     """
-    if seen is None:
+    if held is None:
         return encode(ranking, Fixed())
     if bits is None:
-        return encode(ranking, Delta(), base=seen, rows=rows)
+        return encode(ranking, Delta(), base=held, rows=rows)
     buckets = {name: ballot(positions, bits) for name, positions in ranking.items()}
-    return encode(buckets, Ballot(bits), base=seen, rows=rows)
+    return encode(buckets, Ballot(bits), base=held, rows=rows)
 
 
 def decode_down(
     message: bytes,
     layers: Mapping[str, int],
     *,
-    seen: Base | None = None,
+    held: Base | None = None,
     bits: int | None = None,
     ties: Ranking | None = None,
 ) -> Ranking:
@@ -74,19 +74,19 @@ def decode_down(
     ----------
     message : bytes-like
     layers : mapping of layer name to number of edges
-    seen : Base or None
-        What this client saw last.
+    held : Base or None
+        What this client holds.
     bits, ties
         As given to :func:`coarsen`; None where the way down is lossless.
 
     Raises
     ------
     WireError
-        If the message is not the ranking of this model against ``seen``.
+        If the message is not the ranking of this model against ``held``.
     """
-    if seen is None:
+    if held is None:
         return decode(message, layers, Fixed())
     if bits is None or ties is None:
-        return decode(message, layers, (Delta(), Fixed()), base=seen)
-    buckets = decode(message, layers, Ballot(bits), base=seen)
+        return decode(message, layers, (Delta(), Fixed()), base=held)
+    buckets = decode(message, layers, Ballot(bits), base=held)
     return {name: refine(votes.astype("int32"), ties[name]) for name, votes in buckets.items()}

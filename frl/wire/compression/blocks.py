@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.wire.bitpack import pack, packed_size, unpack
+from frl.wire.compression.bitpack import pack, packed_size, unpack
 from frl.wire.errors import WireError
 
 BLOCK = 16

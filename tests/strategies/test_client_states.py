@@ -12,31 +12,35 @@ from hypothesis import strategies as st
 from frl.exchange.channel import Channel, coded_message
 from frl.exchange.messages import arrays_record, read_task
 from frl.grids.internals import identify_process
-from frl.wire import Base, base_round, codings
+from frl.wire import Base, base_round
 from strategies import FRL
-from strategies.seen import Seen
+from strategies.client_states import ClientStates
 
 
 def base(round: int) -> Base:
     return Base(round, {"fc": np.random.default_rng(round).permutation(5).astype(np.int32)})
 
 
-def test_only_clients_that_answered_hold_a_ranking() -> None:
-    seen = Seen(2)
-    seen.settle(base(1), asked=[1, 2, 3], admitted=[1, 2])
-    seen.settle(base(2), asked=[2, 4], admitted=[4])
+def states_of(history: int) -> ClientStates:
+    return ClientStates(Channel(history=history))
 
-    held = {client: seen.base_of(client) for client in range(6)}
+
+def test_only_clients_that_answered_hold_a_ranking() -> None:
+    states = states_of(2)
+    states.record_round(base(1), asked=[1, 2, 3], admitted=[1, 2])
+    states.record_round(base(2), asked=[2, 4], admitted=[4])
+
+    held = {client: states.held_by(client) for client in range(6)}
 
     assert {client: b.round for client, b in held.items() if b} == {1: 1, 4: 2}
 
 
 def test_nothing_is_kept_without_a_history() -> None:
-    seen = Seen(0)
-    seen.settle(base(1), asked=[1], admitted=[1])
+    states = states_of(0)
+    states.record_round(base(1), asked=[1], admitted=[1])
 
-    assert seen.base_of(1) is None
-    assert seen.memory == {}
+    assert states.held_by(1) is None
+    assert states.memory == {}
 
 
 class Roster:
@@ -56,17 +60,17 @@ class Roster:
 
 def test_a_client_on_another_node_or_back_from_elsewhere_is_sent_what_anybody_can_read() -> None:
     identify_process()
-    first = base(0).ranking
-    channel = Channel({"fc": 5}, codings.make("delta"), coded=True, history=4, first=first)
+    first = base(0).state
+    channel = Channel({"fc": 5}, coded=True, history=4, first=first)
     strategy = FRL(clients=3, clients_per_round=3, roster=Roster(), channel=channel)
     bases = []
 
     for round in (1, 2, 3):
-        state = arrays_record(base(round).ranking)
+        state = arrays_record(base(round).state)
         asked = strategy.configure_train(round, state, ConfigRecord(), None)  # type: ignore[arg-type]
         records = {read_task(m).client: coded_message(m.content["arrays"]) for m in asked}
         bases.append({client: base_round(record) for client, record in records.items()})
-        strategy.seen.settle(
+        strategy.client_states.record_round(
             base(round), asked=[0, 1], admitted=[0, 1, 2] if round == 1 else [0, 1]
         )
 
@@ -80,20 +84,20 @@ def test_a_client_on_another_node_or_back_from_elsewhere_is_sent_what_anybody_ca
 def test_a_long_run_agrees_with_its_history_and_keeps_no_more_than_it_must(
     rounds: int, history: list[tuple[set[int], set[int]]]
 ) -> None:
-    seen, last = Seen(rounds), dict[int, int]()
+    states, last = states_of(rounds), dict[int, int]()
     for number, (asked, answering) in enumerate(history, start=1):
         admitted = asked & answering
-        seen.settle(base(number), asked, admitted)
+        states.record_round(base(number), asked, admitted)
         last = {c: r for c, r in last.items() if c not in asked} | dict.fromkeys(admitted, number)
-    other = Seen(rounds)
-    other.memory = seen.memory
+    other = states_of(rounds)
+    other.memory = states.memory
 
     for client in range(10):
         expected = last.get(client, 0)
         held = expected if expected > len(history) - rounds else 0
-        for kept in (seen, other):
-            found = kept.base_of(client)
+        for kept in (states, other):
+            found = kept.held_by(client)
             assert (found.round if found else 0) == held
             if found:
-                np.testing.assert_array_equal(found.ranking["fc"], base(held).ranking["fc"])
-    assert len(seen.memory) <= rounds + 1
+                np.testing.assert_array_equal(found.state["fc"], base(held).state["fc"])
+    assert len(states.memory) <= rounds + 1

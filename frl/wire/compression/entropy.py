@@ -7,19 +7,19 @@ steps. How many follows from the table alone, so nothing more is sent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, reduce
+from functools import cache
 from typing import Any
 
 import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+from frl.wire.compression.tables import WEIGHTS
 from frl.wire.errors import WireError
-from frl.wire.tables import WEIGHTS
 
 _WORD = np.dtype("<u4")
-_PRODUCT = 256
-_TUPLE = 8
+_LARGEST_ALPHABET = 256
+_LONGEST_TUPLE = 8
 
 
 def encode_runs(runs: Sequence[NDArray[np.uint8]], tables: NDArray[np.uint8]) -> bytes:
@@ -29,20 +29,19 @@ def encode_runs(runs: Sequence[NDArray[np.uint8]], tables: NDArray[np.uint8]) ->
     ----------
     runs : sequence of uint8 arrays
     tables : uint8 array of shape (runs, alphabet)
-        Frequencies as bytes of :data:`frl.wire.tables.WEIGHTS`; not 0 for any symbol that occurs.
+        Frequencies as bytes of :data:`frl.wire.compression.tables.WEIGHTS`; not 0 for any symbol
+        that occurs.
     """
     coder = constriction.stream.stack.AnsCoder()
     for run, table in zip(runs[::-1], tables[::-1], strict=True):
-        weights, size = _joint(table, run.size)
+        used = _used(table)
+        size = _tuple_size(used, run.size)
         whole = run.size - run.size % size
         if whole < run.size:
             coder.encode_reverse(run[whole:].astype(np.int32), _model(WEIGHTS[table]))
         if whole:
-            digits = run[:whole].reshape(-1, size).T.astype(np.int32)
-            radix = np.int32(_used(table))
-            coder.encode_reverse(
-                reduce(lambda high, low: high * radix + low, digits), _model(weights)
-            )
+            tuples = _numbers(run[:whole].reshape(-1, size), used)
+            coder.encode_reverse(tuples, _model(_tuple_weights(WEIGHTS[table[:used]], size)))
     words: NDArray[np.uint32] = coder.get_compressed()
     return words.astype(_WORD, copy=False).tobytes()
 
@@ -65,11 +64,13 @@ def decode_runs(
     start = 0
     for count, table in zip(counts, tables, strict=True):
         run = symbols[start : start + count]
-        weights, size = _joint(table, count)
+        used = _used(table)
+        size = _tuple_size(used, count)
         whole = count - count % size
         if whole:
-            joint = coder.decode(_model(weights), whole // size)
-            run[:whole].reshape(-1, size)[:] = _digits(_used(table), size).take(joint, axis=0)
+            model = _model(_tuple_weights(WEIGHTS[table[:used]], size))
+            tuples = coder.decode(model, whole // size)
+            run[:whole].reshape(-1, size)[:] = _symbols(used, size).take(tuples, axis=0)
         if whole < count:
             run[whole:] = coder.decode(_model(WEIGHTS[table]), count - whole)
         start += count
@@ -83,26 +84,43 @@ def _used(table: NDArray[np.uint8]) -> int:
     return max(2, int(np.flatnonzero(table)[-1]) + 1)
 
 
-def _joint(table: NDArray[np.uint8], count: int) -> tuple[NDArray[np.float64], int]:
-    """Frequencies of tuples of symbols, and how many symbols make a tuple."""
-    used = _used(table)
+def _tuple_size(used: int, count: int) -> int:
+    """How many symbols of a run of ``count`` are coded as one."""
     size = 1
-    while size < _TUPLE and used ** (size + 1) <= _PRODUCT and 64 * used**size < count:
+    while (
+        size < _LONGEST_TUPLE
+        and used ** (size + 1) <= _LARGEST_ALPHABET
+        and 64 * used**size < count
+    ):
         size += 1
-    single = WEIGHTS[table[:used]]
+    return size
+
+
+def _tuple_weights(weights: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Frequencies of tuples, by their numbers: products of those of their symbols."""
     if size == 1:
-        return single, 1
-    scaled = single / 2.0 ** np.frexp(single.max())[1]
-    return reduce(
-        lambda joint, _: np.multiply.outer(joint, scaled).ravel(), range(size - 1), scaled
-    ), size
+        return weights
+    scaled: NDArray[np.float64] = weights / 2.0 ** np.frexp(weights.max())[1]
+    products = scaled
+    for _ in range(size - 1):
+        products = np.multiply.outer(products, scaled).ravel()
+    return products
+
+
+def _numbers(tuples: NDArray[np.uint8], radix: int) -> NDArray[np.int32]:
+    """Read the symbols of each tuple as the digits of a number, the first one the highest."""
+    numbers = np.zeros(len(tuples), dtype=np.int32)
+    for digit in tuples.T:
+        numbers = numbers * np.int32(radix) + digit
+    return numbers
 
 
 @cache
-def _digits(radix: int, size: int) -> NDArray[np.uint8]:
-    """Symbols of each tuple, shape (radix**size, size)."""
-    grid = np.indices((radix,) * size, dtype=np.uint8)
-    return np.ascontiguousarray(grid.reshape(size, -1).T)
+def _symbols(radix: int, size: int) -> NDArray[np.uint8]:
+    """Symbols of each tuple by its number, shape (radix**size, size)."""
+    numbers = np.arange(radix**size)
+    digits = [numbers // radix**place % radix for place in range(size - 1, -1, -1)]
+    return np.stack(digits, axis=1).astype(np.uint8)
 
 
 def _model(weights: NDArray[np.float64]) -> Any:

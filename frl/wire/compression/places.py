@@ -25,7 +25,7 @@ def place_table(edges: NDArray[np.int64], places: int) -> NDArray[np.uint8]:
     Parameters
     ----------
     edges : int64 array of shape (buckets + 1,)
-        From :func:`frl.exchange.ballots.boundaries`; at least two buckets.
+        From :func:`frl.wire.boundaries.boundaries`; at least two buckets.
     places : int
         One of ``PLACES``.
 

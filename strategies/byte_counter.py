@@ -1,6 +1,6 @@
-"""The ledger: how many bytes the messages of a round take, measured on what was encoded.
+"""The byte counter: sizes of the messages of a round, measured on what was encoded.
 
-It sees what the gate read of the admitted replies, and no reply.
+The counter sees what the gate read of the admitted replies, and no reply.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from flwr.app import ArrayRecord
 
-from frl.exchange.channel import Channel, Sizes, coded_message
+from frl.arrays import Arrays
+from frl.exchange.channel import Channel, coded_message
 from frl.exchange.messages import Task
+from frl.exchange.received import Sizes
 from frl.wire import Base
-from strategies.gate import Admitted, Update
-from strategies.seen import Seen
+from strategies.client_states import ClientStates
+from strategies.gate import Admitted
 
 
 class Coded(NamedTuple):
@@ -34,7 +36,7 @@ class Coded(NamedTuple):
     layers: dict[str, int]
 
 
-class Ledger:
+class ByteCounter:
     """Counts the replies of one round.
 
     Coded messages are measured as they come. Of plain ones, the admitted client of lowest id is
@@ -42,12 +44,12 @@ class Ledger:
 
     Parameters
     ----------
-    channel : Channel or None
+    channel : Channel
     base : Base
         The global state of the round.
     sent : sequence of ArrayRecord
         What each client was sent.
-    seen : Seen
+    states : ClientStates
         What each client held before.
     seed : int
         Of the run.
@@ -57,10 +59,10 @@ class Ledger:
 
     def __init__(
         self,
-        channel: Channel | None,
+        channel: Channel,
         base: Base,
         sent: Sequence[ArrayRecord],
-        seen: Seen,
+        states: ClientStates,
         *,
         seed: int,
         sample: bool,
@@ -68,12 +70,12 @@ class Ledger:
         self.bytes_up = 0
         self._channel = channel
         self._base = base
-        self._seen = seen
+        self._states = states
         self._seed = seed
         self._down = [len(message) for message in map(coded_message, sent) if message is not None]
-        self._sample = sample and channel is not None and not self._down
+        self._sample = sample and not self._down
         self._first = -1
-        self._update: Update = {}
+        self._update: Arrays = {}
         self._sizes: Sizes | None = None
         self._lengths: list[int] = []
 
@@ -90,13 +92,11 @@ class Ledger:
 
     def coded(self) -> Coded | None:
         """Sizes of coded messages; ``None`` where there was nothing to measure."""
-        if self._channel is None or self._first < 0:
+        if self._first < 0:
             return None
-        if self._sizes is None:
-            task = Task(self._base.round, self._first, self._seed)
-            sizes = self._channel.measure(self._update, self._base, task)
-            held = self._seen.base_of(self._first)
-            steps = self._seen.steps_from(held, self._base.round)
-            down = self._channel.encode_state(self._base, held, steps)
-            return Coded(sizes.total, len(down), sizes.layers)
-        return Coded(fmean(self._lengths), fmean(self._down), self._sizes.layers)
+        if self._sizes is not None:
+            return Coded(fmean(self._lengths), fmean(self._down), self._sizes.layers)
+        task = Task(self._base.round, self._first, self._seed)
+        up = self._channel.measure(self._update, self._base, task)
+        down = self._states.encoded(self._base, self._first)
+        return Coded(up.total, len(down), up.layers)

@@ -17,11 +17,11 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.wire.bitpack import pack, packed_size, unpack
-from frl.wire.entropy import decode_runs, encode_runs
+from frl.wire.compression.bitpack import pack, packed_size, unpack
+from frl.wire.compression.entropy import decode_runs, encode_runs
+from frl.wire.compression.tables import quantise
 from frl.wire.errors import WireError
 from frl.wire.reader import Reader
-from frl.wire.tables import quantise
 
 _HEAD = struct.Struct("<BII")
 MAX_BITS = 24

@@ -14,13 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.exchange.ballots import bucket_table
 from frl.ranking import Positions
-from frl.wire.activity import CLASSES, Activity, decode_activity, encode_activity, measure, ways
-from frl.wire.bitpack import pack, packed_size, unpack, width_for
+from frl.wire.boundaries import bucket_table
+from frl.wire.compression.activity import (
+    CLASSES,
+    Activity,
+    decode_activity,
+    encode_activity,
+    measure,
+    ways,
+)
+from frl.wire.compression.bitpack import pack, packed_size, unpack, width_for
+from frl.wire.compression.integers import decode_integers, encode_integers
+from frl.wire.compression.places import PLACES, place_table
 from frl.wire.errors import WireError
-from frl.wire.integers import decode_integers, encode_integers
-from frl.wire.places import PLACES, place_table
 from frl.wire.reader import Reader
 from frl.wire.validate import require_counts
 
@@ -42,7 +49,7 @@ def encode_buckets(
     values : uint8 array of shape (n,)
         Bucket of each edge.
     edges : int64 array of shape (buckets + 1,)
-        First rank of each bucket, from :func:`frl.exchange.ballots.boundaries`.
+        First rank of each bucket, from :func:`frl.wire.boundaries.boundaries`.
     base : int32 array of shape (n,)
         Positions in the base ranking.
     rows : int or None
