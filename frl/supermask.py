@@ -151,7 +151,7 @@ def attach(
             setattr(slot.layer, slot.attribute, trained)
             parametrize.register_parametrization(slot.layer, slot.attribute, mask)
             if isinstance(slot.layer, nn.RNNBase):
-                _read_weights_anew(slot.layer)
+                _read_weights_once(slot.layer)
 
 
 def detach(module: nn.Module) -> None:
@@ -192,18 +192,22 @@ def _take_class_of_its_own(layer: nn.Module) -> None:
     layer.__class__ = type(shared.__name__, shared.__bases__, dict(vars(shared)))
 
 
-def _read_weights_anew(layer: nn.RNNBase) -> None:
-    """Let a recurrent layer take its masked weights in each forward pass, each of them once.
+def _read_weights_once(layer: nn.RNNBase) -> None:
+    """Let a recurrent layer compute each masked weight once in a forward pass, and keep none.
 
-    torch keeps a list of the parameters themselves beside them, which would be the scores.
+    torch holds a list of weights beside the attributes, and reads them several times to see
+    whether it has changed.
     """
-
-    def read(self: Any) -> list[Tensor]:
-        return [getattr(self, name) for name in self._flat_weights_names]
-
-    def ignore(self: Any, value: Any = None) -> None: ...
-
     masked: Any = type(layer)  # of this layer alone: torch makes one for each parametrized module
-    masked._flat_weights = property(read, ignore)
-    masked._update_flat_weights = ignore
-    vars(layer).pop("_flat_weights", None)
+    plain_forward = masked.__bases__[0].forward
+
+    def forward(self: Any, *args: Any, **named: Any) -> Any:
+        held = self._flat_weights
+        self._flat_weights = [getattr(self, name) for name in self._flat_weights_names]
+        try:
+            return plain_forward(self, *args, **named)
+        finally:
+            self._flat_weights = held
+
+    masked.forward = forward
+    masked._update_flat_weights = lambda self: None

@@ -16,7 +16,7 @@ from frl.evaluation import Evaluation, evaluate
 from frl.forward_randomness import seeded_forward
 from frl.parameters import Treatment, parameters_of, ranked
 from frl.ranking import kept_edges
-from frl.supermask import detach, score_parameters, supermasks
+from frl.supermask import Supermask, detach, score_parameters, supermasks
 from frl.training import Place, RankTrainer, Shard, Trainer, TrainSettings, local_steps
 from frl.weight_training import WeightTrainer
 from tests.frl.zoo import EXAMPLES, ROWS, ZOO, shard_for
@@ -388,6 +388,23 @@ def test_lazy_layers_get_their_shape_from_an_example() -> None:
 
     assert module.weight.shape == (4, 7)
     assert module.training
+
+
+def test_a_recurrent_layer_reads_each_weight_once_and_can_be_copied_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, calls = trainer("lstm"), []
+    apply = Supermask.forward
+
+    def counted(self: Supermask, scores: torch.Tensor) -> torch.Tensor:
+        calls.append(self.layer)
+        return apply(self, scores)
+
+    monkeypatch.setattr(Supermask, "forward", counted)
+    ours.module(shard_for("lstm", 4).inputs)
+
+    assert sorted(calls) == sorted(ours.initial)
+    detach(copy.deepcopy(ours.module))
 
 
 def test_shards_of_tokens_and_of_rows_differ() -> None:
