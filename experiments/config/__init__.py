@@ -1,18 +1,25 @@
 """The configuration of a run: its tables, its files, and grids of runs."""
 
-from experiments.config.configuration import (
-    ENGINES,
-    FLOWER_KEYS,
-    LEARNING_RATES,
-    Config,
-    Scalar,
-    dump,
-    flatten,
-    from_flat,
-    of_flower_run,
-    read,
-    recorded,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from frl.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from experiments.config.configuration import (
+        ENGINES,
+        FLOWER_KEYS,
+        LEARNING_RATES,
+        Config,
+        Scalar,
+        dump,
+        flatten,
+        from_flat,
+        of_flower_run,
+        read,
+        recorded,
+    )
 
 __all__ = [
     "ENGINES",
@@ -27,3 +34,6 @@ __all__ = [
     "read",
     "recorded",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_attributes(__name__, {"experiments.config.configuration": __all__})

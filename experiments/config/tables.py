@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from experiments.config.spelling import plain_attack, plain_strategy
 
 Positive = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, le=1)]
@@ -42,7 +44,7 @@ class DataConfig(Table):
 class ModelConfig(Table):
     """Which network."""
 
-    name: str = Field("conv2", description="frl list models")
+    name: str = Field("conv2", description="frl list models, or a path package.module:Name")
 
 
 class TrainConfig(Table):
@@ -50,7 +52,7 @@ class TrainConfig(Table):
 
     epochs: Positive = Field(2, description="local epochs")
     batch_size: Positive = Field(8, description="examples a step")
-    lr: float = Field(0.4, gt=0, description="of round 1; 0: 0.4 by ranks, 0.01 by weights")
+    lr: float = Field(0.0, ge=0, description="of round 1; 0: 0.4 by ranks, 0.01 by weights")
     lr_decay: float = Field(0.999, gt=0, le=1, description="factor a round")
     momentum: float = Field(0.9, ge=0, lt=1, description="of SGD; starts anew every round")
     weight_decay: float = Field(1e-4, ge=0, description="of SGD")
@@ -85,6 +87,11 @@ class StrategyConfig(_Open):
     )
     root_examples: Positive = Field(100, description="of the server's own shard (fltrust)")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, keys: Any) -> Any:
+        return plain_strategy(keys, cls.model_fields) if isinstance(keys, dict) else keys
+
 
 class AttackConfig(_Open):
     """The adversary; further keys are parameters of the attack."""
@@ -98,6 +105,11 @@ class AttackConfig(_Open):
         "sampled", description="whose honest updates the malicious clients of a round share"
     )
     redraw: bool = Field(False, description="draw rounds with a malicious majority again")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, keys: Any) -> Any:
+        return plain_attack(keys, cls.model_fields) if isinstance(keys, dict) else keys
 
 
 class EngineConfig(Table):

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from experiments.config import LEARNING_RATES, Config, flatten
+from experiments.config import LEARNING_RATES
+from experiments.config.configuration import defaults
 
 CLEAN = "clean"
 
@@ -146,4 +147,4 @@ def _told(key: str, value: Any) -> str:
 
 
 _STRATEGIES = {"frl": "FRL", "fedavg": "FedAvg"}
-_DEFAULTS = flatten(Config.model_construct())
+_DEFAULTS = defaults()

@@ -5,8 +5,20 @@
 True
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from frl.lazy import lazy_attributes
 from frl.registry import Registry
-from strategies.pre_aggregation.base import PreAggregation, Prepared, chain, rows_after
+
+if TYPE_CHECKING:
+    from strategies.pre_aggregation.base import PreAggregation, Prepared, chain, rows_after
+else:
+    __getattr__ = lazy_attributes(
+        __name__,
+        {"strategies.pre_aggregation.base": ("PreAggregation", "Prepared", "chain", "rows_after")},
+    )
 
 registry: Registry[PreAggregation] = Registry("pre-aggregation", __name__)
 register = registry.register

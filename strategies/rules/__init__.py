@@ -5,8 +5,19 @@
 ()
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from frl.lazy import lazy_attributes
 from frl.registry import Registry
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
+
+if TYPE_CHECKING:
+    from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
+else:
+    __getattr__ = lazy_attributes(
+        __name__, {"strategies.rules.base": ("Aggregate", "Rule", "RuleContext", "RuleState")}
+    )
 
 registry: Registry[Rule] = Registry("rule", __name__)
 register = registry.register

@@ -1,7 +1,18 @@
 """Pictures of runs, by kind: each is one file in this package."""
 
-from experiments.report.plots.base import Options, Plot, Runs
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from frl.lazy import lazy_attributes
 from frl.registry import Registry
+
+if TYPE_CHECKING:
+    from experiments.report.plots.base import Options, Plot, Runs
+else:
+    __getattr__ = lazy_attributes(
+        __name__, {"experiments.report.plots.base": ("Options", "Plot", "Runs")}
+    )
 
 registry: Registry[Plot] = Registry("plot", "experiments.report.plots")
 register = registry.register
