@@ -49,7 +49,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard out
 def run(
     config: Annotated[
         Path | None,
-        typer.Argument(help="TOML file; without one: embedded digits, under a minute."),
+        typer.Argument(help="TOML file, or a name of frl list configs; default: embedded digits."),
     ] = None,
     override: Overrides = None,
     profile: Annotated[str, typer.Option(help="Profile of the file, such as quick.")] = "",
@@ -90,7 +90,7 @@ def resume(
 
 @command()
 def sweep(
-    grid: Annotated[Path, typer.Argument(help="TOML file of the runs.")],
+    grid: Annotated[Path, typer.Argument(help="TOML file of the runs, or a name of frl list configs.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder of the runs; default: runs/ and the file's name.")
     ] = None,

@@ -121,6 +121,12 @@ def _toml(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _configs() -> list[Entry]:
+    from experiments.config.file import packaged
+
+    return _described(packaged())
+
+
 def _keys() -> list[Entry]:
     """Every key of a configuration, with its default and what it means."""
     from experiments.config.configuration import defaults, fields
@@ -143,5 +149,6 @@ _KINDS: dict[str, Callable[[], list[Entry]]] = {
     "engines": _engines,
     "plots": partial(_registered, "experiments.report.plots"),
     "keys": _keys,
+    "configs": _configs,
     "trackers": partial(_registered, "experiments.trackers"),
 }
