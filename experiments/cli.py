@@ -90,7 +90,9 @@ def resume(
 
 @command()
 def sweep(
-    grid: Annotated[Path, typer.Argument(help="TOML file of the runs, or a name of frl list configs.")],
+    grid: Annotated[
+        Path, typer.Argument(help="TOML file of the runs, or a name of frl list configs.")
+    ],
     out: Annotated[
         Path | None, typer.Option(help="Folder of the runs; default: runs/ and the file's name.")
     ] = None,

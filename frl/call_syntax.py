@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from frl.errors import InputError
 
-
 _PATH = re.compile(r"""("[^"]*"|'[^']*')|\b([A-Za-z_][\w.]*):([A-Za-z_])""")
 _COLON = "._colon_."
 """Stands for the colon of a path, so that Python can parse it."""

@@ -1,4 +1,4 @@
-"""Parts from outside: installed entry points, modules named as plugins, and paths like ``pkg:Name``.
+"""Parts from outside: installed entry points, modules named as plugins, and ``pkg:Name``.
 
 An entry point ``name = "package.module:Object"`` of the group ``frl.attacks`` (``frl.rules``,
 ``frl.models``, …) is an attack of that name. A plugin is a module that registers its parts when it

@@ -24,8 +24,8 @@ from experiments.rounds.vote_record import VoteRecorder
 from experiments.sweep.job import prepare
 from experiments.sweep.sweep import Progress, sweep
 from frl import models
-from frl.exchange.forms import Whole
 from frl.cores import usable_cores
+from frl.exchange.forms import Whole
 from frl.models import DataShape
 from frl.training import Place, RankTrainer, Shard, TrainSettings, fit
 from strategies.vote import Vote

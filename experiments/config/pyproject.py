@@ -14,7 +14,9 @@ import tomli_w
 from experiments.config.configuration import FLOWER_KEYS, defaults
 
 TABLE = "tool.flwr.app.config"
-_TABLES = re.compile(rf"^\[{re.escape(TABLE)}\]\n.*?(?=^\[(?!{re.escape(TABLE)}\.)|\Z)", re.M | re.S)
+_TABLES = re.compile(
+    rf"^\[{re.escape(TABLE)}\]\n.*?(?=^\[(?!{re.escape(TABLE)}\.)|\Z)", re.M | re.S
+)
 
 
 def flower_tables() -> str:

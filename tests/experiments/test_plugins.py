@@ -101,7 +101,8 @@ def test_flower_workers_use_them(
         f"{key}={value if value.replace('.', '').isdigit() else json.dumps(value)}"
         for key, _, value in (pair.partition("=") for pair in (*QUICK, *PARTS))
     )
-    command = ["flwr", "run", str(ROOT), "--stream", "-c", keys]
+    federation = ["--federation-config", "num-supernodes=6 client-resources-num-cpus=1"]
+    command = ["flwr", "run", str(ROOT), "--stream", *federation, "-c", keys]
     paths = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
     subprocess.run(
         command,
