@@ -55,10 +55,10 @@ def name_of(attack: Attack) -> str:
     ValueError
         If its class is not registered.
     """
-    for name in registry.list():
-        if registry.get(name) is type(attack):
-            return name
-    raise ValueError(f"{type(attack).__name__} is not a registered attack")
+    name = registry.name_of(type(attack))
+    if name is None:
+        raise ValueError(f"{type(attack).__name__} is not a registered attack")
+    return name
 
 
 __all__ = [

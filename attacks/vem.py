@@ -12,7 +12,6 @@ from attacks import register
 from attacks.adversary.checks import require
 from attacks.base import AttackState, Crafted, CraftView, Space, Update
 from attacks.geometry.consensus import ascending, summed
-from attacks.geometry.gumbel_sinkhorn import farthest_permutations
 from attacks.geometry.informed import Informed
 from frl.ranking import Positions, kept_edges
 
@@ -113,6 +112,8 @@ class VEM(Informed):
     ) -> list[Positions]:
         if self.method == "closed_form":
             return [reversed_within(vote, edges) for vote in votes]
+        from attacks.geometry.gumbel_sinkhorn import farthest_permutations
+
         windows = np.stack([vote[edges] for vote in votes])
         moved = farthest_permutations(
             total[edges], windows, self.steps, self.lr, self.temperature, rng

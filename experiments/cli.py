@@ -49,7 +49,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard out
 def run(
     config: Annotated[
         Path | None,
-        typer.Argument(help="TOML file; without one: embedded digits, under a minute."),
+        typer.Argument(help="TOML file, or a name of frl list configs; default: embedded digits."),
     ] = None,
     override: Overrides = None,
     profile: Annotated[str, typer.Option(help="Profile of the file, such as quick.")] = "",
@@ -89,7 +89,9 @@ def resume(
 
 @command()
 def sweep(
-    grid: Annotated[Path, typer.Argument(help="TOML file of the runs.")],
+    grid: Annotated[
+        Path, typer.Argument(help="TOML file of the runs, or a name of frl list configs.")
+    ],
     out: Annotated[
         Path | None, typer.Option(help="Folder of the runs; default: runs/ and the file's name.")
     ] = None,
@@ -106,16 +108,16 @@ def sweep(
     prepare()
     from experiments.config.grid import read_grid
     from experiments.sweep.summary import markdown, summarise
-    from experiments.sweep.sweep import cores
     from experiments.sweep.sweep import sweep as run_points
     from experiments.sweep.view import sweep_view
+    from frl.cores import usable_cores
     from frl.errors import StoppedError
 
     folder = out or Path("runs") / grid.stem
     points = read_grid(grid, folder, override or ())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with sweep_view(points, folder, jobs or cores(), quiet=as_json) as watch:
+        with sweep_view(points, folder, jobs or usable_cores(), quiet=as_json) as watch:
             outcomes = list(run_points(points, jobs=jobs, watch=watch, track=track or ()))
     except KeyboardInterrupt:
         _complain("interrupted; the same command carries on where it was")
@@ -161,6 +163,10 @@ def cost(
     as_json: AsJson = False,
 ) -> None:
     """Measure what a message costs in every coding, next to float32."""
+    from experiments.records import RunDirectory
+
+    if run is not None:
+        RunDirectory(run).config()
     from experiments.analysis.cost import costs, print_costs, report
     from experiments.analysis.cost_sample import sample
 
@@ -241,8 +247,14 @@ def main() -> None:
 def _carry_out(
     settings: Any, directory: Any, *, resume: bool, track: Sequence[str], as_json: bool
 ) -> None:
-    from experiments.commands.progress import progress
+    from experiments import trackers
     from experiments.records import CURVE, load
+
+    for name in track:
+        trackers.registry.get(name)
+    if not resume:
+        directory.refuse_existing()
+    from experiments.commands.progress import progress
     from experiments.report.plotting import accuracy_curves
     from experiments.rounds.loop import execute
     from experiments.trackers import Tracking

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
 from typing import Any, NamedTuple
 
 from frl.errors import InputError
 
+_PATH = re.compile(r"""("[^"]*"|'[^']*')|\b([A-Za-z_][\w.]*):([A-Za-z_])""")
+_COLON = "._colon_."
+"""Stands for the colon of a path, so that Python can parse it."""
+
 
 class Call(NamedTuple):
-    """A name and its parameters."""
+    """A name, or a path ``package.module:Name``, and its parameters."""
 
     name: str
     params: dict[str, Any]
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{key}={_shown(value)}" for key, value in self.params.items())
+        return f"{self.name}({shown})" if shown else self.name
 
 
 def parse_calls(key: str, text: str) -> list[Call]:
@@ -35,21 +45,39 @@ def parse_calls(key: str, text: str) -> list[Call]:
     if not text.strip():
         return []
     try:
-        tree = ast.parse(f"[{text}]", mode="eval").body
+        tree = ast.parse(f"[{_PATH.sub(_parsable, text)}]", mode="eval").body
     except SyntaxError:
         raise problem from None
     calls = []
     for element in tree.elts if isinstance(tree, ast.List) else []:
-        if isinstance(element, ast.Name):
-            calls.append(Call(element.id, {}))
-        elif isinstance(element, ast.Call) and isinstance(element.func, ast.Name):
+        if isinstance(element, ast.Name | ast.Attribute):
+            calls.append(Call(_name(element, problem), {}))
+        elif isinstance(element, ast.Call):
             if element.args or any(keyword.arg is None for keyword in element.keywords):
                 raise problem
             params = {str(k.arg): _literal(k.value, problem) for k in element.keywords}
-            calls.append(Call(element.func.id, params))
+            calls.append(Call(_name(element.func, problem), params))
         else:
             raise problem
     return calls
+
+
+def _parsable(found: re.Match[str]) -> str:
+    quoted, module, name = found.groups()
+    return quoted or f"{module}{_COLON}{name}"
+
+
+def _name(node: ast.expr, problem: InputError) -> str:
+    text = ast.unparse(node).replace(_COLON, ":")
+    if not re.fullmatch(r"\w+|[\w.]+:[\w.]+", text):
+        raise problem
+    return text
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def _literal(node: ast.expr, problem: InputError) -> Any:

@@ -1,7 +1,7 @@
 """Names for pluggable parts: register with a decorator, list, and make by name.
 
-A registry imports every module of its package the first time it is asked, so a new entry is one
-new file in that package and no edit anywhere else.
+A new entry is one new file in the registry's package and no edit anywhere else, or comes from
+outside: see :mod:`frl.plugins`. Only what is asked for is imported.
 """
 
 from __future__ import annotations
@@ -9,29 +9,17 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
-import pkgutil
-from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
-
+from frl import plugins
 from frl.errors import InputError, unknown
+from frl.source_index import Declared, Parameter, read_package
+
+__all__ = ["Parameter", "Registry"]
 
 T = TypeVar("T")
 Factory = TypeVar("Factory", bound=Callable[..., Any])
-
-
-class Parameter(NamedTuple):
-    """One parameter of a registered entry."""
-
-    name: str
-    annotation: Any
-    default: Any
-
-    @property
-    def required(self) -> bool:
-        """Whether the entry cannot be made without it."""
-        return self.default is inspect.Parameter.empty
 
 
 class Registry(Generic[T]):
@@ -40,48 +28,85 @@ class Registry(Generic[T]):
     Parameters
     ----------
     kind : str
-        What the entries are, as the user would say it: ``"rule"``, ``"attack"``.
+        What the entries are, as the user would say it: ``"rule"``, ``"attack"``. Entry points of
+        the group ``frl.rules`` or ``frl.attacks`` are entries too.
     package : str
-        The package whose modules hold the entries; all are imported on first use.
+        The package whose modules hold the entries of this project.
     """
 
     def __init__(self, kind: str, package: str) -> None:
         self.kind = kind
+        self.group = f"frl.{kind.replace('-', '_')}s"
         self._package = package
         self._entries: dict[str, Callable[..., T]] = {}
-        self._loaded = False
+        self._cleared = False
 
     def register(self, name: str) -> Callable[[Factory], Factory]:
-        """Add the decorated class or function under ``name``."""
+        """Add the decorated class or function under ``name``.
+
+        Raises
+        ------
+        InputError
+            If the name is taken.
+        """
 
         def add(factory: Factory) -> Factory:
-            if name in self._entries and self._entries[name] is not factory:
-                raise ValueError(f"{self.kind} {name!r} is registered twice")
-            self._entries[name] = factory
+            ours, module = self.declared(name), str(getattr(factory, "__module__", "?"))
+            if ours and ours.module != module:
+                self._refuse(name, ours.module, module)
+            taken = self._entries.setdefault(name, factory)
+            if taken is not factory:
+                self._refuse(name, str(getattr(taken, "__module__", "?")), module)
             return factory
 
         return add
 
     def list(self) -> tuple[str, ...]:
         """Names of all entries, sorted."""
-        self._load()
-        return tuple(sorted(self._entries))
+        self._import_unclear()
+        ours = read_package(self._package).declared
+        return tuple(sorted({*ours, *self._entries, *plugins.offered(self.group)}))
 
     def get(self, name: str) -> Callable[..., T]:
-        """Class or function behind a name.
+        """Class or function behind a name, or behind a path ``package.module:Name``.
 
         Raises
         ------
         InputError
             If there is no such entry; the message names the nearest one.
         """
-        self._load()
         if name not in self._entries:
-            raise unknown(self.kind, name, self._entries)
+            self._find(name)
+        if name not in self._entries:
+            raise unknown(self.kind, name, self.list())
         return self._entries[name]
+
+    def name_of(self, factory: object) -> str | None:
+        """Name under which a class or function was registered."""
+        names = (name for name, entry in self._entries.items() if entry is factory)
+        return next(names, None)
+
+    def declared(self, name: str) -> Declared | None:
+        """Return what the source of this project says of an entry, without importing it."""
+        return read_package(self._package).declared.get(name)
+
+    def about(self, name: str) -> str:
+        """First line of an entry's docstring."""
+        ours = self.declared(name)
+        return ours.about if ours else (inspect.getdoc(self.get(name)) or "").partition("\n")[0]
+
+    def attribute(self, name: str, attribute: str, default: Any) -> Any:
+        """Class attribute of an entry, from its source where that tells."""
+        ours = self.declared(name)
+        if ours is None or attribute in ours.computed:
+            return getattr(self.get(name), attribute, default)
+        return ours.attributes.get(attribute, default)
 
     def parameters(self, name: str) -> tuple[Parameter, ...]:
         """Parameters that ``make(name, ...)`` takes, in their order of declaration."""
+        ours = self.declared(name)
+        if ours is not None and ours.parameters is not None:
+            return ours.parameters
         factory = self.get(name)
         takes = inspect.signature(factory).parameters.values()
         # Unlike inspect, this resolves an inherited field in the module that declares it.
@@ -96,7 +121,19 @@ class Registry(Generic[T]):
         InputError
             If the name or a parameter is unknown, missing, of the wrong type or out of range.
         """
-        factory = self.get(name)
+        checked = self.check(name, params)
+        return self.get(name)(**checked)
+
+    def check(self, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return parameters for an entry, of the types that it declares.
+
+        Where its source tells them, the entry is not imported; ranges are left to the entry.
+
+        Raises
+        ------
+        InputError
+            If the name or a parameter is unknown, missing or of the wrong type.
+        """
         takes = {p.name: p for p in self.parameters(name)}
         for given in params:
             if given not in takes:
@@ -104,12 +141,14 @@ class Registry(Generic[T]):
         for parameter in takes.values():
             if parameter.required and parameter.name not in params:
                 raise InputError(f"{self.kind} {name!r} needs the parameter {parameter.name!r}")
-        checked = {key: self._checked(name, takes[key], value) for key, value in params.items()}
-        return factory(**checked)
+        ours = self.declared(name)
+        if not (ours and ours.parameters) and not dataclasses.is_dataclass(self.get(name)):
+            return dict(params)
+        return {key: self._checked(name, takes[key], value) for key, value in params.items()}
 
     def _checked(self, name: str, parameter: Parameter, value: Any) -> Any:
-        if not dataclasses.is_dataclass(self._entries[name]):
-            return value
+        from pydantic import TypeAdapter, ValidationError
+
         try:
             return TypeAdapter(parameter.annotation).validate_python(value)
         except ValidationError as error:
@@ -118,10 +157,30 @@ class Registry(Generic[T]):
                 f"parameter {parameter.name!r} of {self.kind} {name!r}: got {value!r}; {reason}"
             ) from None
 
-    def _load(self) -> None:
-        if self._loaded:
-            return
-        package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__, prefix=f"{self._package}."):
-            importlib.import_module(module.name)
-        self._loaded = True
+    def _find(self, name: str) -> None:
+        """Import what a name stands for: one of ours, an entry point or a path."""
+        ours, others = self.declared(name), plugins.offered(self.group).get(name, [])
+        if ours and others:
+            self._refuse(name, ours.module, plugins.origin(others[0]))
+        if len(others) > 1:
+            self._refuse(name, *map(plugins.origin, others[:2]))
+        if ours:
+            importlib.import_module(ours.module)
+        elif others:
+            self.register(name)(plugins.load(self.kind, others[0]))
+        elif ":" in name:
+            self._entries[name] = plugins.resolve(self.kind, name)
+        else:
+            self._import_unclear()
+
+    def _import_unclear(self) -> None:
+        """Import the modules whose source does not tell the names that they register."""
+        if not self._cleared:
+            for module in read_package(self._package).unclear:
+                importlib.import_module(module)
+            self._cleared = True
+
+    def _refuse(self, name: str, first: str, second: str) -> None:
+        raise InputError(
+            f"{self.kind} {name!r} is registered twice: by {first} and by {second}"
+        ) from None

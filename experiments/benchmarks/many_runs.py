@@ -22,8 +22,9 @@ from experiments.config.grid import Point
 from experiments.records import CONFIG, RESULT, ROUNDS, RunDirectory
 from experiments.rounds.vote_record import VoteRecorder
 from experiments.sweep.job import prepare
-from experiments.sweep.sweep import Progress, cores, sweep
+from experiments.sweep.sweep import Progress, sweep
 from frl import models
+from frl.cores import usable_cores
 from frl.exchange.forms import Whole
 from frl.models import DataShape
 from frl.training import Place, RankTrainer, Shard, TrainSettings, fit
@@ -51,7 +52,7 @@ def _overhead(name: str) -> Row:
     imports, start and end of processes, and the table of a sweep are all on the sweep's side.
     """
     figure = "wall clock of a sweep / time of its runs over the cores"
-    count = _EACH * cores()
+    count = _EACH * usable_cores()
     with TemporaryDirectory() as folder:
         points = [
             Point(
@@ -74,7 +75,7 @@ def _overhead(name: str) -> Row:
             if outcome.result is None:
                 return Row(name, figure, None, 1.05, "lower", {"not_measured": outcome.error})
         wall, after = time.perf_counter() - begun, os.times()
-    share = sum(spent.values()) / cores()
+    share = sum(spent.values()) / usable_cores()
     return Row(
         name,
         figure,

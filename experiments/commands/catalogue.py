@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
+import importlib
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
-from attacks.adversary import table as attack_table
-from experiments.config import ENGINES, Config
-from frl import methods, models, wire
-from frl.data import sources
-from frl.data.partitions import KINDS
 from frl.errors import unknown
-from frl.registry import Registry
-from strategies import pre_aggregation, rules
-from strategies.rules import table as rule_table
+
+if TYPE_CHECKING:
+    from frl.registry import Registry
 
 Entry = dict[str, str]
 
@@ -42,6 +34,10 @@ def catalogue(kind: str = "") -> dict[str, Any] | list[Entry]:
 
 def print_catalogue(kind: str = "") -> None:
     """Print the entries of a kind as a table that fits the terminal: what it is, in short."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
     entries = _entries(kind)
     shown = [column for column in entries[0] if column in _SHORT]
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -74,23 +70,47 @@ def _entries(kind: str) -> list[Entry]:
     return found
 
 
-def _registered(registry: Registry[Any]) -> list[Entry]:
-    return [
-        {"name": name, "about": (inspect.getdoc(registry.get(name)) or "").splitlines()[0]}
-        for name in registry.list()
-    ]
+def _registry(package: str) -> Registry[Any]:
+    found: Registry[Any] = importlib.import_module(package).registry
+    return found
 
 
-def _plots() -> list[Entry]:
-    from experiments.report.plots import registry
+def _registered(package: str) -> list[Entry]:
+    registry = _registry(package)
+    return [{"name": name, "about": registry.about(name)} for name in registry.list()]
 
-    return _registered(registry)
+
+def _attacks() -> list[Entry]:
+    from attacks.adversary import table
+
+    return table.rows()
 
 
-def _trackers() -> list[Entry]:
-    from experiments.trackers import registry
+def _rules(package: str) -> list[Entry]:
+    """Rules, or steps in front of them, with the columns that they have."""
+    from strategies.rules import table
 
-    return _registered(registry)
+    rows = [row._asdict() for row in table.rows(_registry(package))]
+    columns = [column for column in rows[0] if any(row[column] for row in rows)]
+    return [{column: row[column] for column in columns} for row in rows]
+
+
+def _datasets() -> list[Entry]:
+    from frl.data import sources
+
+    return _described({name: source.about for name, source in sources().items()})
+
+
+def _partitions() -> list[Entry]:
+    from frl.data.partitions import KINDS
+
+    return _described(KINDS)
+
+
+def _engines() -> list[Entry]:
+    from experiments.config import ENGINES
+
+    return _described(ENGINES)
 
 
 def _described(table: dict[str, str]) -> list[Entry]:
@@ -101,33 +121,35 @@ def _toml(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _configs() -> list[Entry]:
+    from experiments.config.file import packaged
+
+    return _described(packaged())
+
+
 def _keys() -> list[Entry]:
     """Every key of a configuration, with its default and what it means."""
-    rows = []
-    for table, field in Config.model_fields.items():
-        inner = getattr(field.annotation, "model_fields", None)
-        named = {f"{table}.{key}": f for key, f in inner.items()} if inner else {table: field}
-        rows += [
-            {"name": name, "default": _toml(f.default), "about": f.description or ""}
-            for name, f in named.items()
-        ]
-    return rows
+    from experiments.config.configuration import defaults, fields
+
+    default = defaults()
+    return [
+        {"name": name, "default": _toml(default[name]), "about": field.description or ""}
+        for name, field in fields().items()
+    ]
 
 
 _KINDS: dict[str, Callable[[], list[Entry]]] = {
-    "attacks": attack_table.rows,
-    "rules": lambda: [row._asdict() for row in rule_table.rows(rules.registry)],
-    "pre_aggregations": lambda: [
-        {column: text for column, text in row._asdict().items() if text}
-        for row in rule_table.rows(pre_aggregation.registry)
-    ],
-    "methods": lambda: _registered(methods.registry),
-    "models": lambda: _registered(models.registry),
-    "codings": lambda: _registered(wire.codings.registry),
-    "datasets": lambda: _described({name: source.about for name, source in sources().items()}),
-    "partitions": lambda: _described(KINDS),
-    "engines": lambda: _described(ENGINES),
-    "plots": _plots,
+    "attacks": _attacks,
+    "rules": partial(_rules, "strategies.rules"),
+    "pre_aggregations": partial(_rules, "strategies.pre_aggregation"),
+    "methods": partial(_registered, "frl.methods"),
+    "models": partial(_registered, "frl.models"),
+    "codings": partial(_registered, "frl.wire.codings"),
+    "datasets": _datasets,
+    "partitions": _partitions,
+    "engines": _engines,
+    "plots": partial(_registered, "experiments.report.plots"),
     "keys": _keys,
-    "trackers": _trackers,
+    "configs": _configs,
+    "trackers": partial(_registered, "experiments.trackers"),
 }

@@ -37,10 +37,14 @@ def certify(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Prove how much of the mask M malicious votes cannot move, on the votes of a real round."""
-    from experiments.analysis.certificate_pictures import check_format
+    from experiments.records import RunDirectory
 
     if bounds == (directory is not None):
         raise InputError("certify: takes a run directory, or --bounds and none")
+    if directory is not None:
+        RunDirectory(directory).config()
+    from experiments.analysis.certificate_pictures import check_format
+
     if output is not None:
         check_format(output)
     if directory is not None:

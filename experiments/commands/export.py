@@ -21,6 +21,9 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
 ) -> None:
     """Write the model of a run to a file; frl.load_model(path) gives a plain torch module."""
+    from experiments.records import RunDirectory
+
+    RunDirectory(directory).config()
     from experiments.analysis.export import export as write
 
     done = write(directory, output, form)

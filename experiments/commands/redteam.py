@@ -48,21 +48,23 @@ def redteam(
 
     prepare()
     from experiments import config as configuration
+
+    settings = configuration.read(config, override or (), profile)
     from experiments.records.durable import write_atomically
     from experiments.redteam import Budget, search
     from experiments.redteam.report import as_json as render
     from experiments.redteam.report import markdown
-    from experiments.sweep.sweep import cores, sweep
+    from experiments.sweep.sweep import sweep
     from experiments.sweep.view import sweep_view
+    from frl.cores import usable_cores
 
-    settings = configuration.read(config, override or (), profile)
     rule = settings.strategy.rule or settings.strategy.name
     folder = out or Path("runs") / f"redteam-{rule.split('(')[0]}"
     spent = Budget.of(budget, seeds)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def run(points: Sequence[Point]) -> Iterator[Outcome]:
-        with sweep_view(points, folder, jobs or cores(), quiet=as_json) as watch:
+        with sweep_view(points, folder, jobs or usable_cores(), quiet=as_json) as watch:
             yield from sweep(points, jobs=jobs, watch=watch)
 
     try:

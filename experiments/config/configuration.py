@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import tomli_w
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_serializer, model_validator
+from pydantic.fields import FieldInfo
 
 from experiments.config.file import dotted, read_file, read_tables
+from experiments.config.parts import check_parts
+from experiments.config.spelling import plain_attack, plain_strategy
 from experiments.config.tables import (
     AttackConfig,
     DataConfig,
@@ -23,6 +26,7 @@ from experiments.config.tables import (
 )
 from frl import methods
 from frl.errors import InputError, unknown
+from frl.plugins import import_plugins
 
 if TYPE_CHECKING:
     from frl.training import TrainSettings
@@ -39,12 +43,25 @@ class Config(Table):
     clients_per_round: Positive = Field(10, description="clients sampled in a round")
     eval_every: Positive = Field(1, description="rounds between evaluations; the last has one")
     checkpoint_every: Positive = Field(1, description="rounds between checkpoints")
+    plugins: tuple[str, ...] = Field((), description="modules that register parts of your own")
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     strategy: StrategyConfig = StrategyConfig()
     attack: AttackConfig = AttackConfig()
     engine: EngineConfig = EngineConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_plugins(cls, tables: Any) -> Any:
+        """Import the plugins before any name is looked up; text has commas between them."""
+        names = tables.get("plugins", ())
+        if isinstance(names, str):
+            names = [name.strip() for name in names.split(",") if name.strip()]
+        if not isinstance(names, list | tuple) or not all(map(_is_module, names)):
+            raise InputError(f"plugins: got {names!r}; takes a list of names of modules")
+        import_plugins(names)
+        return {**tables, "plugins": tuple(dict.fromkeys(names))}
 
     @model_validator(mode="before")
     @classmethod
@@ -58,12 +75,12 @@ class Config(Table):
                 return {**tables, "train": {**train, "lr": rate}}
         return tables
 
+    @field_serializer("plugins")
+    def _as_list(self, names: tuple[str, ...]) -> list[str]:
+        return list(names)
+
     @model_validator(mode="after")
     def _together(self) -> Config:
-        # Here, so that pictures and reports of what is recorded need not wait for torch.
-        from frl import models
-        from frl.data.partitions import KINDS
-
         if self.clients_per_round > self.clients:
             raise InputError(
                 f"clients_per_round: got {self.clients_per_round}; takes at most "
@@ -73,10 +90,7 @@ class Config(Table):
             raise InputError(
                 f"engine.nodes: got {self.engine.nodes}; takes at most clients = {self.clients}"
             )
-        if self.model.name not in models.list():
-            raise unknown("model.name", self.model.name, models.list())
-        if self.data.partition not in KINDS:
-            raise unknown("data.partition", self.data.partition, KINDS)
+        check_parts(self.data, self.model, self.strategy, self.attack)
         if self.engine.name not in ENGINES:
             raise unknown("engine.name", self.engine.name, ENGINES)
         if self.data.partition == "natural" and not self.data.column:
@@ -104,13 +118,21 @@ ENGINES = {
 
 def flatten(config: Config) -> dict[str, Scalar]:
     """Return a configuration with dotted keys, as ``-o`` and Flower's run configuration have it."""
-    flat: dict[str, Scalar] = {}
-    for key, value in config.model_dump().items():
-        if isinstance(value, dict):
-            flat.update({f"{key}.{inner}": scalar for inner, scalar in value.items()})
-        else:
-            flat[key] = value
-    return flat
+    return _scalars(dotted(config.model_dump()))
+
+
+def fields() -> dict[str, FieldInfo]:
+    """Return every key with its dots, as it is declared."""
+    found: dict[str, FieldInfo] = {}
+    for key, field in Config.model_fields.items():
+        inner = getattr(field.annotation, "model_fields", None)
+        found |= {f"{key}.{name}": f for name, f in inner.items()} if inner else {key: field}
+    return found
+
+
+def defaults() -> dict[str, Scalar]:
+    """Return every key with its dots and its default, as it is declared."""
+    return _scalars({key: field.default for key, field in fields().items()})
 
 
 def of_flower_run(run_config: Mapping[str, Any]) -> Config:
@@ -167,12 +189,28 @@ def recorded(path: Path) -> dict[str, Scalar]:
 
     Keys that are newer than the run have their defaults.
     """
-    return {**flatten(Config.model_construct()), **dotted(read_tables(path))}
+    tables = read_tables(path)
+    for name, table, plain in (
+        ("attack", AttackConfig, plain_attack),
+        ("strategy", StrategyConfig, plain_strategy),
+    ):
+        if isinstance(tables.get(name), dict):
+            tables[name] = plain(tables[name], table.model_fields)
+    return {**defaults(), **_scalars(dotted(tables))}
 
 
 def dump(config: Config) -> str:
     """Return a configuration as TOML, every default included."""
     return tomli_w.dumps(config.model_dump())
+
+
+def _scalars(flat: Mapping[str, Any]) -> dict[str, Scalar]:
+    """Write lists as text, since a value under Flower is a scalar."""
+    return {k: ",".join(v) if isinstance(v, list | tuple) else v for k, v in flat.items()}
+
+
+def _is_module(name: object) -> bool:
+    return isinstance(name, str) and all(part.isidentifier() for part in name.split("."))
 
 
 def _value(text: str) -> Any:

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from frl.errors import InputError, unknown
 
 BASE, PROFILES = "base", "profile"
+PACKAGED = Path(__file__).parents[1] / "configs"
 
 
 class Layers(NamedTuple):
@@ -48,7 +50,7 @@ def read_file(path: Path, profile: str = "") -> dict[str, Any]:
     InputError
         If a file cannot be read or builds on itself, or there is no such profile.
     """
-    layers = _layers(path, ())
+    layers = _layers(found(path), ())
     if not profile:
         return layers.keys
     if not layers.profiles:
@@ -56,6 +58,21 @@ def read_file(path: Path, profile: str = "") -> dict[str, Any]:
     if profile not in layers.profiles:
         raise unknown(f"profile of {path}", profile, layers.profiles)
     return layers.keys | layers.profiles[profile]
+
+
+def packaged() -> dict[str, str]:
+    """Return the files that come with the project by name, with what each says of itself."""
+    about = {}
+    for file in sorted(PACKAGED.glob("*.toml")):
+        lines = takewhile(lambda line: line[:1] == "#", file.read_text("utf-8").splitlines())
+        about[file.stem] = " ".join(line.lstrip("# ") for line in lines)
+    return about
+
+
+def found(path: Path) -> Path:
+    """Return a file, or the packaged one that a bare name such as ``mnist_lenet`` means."""
+    ours = PACKAGED / f"{path.name.removesuffix('.toml')}.toml"
+    return ours if path.name == str(path) and not path.is_file() and ours.is_file() else path
 
 
 def _layers(path: Path, above: tuple[Path, ...]) -> Layers:

@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 
 from experiments import config as configuration
 from experiments.config import Config
-from experiments.config.file import read_tables
+from experiments.config.file import found, read_tables
 from experiments.records import RunDirectory, find_runs
 from frl.errors import InputError, unknown
 
@@ -73,6 +73,7 @@ def read_grid(path: Path, out: Path, overrides: Sequence[str] = ()) -> list[Poin
     InputError
         If a run of the grid is wrong, or a folder is taken by another; nothing is started then.
     """
+    path = found(path)
     grid = _tables(path)
     seeds, common = grid.get("seeds", [0]), _overrides(path, "set", grid.get("set", []))
     if not isinstance(seeds, list) or not seeds or any(type(seed) is not int for seed in seeds):

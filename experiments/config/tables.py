@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from experiments.config.spelling import plain_attack, plain_strategy
 from frl import methods
 from frl.errors import unknown
 from frl.methods import Method
@@ -46,7 +47,7 @@ class DataConfig(Table):
 class ModelConfig(Table):
     """Which network."""
 
-    name: str = Field("conv2", description="frl list models")
+    name: str = Field("conv2", description="frl list models, or a path package.module:Name")
 
 
 class TrainConfig(Table):
@@ -54,7 +55,7 @@ class TrainConfig(Table):
 
     epochs: Positive = Field(2, description="local epochs")
     batch_size: Positive = Field(8, description="examples a step")
-    lr: float = Field(0.4, gt=0, description="of round 1; 0: 0.4 by ranks, 0.01 by weights")
+    lr: float = Field(0.0, ge=0, description="of round 1; 0: 0.4 by ranks, 0.01 by weights")
     lr_decay: float = Field(0.999, gt=0, le=1, description="factor a round")
     momentum: float = Field(0.9, ge=0, lt=1, description="of SGD; starts anew every round")
     weight_decay: float = Field(1e-4, ge=0, description="of SGD")
@@ -101,6 +102,11 @@ class StrategyConfig(_Open):
         """What the name stands for."""
         return methods.make(self.name)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, keys: Any) -> Any:
+        return plain_strategy(keys, cls.model_fields) if isinstance(keys, dict) else keys
+
 
 class AttackConfig(_Open):
     """The adversary; further keys are parameters of the attack."""
@@ -114,6 +120,11 @@ class AttackConfig(_Open):
         "sampled", description="whose honest updates the malicious clients of a round share"
     )
     redraw: bool = Field(False, description="draw rounds with a malicious majority again")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, keys: Any) -> Any:
+        return plain_attack(keys, cls.model_fields) if isinstance(keys, dict) else keys
 
 
 class EngineConfig(Table):

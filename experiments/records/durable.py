@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from frl.errors import InputError, StoppedError
 
@@ -57,7 +58,9 @@ def make_folder(path: Path) -> None:
 
 
 def flush_folder(path: Path) -> None:
-    """Flush which files a folder holds."""
+    """Flush which files a folder holds, where the system lets one open a folder."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -76,24 +79,24 @@ def only_writer(folder: Path) -> Iterator[None]:
     InputError
         If another process writes there, or this one may not.
     """
+    lock = FileLock(folder / _LOCK, timeout=0)
     try:
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        lock.acquire()
+    except Timeout:
+        raise InputError(f"{folder} is in use: another process runs there") from None
     except OSError as error:
         raise InputError(f"{folder}: {error.strerror}") from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{folder} is in use: another process runs there") from None
         for unfinished in folder.rglob(f"{_UNFINISHED}*"):
             unfinished.unlink(missing_ok=True)
         yield
     finally:
-        os.close(descriptor)
+        lock.release()
 
 
 def _write(path: Path, content: bytes, how: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o644)
+    binary = getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | binary | how, 0o644)
     try:
         left = memoryview(content)
         while left:

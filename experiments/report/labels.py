@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from experiments.config import Config, flatten
+from experiments.config.configuration import defaults
 from frl import methods
 from frl.methods import Method
 
@@ -152,4 +152,4 @@ def _told(key: str, value: Any) -> str:
     return f"{key.rsplit('.', 1)[-1]} {value}"
 
 
-_DEFAULTS = flatten(Config.model_construct())
+_DEFAULTS = defaults()

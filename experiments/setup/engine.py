@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 
 import torch
 from flwr.clientapp import ClientApp
 
 from experiments.config import Config, flatten
+from frl.cores import usable_cores
 from frl.grids import InProcessGrid, LocalGrid, RayGrid
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def workers(config: Config) -> int:
     """Return the number of processes that train: by default one a core."""
     if config.engine.name != "ray":
         return 1
-    return config.engine.workers or len(os.sched_getaffinity(0))
+    return config.engine.workers or usable_cores()
 
 
 def cohort(config: Config) -> int:

@@ -6,7 +6,6 @@ that fails does not stop the others.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,8 +15,8 @@ from typing import Any, Literal, NamedTuple
 
 from experiments.config import Config, Scalar, flatten
 from experiments.config.grid import Point
-from experiments.setup.engine import workers
 from experiments.sweep.job import Job
+from frl.cores import usable_cores
 from frl.errors import InputError
 
 _TICK = 0.5
@@ -62,13 +61,10 @@ Watcher = Callable[[Progress | None], None]
 """Told of every change of a point, and of ``None`` now and then while nothing changes."""
 
 
-def cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def cores_of(config: Config) -> int:
     """Count the cores of this machine that a run keeps busy: one unless it brings Ray workers."""
+    from experiments.setup.engine import workers
+
     return 1 if config.engine.address else workers(config)
 
 
@@ -138,7 +134,7 @@ def _fits(point: Point, running: Iterable[_Running], jobs: int) -> bool:
     busy = [cores_of(run.point.config) for run in running]
     if jobs and len(busy) >= jobs:
         return False
-    return not busy or sum(busy) + cores_of(point.config) <= cores()
+    return not busy or sum(busy) + cores_of(point.config) <= usable_cores()
 
 
 class _Running:

@@ -1,8 +1,24 @@
 """Where else a run is recorded, if asked: each sink is one file in this package."""
 
-from experiments.trackers.base import Tracker, metrics
-from experiments.trackers.tracking import Tracking
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from frl.lazy import lazy_names
 from frl.registry import Registry
+
+if TYPE_CHECKING:
+    from experiments.trackers.base import Tracker, metrics
+    from experiments.trackers.tracking import Tracking
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "Tracker": "experiments.trackers.base",
+            "Tracking": "experiments.trackers.tracking",
+            "metrics": "experiments.trackers.base",
+        },
+    )
 
 registry: Registry[Tracker] = Registry("tracker", "experiments.trackers")
 register = registry.register

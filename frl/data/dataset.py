@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from frl.models.shape import DataShape
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Columns: TypeAlias = dict[str, NDArray[np.int32]]
 """Other columns of the training examples, each coded ``0 .. distinct - 1``."""
@@ -72,6 +73,8 @@ class DataSet:
             Examples of this data set, or changed copies of some.
         device : str
         """
+        import torch
+
         inputs = torch.from_numpy(np.array(split.inputs)).to(device).float()
         labels = torch.from_numpy(np.array(split.labels, dtype=np.int64)).to(device)
         spread = (1, -1, *(1,) * (inputs.dim() - 2))

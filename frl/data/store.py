@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ def cache_folder() -> Path:
     """Return where decoded data are kept: ``$FRL_CACHE``, or ``frl`` in the user's cache folder."""
     if folder := os.environ.get("FRL_CACHE"):
         return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frl"
+    return user_cache_path("frl", appauthor=False)
 
 
 class Store:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
-
-from flwr.app import ConfigRecord
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from frl.data.dataset import DataSet
+
+if TYPE_CHECKING:
+    from flwr.app import ConfigRecord
 
 
 class Terms(NamedTuple):
@@ -40,6 +41,8 @@ def terms_of(dataset: DataSet) -> Terms:
 
 def terms_record(terms: Terms) -> ConfigRecord:
     """Pack terms for a message."""
+    from flwr.app import ConfigRecord
+
     return ConfigRecord(
         {
             "example": list(terms.example),

@@ -1,11 +1,35 @@
 """Networks whose edges are ranked: plain ``torch.nn`` modules, one file each."""
 
-from torch import nn
+from __future__ import annotations
 
-from frl.models.build import build
-from frl.models.initial import initial_scores, kaiming_uniform, signed_constant, sorted_scores
+from typing import TYPE_CHECKING
+
+from frl.errors import InputError
+from frl.lazy import lazy_names
 from frl.models.shape import DataShape
 from frl.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from frl.models.seeded import build
+    from frl.models.initial import (
+        initial_scores,
+        kaiming_uniform,
+        signed_constant,
+        sorted_scores,
+    )
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "build": "frl.models.seeded",
+            "initial_scores": "frl.models.initial",
+            "kaiming_uniform": "frl.models.initial",
+            "signed_constant": "frl.models.initial",
+            "sorted_scores": "frl.models.initial",
+        },
+    )
 
 registry: Registry[nn.Module] = Registry("model", __name__)
 register = registry.register
@@ -17,12 +41,25 @@ parameters = registry.parameters
 def make(name: str, shape: DataShape) -> nn.Module:
     """Build a model for data of a shape; its weights are torch's and must be set by the caller.
 
+    Parameters
+    ----------
+    name : str
+        Of the registry, or a path ``package.module:Name`` to a module class or a function that
+        makes a module; it is told the shape if it has a parameter ``shape``.
+    shape : DataShape
+
     Raises
     ------
     InputError
-        If there is no such model, or it cannot take this shape.
+        If there is no such model, it cannot take this shape, or it is no ``torch.nn.Module``.
     """
-    return registry.make(name, shape=shape)
+    from torch import nn
+
+    takes = {parameter.name for parameter in registry.parameters(name)}
+    made = registry.make(name, **({"shape": shape} if "shape" in takes else {}))
+    if not isinstance(made, nn.Module):
+        raise InputError(f"model {name!r}: makes a {type(made).__name__}; takes a torch.nn.Module")
+    return made
 
 
 __all__ = [

@@ -5,8 +5,25 @@
 True
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from frl.lazy import lazy_names
 from frl.registry import Registry
-from strategies.pre_aggregation.base import PreAggregation, Prepared, chain, rows_after
+
+if TYPE_CHECKING:
+    from strategies.pre_aggregation.base import PreAggregation, Prepared, chain, rows_after
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "PreAggregation": "strategies.pre_aggregation.base",
+            "Prepared": "strategies.pre_aggregation.base",
+            "chain": "strategies.pre_aggregation.base",
+            "rows_after": "strategies.pre_aggregation.base",
+        },
+    )
 
 registry: Registry[PreAggregation] = Registry("pre-aggregation", __name__)
 register = registry.register

@@ -5,8 +5,25 @@
 ()
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from frl.lazy import lazy_names
 from frl.registry import Registry
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
+
+if TYPE_CHECKING:
+    from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "Aggregate": "strategies.rules.base",
+            "Rule": "strategies.rules.base",
+            "RuleContext": "strategies.rules.base",
+            "RuleState": "strategies.rules.base",
+        },
+    )
 
 registry: Registry[Rule] = Registry("rule", __name__)
 register = registry.register

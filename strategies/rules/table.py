@@ -24,8 +24,7 @@ def rows(registry: Registry[Any]) -> list[Row]:
     """Describe every rule or pre-aggregation of a registry, sorted by space and name."""
     described = []
     for name in registry.list():
-        entry = registry.get(name)
-        texts = {column: str(getattr(entry, column, "")) for column in Row._fields}
+        texts = {column: str(registry.attribute(name, column, "")) for column in Row._fields}
         texts["name"] = name
         texts["parameters"] = ", ".join(_shown(p) for p in registry.parameters(name))
         described.append(Row(**texts))

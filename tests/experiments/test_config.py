@@ -1,12 +1,27 @@
 from __future__ import annotations
 
+import inspect
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from experiments.config import FLOWER_KEYS, Config, dump, flatten, from_flat, of_flower_run, read
+from experiments.config import (
+    FLOWER_KEYS,
+    LEARNING_RATES,
+    Config,
+    dump,
+    flatten,
+    from_flat,
+    of_flower_run,
+    read,
+    recorded,
+)
+from experiments.config.configuration import defaults
+from experiments.config.pyproject import rewritten
 from frl.errors import InputError
+from frl.training import TrainSettings
+from strategies import RuleStrategy
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +45,87 @@ def test_flower_knows_every_key_with_its_default() -> None:
     assert of_flower_run(flatten_tables(found)) == Config()
     assert flatten_tables(found).keys() == flatten(Config()).keys() | FLOWER_KEYS.keys()
     assert {key: found[key] for key in FLOWER_KEYS} == FLOWER_KEYS
+
+
+def test_the_keys_in_the_project_file_are_generated() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+
+    assert rewritten(text) == text, "run python -m experiments.config.pyproject"
+
+
+def test_defaults_of_the_library_are_those_of_the_tables() -> None:
+    keys = defaults()
+    library = {
+        **{f"train.{key}": value for key, value in TrainSettings._field_defaults.items()},
+        **{
+            f"strategy.{name}": parameter.default
+            for name, parameter in inspect.signature(RuleStrategy).parameters.items()
+            if parameter.default is not inspect.Parameter.empty
+        },
+        "train.lr": 0.0,
+    }
+
+    shared = keys.keys() & library.keys()
+    assert len(shared) >= 11
+    assert {key: keys[key] for key in shared} == {key: library[key] for key in shared}
+    assert Config().train.lr == TrainSettings().lr == LEARNING_RATES["frl"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            ["strategy.rule=trimmed_position(f=2)"],
+            ["strategy.rule=trimmed_position", "strategy.f=2"],
+        ),
+        (["attack.name=alie(source='benign')"], ["attack.name=alie", "attack.source=benign"]),
+        (["attack.name=alie( z = 1.5 )"], ["attack.name=alie", "attack.z=1.5"]),
+        (
+            ["strategy.pre_aggregation=nnm(f=2),clipping( bound=3 )", "strategy.f=2"],
+            ["strategy.pre_aggregation=nnm, clipping(bound=3)", "strategy.f=2"],
+        ),
+        (
+            ["strategy.rule=krum(f=2)", "strategy.f=3", "strategy.pre_aggregation=nnm"],
+            ["strategy.rule=krum", "strategy.f=2", "strategy.pre_aggregation=nnm(f=3)"],
+        ),
+        (["train.lr=0"], []),
+    ],
+)
+def test_one_meaning_has_one_spelling(tmp_path: Path, one: list[str], other: list[str]) -> None:
+    first, second = read(None, one), read(None, other)
+
+    assert first == second
+    assert dump(first) == dump(second)
+    (tmp_path / "config.toml").write_text(dump(first))
+    assert read(tmp_path / "config.toml") == first
+
+
+def test_a_parameter_that_shares_the_name_of_a_key_stays_where_it_is() -> None:
+    strategy = read(None, ["strategy.rule=approval(keep=0.3)"]).strategy
+
+    assert (strategy.rule, strategy.keep) == ("approval(keep=0.3)", 0.5)
+
+
+def test_a_record_in_another_spelling_reads_the_same(tmp_path: Path) -> None:
+    plain = dump(read(None, ["strategy.rule=trimmed_position", "strategy.f=2"]))
+    old = plain.replace('rule = "trimmed_position"\nf = 2', 'rule = "trimmed_position(f=2)"\nf = 0')
+    assert old != plain
+    for name, text in (("plain", plain), ("old", old)):
+        (tmp_path / name).write_text(text)
+
+    assert read(tmp_path / "old") == read(tmp_path / "plain")
+    assert recorded(tmp_path / "old") == recorded(tmp_path / "plain")
+
+
+def test_a_packaged_configuration_is_found_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert read(Path("mnist_lenet")).model.name == "lenet"
+    assert read(Path("mnist_lenet.toml")) == read(Path("mnist_lenet"))
+    Path("mnist_lenet.toml").write_text("rounds = 7\n")
+    assert read(Path("mnist_lenet.toml")).rounds == 7, "a file that is there counts"
 
 
 def flatten_tables(tables: dict) -> dict:
