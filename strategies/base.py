@@ -30,7 +30,7 @@ from frl.wire import Base
 from frl.wire.downlink import coarsen
 from strategies.gate import Admitted, Check, Gate, Rejected, Update
 from strategies.ledger import Ledger
-from strategies.round_report import RoundReport
+from strategies.round_report import Counted, RoundReport
 from strategies.sampling import sample_clients
 from strategies.seen import Seen
 from strategies.vote import Vote
@@ -68,6 +68,8 @@ class SeededStrategy(Strategy):
         Of the last round aggregated.
     vote : Vote or None
         The sums of the last round, where rankings are added up.
+    counted : tuple of Counted
+        What each client counted in the last round, where the rule weighs them.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class SeededStrategy(Strategy):
         self.seed = seed
         self.report: RoundReport | None = None
         self.vote: Vote | None = None
+        self.counted: tuple[Counted, ...] = ()
         self._redraw = redraw
         self._roster = roster
         self._asked: list[tuple[Message, int]] = []
@@ -227,6 +230,7 @@ class SeededStrategy(Strategy):
             train_seconds=sum(report.seconds for report in ordered),
             kept=outcome if isinstance(outcome, str) else "",
             coded=ledger.coded(),
+            counted=self.counted,
         )
         self.seen.settle(self._base, self.sampled, reports, self._step(sorted(reports)))
         self._asked = []

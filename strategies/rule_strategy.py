@@ -14,11 +14,13 @@ from torch import Tensor
 
 from frl.channel import Channel
 from frl.errors import InputError
+from frl.forms import Ballots, Whole
 from frl.grids import Roster
 from frl.messages import Report
 from strategies.base import Redraw, SeededStrategy
 from strategies.gate import Admitted, Check, Update, ranking_check, weights_check
 from strategies.pre_aggregation import PreAggregation, chain
+from strategies.round_report import Counted
 from strategies.rules import Rule, RuleContext
 from strategies.vote import rank_by
 
@@ -143,13 +145,16 @@ class RuleStrategy(SeededStrategy):
         self, server_round: int, state: Update, admitted: Iterator[Admitted]
     ) -> Update | str:
         """Aggregate the round; too few updates keep the state."""
+        self.counted = ()
         stack, clients = self._stack(state, admitted, self.sampled)
         if not clients:
             return "no reply was admitted"
         assumed = self._assuming(server_round, clients)
         self._assumed = getattr(assumed[0], "f", None)
         try:
-            moved, memory = self._aggregate(server_round, state, stack, clients, assumed)
+            moved, memory, self.counted = self._aggregate(
+                server_round, state, stack, clients, assumed
+            )
         except InputError as error:
             return str(error)
         self._memory = memory
@@ -165,7 +170,7 @@ class RuleStrategy(SeededStrategy):
         clients = tuple(range(len(updates)))
         stack, _ = self._stack(self._state, numbered, clients, weighted=False)
         assumed = self._assuming(self.round, self.sampled)
-        moved, _ = self._aggregate(self.round, self._state, stack, clients, assumed)
+        moved, _, _ = self._aggregate(self.round, self._state, stack, clients, assumed)
         if self.rule.space == "ranks":
             return moved
         return {name: moved[name] - values for name, values in self._state.items()}
@@ -215,7 +220,7 @@ class RuleStrategy(SeededStrategy):
         stack: Tensor,
         clients: tuple[int, ...],
         assumed: tuple[Rule, tuple[PreAggregation, ...]],
-    ) -> tuple[Update, dict[str, Tensor]]:
+    ) -> tuple[Update, dict[str, Tensor], tuple[Counted, ...]]:
         rule, steps = assumed
         self._check_count(rule, steps, len(clients))
         root = self._root(server_round, state) if self._root and rule.needs_root else None
@@ -227,19 +232,32 @@ class RuleStrategy(SeededStrategy):
             keep=self.keep,
             previous=_flat(state),
             root=None if root is None else _flat(root),
+            origin=self._origin(state) if rule.space == "ranks" else None,
         )
         updates, context = chain(steps, stack, context, overwrite=True)
         memory = {name: t for name, t in self._memory.items() if name != _VELOCITY}
-        vector, memory = rule.aggregate(updates, context, memory)
+        aggregate = rule.aggregate(updates, context, memory)
+        vector, memory = aggregate.vector, aggregate.state
+        counted = tuple(map(Counted, context.clients, aggregate.weights, aggregate.reasons))
         if rule.space == "ranks":
             parts = _split(vector, state)
-            return {name: rank_by(parts[name], state[name]) for name in state}, memory
+            return {name: rank_by(parts[name], state[name]) for name in state}, memory, counted
         if self.server_momentum:
             velocity = self._memory.get(_VELOCITY, torch.zeros_like(vector))
             vector = vector + self.server_momentum * velocity
             memory = {**memory, _VELOCITY: vector}
         moves = _split(vector * self.server_lr, state)
-        return {name: values + moves[name] for name, values in state.items()}, memory
+        return {name: values + moves[name] for name, values in state.items()}, memory, counted
+
+    def _origin(self, state: Update) -> Tensor | None:
+        """Return the row of a client that changes nothing, where it is not the ranking itself.
+
+        Dither makes a ballot's mean rank that of the ranking.
+        """
+        if isinstance(self.form, Whole) or (isinstance(self.form, Ballots) and self.form.dither):
+            return None
+        sent = {name: self.form.of(positions) for name, positions in state.items()}
+        return _flat({name: self.form.ranks(part) for name, part in sent.items()})
 
     def _assuming(
         self, server_round: int, clients: tuple[int, ...]

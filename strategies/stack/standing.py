@@ -12,11 +12,11 @@ from torch import Tensor
 
 KEPT_ROUNDS = 10
 """Rounds of which lengths and likenesses are remembered: the usual must not hang on one draw."""
+RIPE_ROUNDS = 5
+"""Rounds before a memory can speak against a client."""
 TURNS = 5
 """How often weights and the references made of them are worked out in turn."""
 _TINY = 1e-12
-_LEAST_REST = 1e-6
-"""Squared length, at least, of the part of a unit change that its reference does not explain."""
 
 
 class Standing(NamedTuple):
@@ -35,7 +35,7 @@ class Standing(NamedTuple):
     scales : Tensor
         Shape (layers, n), float64, 0 to 1: factor that bounds its length in each layer.
     recent : Tensor
-        Shape (m, layers + 2), float64: what to hand in next round.
+        Shape (m, layers + 3), float64: what to hand in next round.
     """
 
     weights: Tensor
@@ -85,7 +85,7 @@ def standing(grams: Tensor, recent: Tensor | None = None) -> Standing:
     Without a reference, as in a first round with one client, support is 1.
     """
     n, depth = grams.shape[1] - 1, len(grams)
-    past = grams.new_empty(0, depth + 2) if recent is None else recent
+    past = grams.new_empty(0, depth + 3) if recent is None else recent
     lengths = grams.diagonal(dim1=1, dim2=2)[:, :n].clamp(min=0).sqrt()
     usual = _median(torch.cat([past[:, :depth].T, lengths], dim=1))
     scales = torch.where(lengths > usual[:, None], usual[:, None] / lengths, 1.0)
@@ -93,18 +93,23 @@ def standing(grams: Tensor, recent: Tensor | None = None) -> Standing:
     norms = product.diagonal()[:n].clamp(min=0).sqrt()
     likeness = _ratio(product[:n, :n], norms[:, None] * norms[None, :])
     weights = torch.ones(n, dtype=torch.float64)
+    excess = likeness.clone().fill_diagonal_(0).clamp(0, 1).square().mean(dim=1)
+    uniqueness = _uniqueness(excess, past[:, -3])
+    remembered, known = _cosines(product, norms, torch.zeros(n, dtype=torch.float64), memory=1.0)
+    ripe = len(past) >= RIPE_ROUNDS * n
+    by_memory = _support(remembered, past[:, -2], known) if ripe else torch.ones_like(norms)
+    weights = uniqueness
     for _ in range(TURNS):
-        cosines, known = _with_reference(product, norms, weights)
-        excess = _excess(likeness, cosines)
-        usual_excess = _median(torch.cat([past[:, -2], excess]))
-        uniqueness = _ratio(usual_excess.expand(n), excess, otherwise=1.0).clamp(max=1)
-        positive = torch.cat([past[:, -1], cosines]).clamp(min=0)
-        usual_cosine = _median(positive[positive > 0]) if positive.any() else positive.new_ones(())
-        support = torch.where(known, (cosines / usual_cosine).clamp(0, 1), 1.0)
+        present, known = _cosines(product, norms, weights, memory=0.0)
+        by_others = _support(present, past[:, -1], known)
+        support = torch.minimum(by_memory, by_others)
         weights = support * uniqueness
         if not weights.any():
             break
-    now = torch.cat([lengths.T, excess[:, None], cosines[:, None]], dim=1)
+    if ripe and uniqueness * by_others @ product[:n, n] <= 0:
+        support = weights = torch.zeros_like(weights)
+    cosines = torch.minimum(remembered, present)
+    now = torch.cat([lengths.T, excess[:, None], remembered[:, None], present[:, None]], dim=1)
     kept = torch.cat([past, now])[-KEPT_ROUNDS * n :]
     return Standing(weights, support, uniqueness, cosines, scales, kept)
 
@@ -126,19 +131,25 @@ def _in_units(grams: Tensor, scales: Tensor, usual: Tensor) -> Tensor:
     return (grams * factors[:, :, None] * factors[:, None, :] * units[:, None, None]).sum(dim=0)
 
 
-def _with_reference(product: Tensor, norms: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Return each client's cosine with its reference, and whether it has one."""
+def _cosines(
+    product: Tensor, norms: Tensor, weights: Tensor, memory: float
+) -> tuple[Tensor, Tensor]:
+    """Return each client's cosine with the others' mean plus a memory, and whether there is one."""
     n = len(weights)
-    shares = (weights / weights.sum()).expand(n, n).clone().fill_diagonal_(0)
-    mixes = torch.cat([shares, shares.new_ones(n, 1)], dim=1)
+    shares = (weights / weights.sum().clamp(min=_TINY)).expand(n, n).clone().fill_diagonal_(0)
+    mixes = torch.cat([shares, shares.new_full((n, 1), memory)], dim=1)
     towards = mixes @ product
     lengths = (towards * mixes).sum(dim=1).clamp(min=0).sqrt()
     return _ratio(towards.diagonal(), lengths * norms), lengths > _TINY
 
 
-def _excess(likeness: Tensor, cosines: Tensor) -> Tensor:
-    """Return how alike each client's change is to others' beyond their references, shape (n,)."""
-    rest = (1 - cosines.square()).clamp(min=_LEAST_REST).sqrt()
-    partial = (likeness - cosines[:, None] * cosines[None, :]) / (rest[:, None] * rest[None, :])
-    squares = partial.fill_diagonal_(0).clamp(0, 1).square()
-    return squares.sum(dim=1) / max(1, len(cosines) - 1)
+def _support(cosines: Tensor, past: Tensor, known: Tensor) -> Tensor:
+    """Compare cosines with the usual one; 1 where there is no reference."""
+    usual = _median(torch.cat([past, cosines])).clamp(min=_TINY)
+    return torch.where(known, (cosines / usual).clamp(0, 1), 1.0)
+
+
+def _uniqueness(excess: Tensor, past: Tensor) -> Tensor:
+    """Weigh down clients that are more like others than is usual, shape (n,)."""
+    usual = torch.maximum(_median(torch.cat([past, excess])), excess.quantile(0.4))
+    return _ratio(usual.expand_as(excess), excess, otherwise=1.0).clamp(max=1)
