@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-KEPT_ROUNDS = 10
+KEPT_ROUNDS = 6
 """Rounds of which lengths and likenesses are remembered: the usual must not hang on one draw."""
 RIPE_ROUNDS = 5
 """Rounds before a memory can speak against a client."""
@@ -35,10 +35,11 @@ class Standing(NamedTuple):
     scales : Tensor
         Shape (layers, n), float64, 0 to 1: factor that bounds its length in each layer.
     recent : Tensor
-        Shape (m, layers + 3), float64: what to hand in next round.
+        Shape (m, layers + 4), float64: what to hand in next round.
     """
 
     weights: Tensor
+    present: Tensor
     support: Tensor
     uniqueness: Tensor
     cosines: Tensor
@@ -85,7 +86,7 @@ def standing(grams: Tensor, recent: Tensor | None = None) -> Standing:
     Without a reference, as in a first round with one client, support is 1.
     """
     n, depth = grams.shape[1] - 1, len(grams)
-    past = grams.new_empty(0, depth + 3) if recent is None else recent
+    past = grams.new_empty(0, depth + 4) if recent is None else recent
     lengths = grams.diagonal(dim1=1, dim2=2)[:, :n].clamp(min=0).sqrt()
     usual = _median(torch.cat([past[:, :depth].T, lengths], dim=1))
     scales = torch.where(lengths > usual[:, None], usual[:, None] / lengths, 1.0)
@@ -93,25 +94,27 @@ def standing(grams: Tensor, recent: Tensor | None = None) -> Standing:
     norms = product.diagonal()[:n].clamp(min=0).sqrt()
     likeness = _ratio(product[:n, :n], norms[:, None] * norms[None, :])
     weights = torch.ones(n, dtype=torch.float64)
-    excess = likeness.clone().fill_diagonal_(0).clamp(0, 1).square().mean(dim=1)
-    uniqueness = _uniqueness(excess, past[:, -3])
+    alike = likeness.clone().fill_diagonal_(0).clamp(0, 1)
+    mean, square = alike.mean(dim=1), alike.square().mean(dim=1)
+    uniqueness = torch.minimum(_below(mean, past[:, -4]), _below(square, past[:, -3]))
     remembered, known = _cosines(product, norms, torch.zeros(n, dtype=torch.float64), memory=1.0)
     ripe = len(past) >= RIPE_ROUNDS * n
     by_memory = _support(remembered, past[:, -2], known) if ripe else torch.ones_like(norms)
-    weights = uniqueness
+    present_weights = uniqueness
     for _ in range(TURNS):
-        present, known = _cosines(product, norms, weights, memory=0.0)
+        present, known = _cosines(product, norms, present_weights, memory=0.0)
         by_others = _support(present, past[:, -1], known)
-        support = torch.minimum(by_memory, by_others)
-        weights = support * uniqueness
-        if not weights.any():
+        present_weights = by_others * uniqueness
+        if not present_weights.any():
             break
-    if ripe and uniqueness * by_others @ product[:n, n] <= 0:
-        support = weights = torch.zeros_like(weights)
+    support = torch.minimum(by_memory, by_others)
+    if ripe and present_weights @ product[:n, n] <= 0:
+        support = torch.zeros_like(support)
+    weights = support * uniqueness
     cosines = torch.minimum(remembered, present)
-    now = torch.cat([lengths.T, excess[:, None], remembered[:, None], present[:, None]], dim=1)
+    now = torch.cat([lengths.T, torch.stack([mean, square, remembered, present], dim=1)], dim=1)
     kept = torch.cat([past, now])[-KEPT_ROUNDS * n :]
-    return Standing(weights, support, uniqueness, cosines, scales, kept)
+    return Standing(weights, present_weights, support, uniqueness, cosines, scales, kept)
 
 
 def _median(values: Tensor) -> Tensor:
@@ -149,7 +152,7 @@ def _support(cosines: Tensor, past: Tensor, known: Tensor) -> Tensor:
     return torch.where(known, (cosines / usual).clamp(0, 1), 1.0)
 
 
-def _uniqueness(excess: Tensor, past: Tensor) -> Tensor:
-    """Weigh down clients that are more like others than is usual, shape (n,)."""
-    usual = torch.maximum(_median(torch.cat([past, excess])), excess.quantile(0.4))
-    return _ratio(usual.expand_as(excess), excess, otherwise=1.0).clamp(max=1)
+def _below(values: Tensor, past: Tensor) -> Tensor:
+    """Return the usual value over each one, at most 1."""
+    usual = torch.maximum(_median(torch.cat([past, values])), values.quantile(0.4))
+    return _ratio(usual.expand_as(values), values, otherwise=1.0).clamp(max=1)
