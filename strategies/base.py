@@ -29,7 +29,7 @@ from frl.wire import Base
 from strategies.byte_counter import ByteCounter
 from strategies.client_states import ClientStates
 from strategies.gate import Admitted, Check, Gate, Rejected
-from strategies.round_report import RoundReport
+from strategies.round_report import Counted, RoundReport
 from strategies.sampling import sample_clients
 from strategies.start import StartableStrategy
 from strategies.vote import Vote
@@ -69,6 +69,8 @@ class SeededStrategy(StartableStrategy):
         Of the last round aggregated.
     vote : Vote or None
         The sums of the last round until the next one begins, where rankings are added up.
+    counted : tuple of Counted
+        What each client counted in the last round, where the rule weighs them.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class SeededStrategy(StartableStrategy):
         self.seed = seed
         self.report: RoundReport | None = None
         self.vote: Vote | None = None
+        self.counted: tuple[Counted, ...] = ()
         self._redraw = redraw
         self._roster = roster
         self._asked: list[tuple[Message, int]] = []
@@ -235,6 +238,7 @@ class SeededStrategy(StartableStrategy):
             train_seconds=sum(report.seconds for report in ordered),
             kept=outcome if isinstance(outcome, str) else "",
             coded=counter.coded(),
+            counted=self.counted,
         )
         sums = None if self.vote is None else self.vote.sums
         self.client_states.record_round(self._base, self.sampled, reports, sums, seed=self.seed)

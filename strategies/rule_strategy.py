@@ -20,6 +20,7 @@ from frl.grids import Roster
 from strategies.base import Measured, Redraw, SeededStrategy
 from strategies.gate import Admitted, Check, ranking_check, weights_check
 from strategies.pre_aggregation import PreAggregation, chain, rows_after
+from strategies.round_report import Counted
 from strategies.rules import Rule, RuleContext
 from strategies.rules.base import Space
 from strategies.vote import rank_by
@@ -165,13 +166,16 @@ class RuleStrategy(SeededStrategy):
         self, server_round: int, state: Arrays, admitted: Iterator[Admitted]
     ) -> Arrays | str:
         """Aggregate the round; too few updates keep the state."""
+        self.counted = ()
         stack, clients = self._stack(state, admitted, self.sampled)
         if not clients:
             return "no reply was admitted"
         assumed = self._assuming(server_round, clients)
         self._assumed = assumed[0].assumed_f
         try:
-            moved, memory = self._aggregate(server_round, state, stack, clients, assumed)
+            moved, memory, self.counted = self._aggregate(
+                server_round, state, stack, clients, assumed
+            )
         except InputError as error:
             return str(error)
         self._memory = memory
@@ -187,7 +191,7 @@ class RuleStrategy(SeededStrategy):
         clients = tuple(range(len(updates)))
         stack, _ = self._stack(self._base.state, numbered, clients, weighted=False)
         assumed = self._assuming(self.round, self.sampled)
-        moved, _ = self._aggregate(self.round, self._base.state, stack, clients, assumed)
+        moved, _, _ = self._aggregate(self.round, self._base.state, stack, clients, assumed)
         if self.rule.space == "ranks":
             return moved
         return {name: moved[name] - values for name, values in self._base.state.items()}
@@ -230,7 +234,7 @@ class RuleStrategy(SeededStrategy):
         stack: Tensor,
         clients: tuple[int, ...],
         assumed: tuple[Rule, tuple[PreAggregation, ...]],
-    ) -> tuple[Arrays, dict[str, Tensor]]:
+    ) -> tuple[Arrays, dict[str, Tensor], tuple[Counted, ...]]:
         rule, steps = assumed
         rule.check(rows_after(steps, len(clients)))
         root = self._root(server_round, state) if self._root and rule.needs_root else None
@@ -242,19 +246,24 @@ class RuleStrategy(SeededStrategy):
             keep=self.keep,
             previous=_flat(state),
             root=None if root is None else _flat(root),
+            origin=_flat({name: self.form.unmoved(part) for name, part in state.items()})
+            if rule.space == "ranks"
+            else None,
         )
         updates, context = chain(steps, stack, context, overwrite=True)
         memory = {name: t for name, t in self._memory.items() if name != _VELOCITY}
-        vector, memory = rule.aggregate(updates, context, memory)
+        aggregate = rule.aggregate(updates, context, memory)
+        vector, memory = aggregate.vector, aggregate.state
+        counted = tuple(map(Counted, context.clients, aggregate.weights, aggregate.reasons))
         if rule.space == "ranks":
             parts = _split(vector, state)
-            return {name: rank_by(parts[name], state[name]) for name in state}, memory
+            return {name: rank_by(parts[name], state[name]) for name in state}, memory, counted
         if self.server_momentum:
             velocity = self._memory.get(_VELOCITY, torch.zeros_like(vector))
             vector = vector + self.server_momentum * velocity
             memory = {**memory, _VELOCITY: vector}
         moves = _split(vector * self.server_lr, state)
-        return {name: values + moves[name] for name, values in state.items()}, memory
+        return {name: values + moves[name] for name, values in state.items()}, memory, counted
 
     def _assuming(
         self, server_round: int, clients: tuple[int, ...]

@@ -12,13 +12,13 @@ from frl.registry import Registry
 if TYPE_CHECKING:
     from torch import nn
 
-    from frl.models.seeded import build
     from frl.models.initial import (
         initial_scores,
         kaiming_uniform,
         signed_constant,
         sorted_scores,
     )
+    from frl.models.seeded import build
 else:
     __getattr__ = lazy_names(
         __name__,

@@ -70,6 +70,10 @@ class Ballots(Form):
         """Return the mean rank of each edge's bucket, rounded down."""
         return (midranks(self._edges(sent.size)) // 2).take(sent)
 
+    def unmoved(self, state: Positions) -> NDArray[Any]:
+        """Return the ranks themselves where noise makes the mean bucket tell them apart."""
+        return state if self.dither else super().unmoved(state)
+
     def restore(self, sent: NDArray[Any], previous: Positions) -> Positions:
         """Rebuild a ranking that has this ballot."""
         return refine(sent.astype(np.int32), previous)

@@ -57,6 +57,10 @@ class Form(ABC):
         """Return what a rule takes: ranks, 0 to ``n - 1``, or differences."""
         return sent
 
+    def unmoved(self, state: NDArray[Any]) -> NDArray[Any]:
+        """Return what a rule takes, in the mean, of a client that leaves the state as it is."""
+        return self.values(self.of(state))
+
     def restore(self, sent: NDArray[Any], previous: NDArray[Any]) -> NDArray[Any]:
         """Rebuild the update; ranks that were not told apart keep the order they had."""
         return sent
