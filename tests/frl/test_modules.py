@@ -161,7 +161,8 @@ def test_training_leaves_the_generator_of_torch_alone() -> None:
 @every_module
 def test_by_ranks_nothing_but_scores_moves(name: str) -> None:
     ours = trainer(name)
-    frozen = {n: p.clone() for n, p in ours.module.named_parameters() if not p.requires_grad}
+    scores = {id(trained) for trained in score_parameters(ours.module).values()}
+    frozen = {n: p.clone() for n, p in ours.module.named_parameters() if id(p) not in scores}
     theta = {layer: mask.theta.clone() for layer, mask in supermasks(ours.module).items()}
 
     ours.train(ours.initial, shard_for(name, 17), Place(0, 1, 1))
