@@ -5,6 +5,10 @@
 ALIE(source='colluders', z=1.5)
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from attacks.base import (
     Attack,
     Backdoor,
@@ -16,7 +20,24 @@ from attacks.base import (
     TamperView,
     Update,
 )
+from frl.lazy import lazy_names
 from frl.registry import Registry
+
+if TYPE_CHECKING:
+    from attacks.adversary.grid import AdversarialGrid
+    from attacks.adversary.hiding import hide
+    from attacks.adversary.mod import adversary_mod
+    from attacks.adversary.obeying import obeying
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "AdversarialGrid": "attacks.adversary.grid",
+            "adversary_mod": "attacks.adversary.mod",
+            "hide": "attacks.adversary.hiding",
+            "obeying": "attacks.adversary.obeying",
+        },
+    )
 
 registry: Registry[Attack] = Registry("attack", __name__)
 register = registry.register
@@ -41,6 +62,7 @@ def name_of(attack: Attack) -> str:
 
 
 __all__ = [
+    "AdversarialGrid",
     "Attack",
     "Backdoor",
     "CraftView",
@@ -50,10 +72,13 @@ __all__ = [
     "Setting",
     "TamperView",
     "Update",
+    "adversary_mod",
     "get",
+    "hide",
     "list",
     "make",
     "name_of",
+    "obeying",
     "parameters",
     "register",
     "registry",

@@ -18,8 +18,10 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from frl.arrays import Arrays
+
 Space: TypeAlias = Literal["ranks", "weights", "data"]
-Update: TypeAlias = dict[str, NDArray[Any]]
+Update: TypeAlias = Arrays
 """Per layer: int32 positions of shape (n,) in rank space, float32 differences in weight space."""
 AttackState: TypeAlias = dict[str, NDArray[Any]]
 """What an attack remembers between rounds; arrays, so that a checkpoint can hold it."""

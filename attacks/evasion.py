@@ -19,7 +19,7 @@ from attacks.geometry.harm import (
     unlearning,
 )
 from attacks.geometry.informed import Informed
-from attacks.geometry.weight_space import Vector, stacked
+from attacks.geometry.weight_space import Vector, orthogonal, stacked, unit
 
 CORRECTIONS = 3
 
@@ -42,7 +42,7 @@ class Evasion(Informed):
     ----------
     source : {"colluders", "benign"}
     harm : {"undo", "boundary", "random", "reverse"}
-        ``"undo"``: towards an order of all edges alike, ``(n - 1) / 2 - q``. ``"boundary"``: edges
+        ``"undo"``: some edges, the same in every round, to the mirrored rank. ``"boundary"``: edges
         near the boundary of the mask to its other side (:mod:`attacks.geometry.harm`).
         ``"random"``: noise, fixed over rounds and of each colluder's own. ``"reverse"``: back to
         the ranking that the colluders saw first, which takes back all that was learnt since.
@@ -81,7 +81,9 @@ class Evasion(Informed):
         honest = unit(mean)
         length = self.length * float(np.median(np.linalg.norm(rows, axis=1)))
         across = float(np.sqrt(1 - self.cosine**2)) * length
-        state = view.state or {"first": stacked([view.previous])[0]}
+        state = view.state
+        if self.harm == "reverse" and not state:
+            state = {"first": stacked([view.previous])[0]}
         harms = self._harms(changes, view, state, mean, across, count)
         own = changes.stacked(view.own[:count]) if self.diversity else harms
         sent: dict[int, Update] = {}
@@ -110,22 +112,11 @@ class Evasion(Informed):
         if self.harm == "random":
             return [fixed_noise(changes, view.setting.seed, j) for j in range(count)]
         if self.harm == "undo":
-            return [undoing(changes)] * count
+            return [undoing(changes, view.setting.seed, across)] * count
         if self.harm == "reverse":
             return [unlearning(changes, state["first"])] * count
         benign = max(1, view.sampled - count)
         return [across_boundary(changes, view.setting, mean, across, benign / count)] * count
-
-
-def unit(vector: Vector) -> Vector:
-    """Scale to length 1; the zero vector stays."""
-    norm = np.linalg.norm(vector)
-    return vector / norm if norm > 0 else vector
-
-
-def orthogonal(vector: Vector, direction: Vector) -> Vector:
-    """Remove the part along a direction of length 1 or 0."""
-    return vector - np.float32(vector @ direction) * direction
 
 
 def held(changes: ChangeSpace, honest: Vector, harm: Vector, along: float, across: float) -> Update:

@@ -6,39 +6,38 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attacks import register
-from attacks.base import Attack, Crafted, CraftView, Knowledge, Setting, Space
+from attacks.base import Attack, Crafted, CraftView, Knowledge, Space, Update
 from attacks.geometry.change_space import ChangeSpace
-from attacks.geometry.one_target import Magnitude, next_push
-from attacks.geometry.weight_space import Vector, stacked
-from attacks.poisoned_fl import random_signs
-from frl.ranking import Positions, rank, top_mask, unrank
+from attacks.geometry.one_target import Effort
+from attacks.geometry.weight_space import Vector, stacked, unit, unstacked
+from frl.randomness import Purpose, generator
+from frl.ranking import invert
 
 
 @register("fixed_target")
 @dataclass(frozen=True)
 class FixedTarget(Attack):
-    r"""Colluders push the same edges up and the same edges down in every round.
+    r"""Colluders push towards the same ranking in every round, so that rounds add up.
 
     Threat model: colluders see the global rankings of their rounds and their own votes, nothing of
-    benign clients or the rule. Formula: ``rank(q + k_t * s)``, ties by ``q``, where ``s`` holds a
-    sign for each edge, fixed for the run, and ``k_t = c_t |g| v / |v|`` with ``g`` the last move of
-    the global ranking and ``v = |g - |g| u / |u||`` per edge, ``u`` what the last vote changed;
+    benign clients or the rule. Formula: ``rank(q + c_t L (T - q) / ||T - q||)``, ties by ``q``,
+    with ``T`` fixed for the run and ``L`` the median length of the colluders' honest changes;
     layers are weighed as in the Spearman distance. Every ``period`` rounds ``c`` is multiplied by
-    ``decay`` unless the signs of the move since agree with ``s`` beyond chance (99 %), but not
-    below 0.5. This is PoisonedFL on changes of rankings.
+    ``decay`` unless the signs of the move since agree with the target's beyond chance (99 %), but
+    not below 0.5. It is PoisonedFL's consistency and its test on rankings; its random signs and its
+    magnitudes by coordinate are not carried over: ranks are bounded, so once the global ranking is
+    sorted by the signs a push by them has no effect.
 
     Parameters
     ----------
-    target : {"random", "first_mask"}
-        ``s``: random; or -1 for the edges of the mask that the colluders saw first and 1 for the
-        others, so that the two trade places.
-    shape : {"moved", "level"}
-        ``v`` as above, or every edge of a layer by the same number of ranks.
+    target : {"first", "random"}
+        ``T``: the ranking that the colluders saw first, so that what was learnt since is taken
+        back, and beyond it where ``c`` reaches that far (in the first round the colluders' own mean
+        change is taken back); or a random one.
     factor : float
-        ``c`` at first.
+        ``c`` at first, in honest lengths.
     decay : float
     period : int
         Rounds with colluders between two tests.
@@ -46,62 +45,48 @@ class FixedTarget(Attack):
     References
     ----------
     Xie, Fang, Gong, "Model Poisoning Attacks to Federated Learning via Multi-Round Consistency",
-    CVPR 2025, arXiv:2404.15611; carried over.
+    CVPR 2025, arXiv:2404.15611; the idea carried over.
     """
 
     space: ClassVar[Space] = "ranks"
     knowledge: ClassVar[Knowledge] = Knowledge.COLLUDERS
-    formula: ClassVar[str] = "rank(q + k_t * s), s fixed signs, k_t from the last move of q"
-    paper: ClassVar[str] = "after Xie, Fang, Gong, CVPR 2025, arXiv:2404.15611"
+    formula: ClassVar[str] = "rank(q + c_t L (T - q) / ||T - q||), T fixed, L an honest length"
+    paper: ClassVar[str] = "this project; after Xie, Fang, Gong, CVPR 2025, arXiv:2404.15611"
 
-    target: Literal["random", "first_mask"] = "random"
-    shape: Literal["moved", "level"] = "moved"
+    target: Literal["first", "random"] = "first"
     factor: float = 8.0
     decay: float = 0.7
     period: int = 5
 
     def __post_init__(self) -> None:
-        self._magnitude().check("fixed_target")
+        self._effort().check("fixed_target")
 
-    def _magnitude(self) -> Magnitude:
-        return Magnitude(self.factor, self.decay, self.period)
+    def _effort(self) -> Effort:
+        return Effort(self.factor, self.decay, self.period)
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Send the same vote from every colluder."""
         changes = ChangeSpace(view.previous)
-        zero = {name: np.zeros(q.size, np.int32) for name, q in view.previous.items()}
-        position = -changes.stacked([zero])[0]
-        honest: Vector = changes.stacked(view.own).mean(axis=0)
-        signs = view.state["signs"] if view.state else self._signs(view)
-        push = next_push(position, signs.astype(np.float32), honest, view.state, self._magnitude())
-        change = _levelled(changes, push.change) if self.shape == "level" else push.change
-        vote = changes.ranking(change)
-        sent = changes.stacked([vote])[0]
-        return Crafted([vote] * count, {**push.state, "sent": sent, "signs": signs})
+        target = view.state["target"] if view.state else self._target(view)
+        rows = changes.stacked(view.own)
+        away: Vector = changes.stacked([unstacked(target, view.previous)])[0]
+        if not away.any():
+            away = -rows.mean(axis=0)
+        position = changes.position()
+        anchor = view.state["anchor"] if view.state else position
+        effort = self._effort().adapted(position, away + position - anchor, view.state)
+        length = float(effort["factor"]) * float(np.median(np.linalg.norm(rows, axis=1)))
+        vote = changes.ranking(np.float32(length) * unit(away))
+        return Crafted([vote] * count, {**effort, "target": target})
 
-    def _signs(self, view: CraftView) -> NDArray[np.int8]:
-        if self.target == "random":
-            size = sum(q.size for q in view.previous.values())
-            return random_signs(view.setting.seed, size).astype(np.int8)
-        inside = {
-            name: np.where(_mask(view.setting, name, q), -1, 1) for name, q in view.previous.items()
-        }
-        return stacked([inside])[0].astype(np.int8)
-
-
-def _mask(setting: Setting, layer: str, positions: Positions) -> NDArray[np.bool_]:
-    if setting.mask_by == "score":
-        return top_mask(positions, setting.keep)
-    size = np.abs(unrank(positions, setting.sorted_scores[layer]))
-    return top_mask(rank(size), setting.keep)
-
-
-def _levelled(changes: ChangeSpace, push: Vector) -> Vector:
-    """Spread the length of a push evenly over layers and edges; its signs stay."""
-    edges = {
-        name: np.full(q.size, changes.scale(name) * np.float32(q.size))
-        for name, q in changes.previous.items()
-    }
-    level = stacked([edges])[0] * np.sign(push)
-    total = np.linalg.norm(level)
-    return level * (np.linalg.norm(push) / total) if total > 0 else push
+    def _target(self, view: CraftView) -> Vector:
+        """Positions of the target, layers one after another."""
+        if self.target == "first":
+            first: Vector = stacked([view.previous])[0]
+            return first
+        drawn: Update = {}
+        for layer, (name, q) in enumerate(view.previous.items()):
+            rng = generator(view.setting.seed, Purpose.CRAFT, layer=layer)
+            drawn[name] = invert(rng.permutation(q.size))
+        random: Vector = stacked([drawn])[0]
+        return random

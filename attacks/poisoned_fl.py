@@ -9,7 +9,7 @@ import numpy as np
 
 from attacks import register
 from attacks.base import Attack, Crafted, CraftView, Knowledge, Space
-from attacks.geometry.one_target import Magnitude, next_push
+from attacks.geometry.one_target import Effort
 from attacks.geometry.weight_space import Vector, stacked, unstacked
 from frl.randomness import Purpose, generator
 
@@ -52,19 +52,45 @@ class PoisonedFL(Attack):
     period: int = 10
 
     def __post_init__(self) -> None:
-        self._magnitude().check("poisoned_fl")
+        self._effort().check("poisoned_fl")
 
-    def _magnitude(self) -> Magnitude:
-        return Magnitude(self.factor, self.decay, self.period)
+    def _effort(self) -> Effort:
+        return Effort(self.factor, self.decay, self.period)
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Send the same push from every colluder."""
         position = stacked([view.previous])[0]
-        honest: Vector = stacked(view.own).mean(axis=0)
         signs = random_signs(view.setting.seed, position.size)
-        push = next_push(position, signs, honest, view.state, self._magnitude())
-        update = unstacked(push.change, view.own[0])
-        return Crafted([update] * count, {**push.state, "sent": push.change})
+        effort = self._effort().adapted(position, signs, view.state)
+        moved: Vector = stacked(view.own).mean(axis=0)
+        sent = np.zeros_like(moved)
+        if view.state and (position != view.state["position"]).any():
+            moved, sent = position - view.state["position"], view.state["sent"]
+        push = np.float32(effort["factor"]) * magnitudes(moved, sent) * signs
+        update = unstacked(push, view.own[0])
+        return Crafted([update] * count, {**effort, "position": position, "sent": push})
+
+
+def magnitudes(moved: Vector, sent: Vector) -> Vector:
+    """Size of a push per coordinate: as long as the last move, where honest updates moved much.
+
+    Parameters
+    ----------
+    moved : float32 array of shape (d,)
+        Last move of the global state.
+    sent : float32 array of shape (d,)
+        Last push, or zeros.
+
+    Returns
+    -------
+    float32 array of shape (d,)
+        ``|g| v / |v|`` with ``v = |g - |g| u / |u||`` per coordinate; zeros if that is 0.
+    """
+    length, pushed = np.linalg.norm(moved), np.linalg.norm(sent)
+    honest = moved - sent * (length / pushed) if pushed > 0 else moved
+    total = np.linalg.norm(honest)
+    size: Vector = np.abs(honest) * (length / total if total > 0 else np.float32(0))
+    return size
 
 
 def random_signs(seed: int, size: int) -> Vector:

@@ -62,8 +62,7 @@ def run(
     from experiments.records import RunDirectory
 
     settings = configuration.read(config, override or (), profile)
-    name = f"{Path(settings.data.name).name}-{settings.strategy.name}"
-    directory = RunDirectory(out or Path("runs") / name, numbered=out is None)
+    directory = RunDirectory.of(settings, out)
     _carry_out(settings, directory, resume=False, track=track or (), as_json=as_json)
 
 

@@ -8,6 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from frl.batch_statistics import least_batch
+from frl.forward_randomness import seeded_forward
+
 
 class Evaluation(NamedTuple):
     """Result of an evaluation; ``accuracy`` is a share in [0, 1]."""
@@ -17,6 +20,17 @@ class Evaluation(NamedTuple):
     examples: int
 
 
+def batches(count: int, size: int, least: int = 1) -> list[tuple[int, int]]:
+    """Cut ``count`` examples into batches, each from start to stop.
+
+    A last batch of fewer than ``least`` examples joins the one before.
+    """
+    starts = list(range(0, count, size))
+    if len(starts) > 1 and count - starts[-1] < least:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], count], strict=True))
+
+
 @torch.inference_mode()
 def evaluate(
     module: nn.Module,
@@ -24,7 +38,9 @@ def evaluate(
     count: int,
     batch_size: int = 250,
 ) -> Evaluation:
-    """Evaluate on ``count`` examples.
+    """Evaluate on ``count`` examples, in order.
+
+    A forward pass that is random even here has the same numbers each time.
 
     Parameters
     ----------
@@ -36,11 +52,13 @@ def evaluate(
     """
     module.eval()
     correct, loss = 0, 0.0
-    for start in range(0, count, batch_size):
-        inputs, labels = batch_of(start, min(start + batch_size, count))
-        logits = module(inputs)
-        correct += int((logits.argmax(dim=1) == labels).sum())
-        loss += float(nn.functional.cross_entropy(logits, labels, reduction="sum"))
+    device = next((tensor.device for tensor in module.parameters()), None)
+    with seeded_forward(0, device=device):
+        for start, stop in batches(count, batch_size, least_batch(module)):
+            inputs, labels = batch_of(start, stop)
+            logits = module(inputs)
+            correct += int((logits.argmax(dim=1) == labels).sum())
+            loss += float(nn.functional.cross_entropy(logits, labels, reduction="sum"))
     return Evaluation(
         accuracy=correct / count if count else 0.0,
         loss=loss / count if count else 0.0,

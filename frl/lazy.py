@@ -1,32 +1,26 @@
-"""Package attributes that are imported when they are first asked for."""
+"""Names of a package that are imported when they are first used, so that start-up stays fast."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 
-def lazy_attributes(package: str, where: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
-    """Make a module's ``__getattr__`` (PEP 562), so that importing a package stays cheap.
+def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Make the ``__getattr__`` of a package (PEP 562).
 
     Parameters
     ----------
     package : str
-        The package's ``__name__``, for the error.
-    where : mapping of module to names
-        The attributes, by the module that defines them.
-
-    Returns
-    -------
-    callable
-        To be assigned to ``__getattr__`` where ``TYPE_CHECKING`` is false.
+    homes : mapping of name to module
+        Where each name is defined. A name that is a module of the package stands for itself.
     """
-    places = {name: module for module, names in where.items() for name in names}
 
-    def attribute(name: str) -> Any:
-        if name not in places:
+    def find(name: str) -> Any:
+        if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(places[name]), name)
+        module = import_module(homes[name])
+        return module if homes[name] == f"{package}.{name}" else getattr(module, name)
 
-    return attribute
+    return find

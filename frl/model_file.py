@@ -1,17 +1,20 @@
 """Model files: a trained network to take home, as float32 weights or as a seed and a 1-bit mask.
 
 A file is safetensors. In the form ``weights`` it holds a plain state dict. In the form ``mask`` it
-holds one bit an edge, because the weights under a mask follow from the seed. Its metadata say
-which, for which model and data, and hold a checksum against damage (not against malice).
+holds one bit an edge, because the weights under a mask, and all that is frozen, follow from the
+seed. Batch norm has no running statistics here (:mod:`frl.batch_statistics`). The metadata of a
+file say which form it has, for which model and data, and hold a checksum against damage (not
+against malice).
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias, cast
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -21,10 +24,11 @@ from safetensors.numpy import save
 from torch import Tensor, nn
 
 from frl import models
+from frl.batch_statistics import use_batch_statistics
 from frl.errors import InputError
 from frl.exchange.messages import digest
 from frl.models import DataShape, signed_constant
-from frl.supermask import edge_layers
+from frl.parameters import ranked
 
 Form: TypeAlias = Literal["weights", "mask"]
 _FORMAT = "frl-model-1"
@@ -71,13 +75,19 @@ def pack_model(module: nn.Module, about: About) -> bytes:
     Parameters
     ----------
     module : nn.Module
-        A plain module; in the form ``mask`` its weights are 0 or those of the seed.
+        A plain module; in the form ``mask`` its ranked weights are 0 or those of the seed.
     about : About
+
+    Raises
+    ------
+    InputError
+        If it is to be a mask, but what is not ranked does not follow from the seed.
     """
-    weights = {f"{name}.weight": _values(layer) for name, layer in edge_layers(module)}
-    tensors: dict[str, NDArray[Any]] = dict(weights)
+    tensors = {name: _values(tensor) for name, tensor in module.state_dict().items()}
     if about.form == "mask":
-        tensors = {name: np.packbits(values.reshape(-1) != 0) for name, values in weights.items()}
+        names = [spec.slots[0].name for spec in ranked(module)]
+        _check_frozen(module, about.seed)
+        tensors = {name: np.packbits(tensors[name].reshape(-1) != 0) for name in names}
     described = json.dumps({"format": _FORMAT, **about._asdict()})
     return save(tensors, metadata={_ABOUT: described, _CHECKSUM: _checksum(described, tensors)})
 
@@ -93,13 +103,15 @@ def describe_model(path: str | Path) -> About:
     return _read(Path(path))[0]
 
 
-def load_model(path: str | Path) -> nn.Module:
+def load_model(path: str | Path, model: Callable[[], nn.Module] | None = None) -> nn.Module:
     """Build the network of a model file: a plain torch module in evaluation mode.
 
     Parameters
     ----------
     path : str or Path
-        Written by ``frl export``.
+        Written by ``frl export`` or :func:`frl.save`.
+    model : callable, optional
+        Makes the module of a file that is of an own network.
 
     Raises
     ------
@@ -108,28 +120,50 @@ def load_model(path: str | Path) -> nn.Module:
     """
     about, tensors = _read(Path(path))
     shape = DataShape(tuple(about.example), about.classes)
+    if model is None and ":" in about.model:
+        raise InputError(f"{path}: is of the network {about.model}; takes load_model(path, model)")
+
+    def make() -> nn.Module:
+        return models.make(about.model, shape) if model is None else model()
+
     try:
         with torch.device("meta"):
-            planned = models.make(about.model, shape)
+            planned = make()
+        use_batch_statistics(planned)
         _check_sizes(planned, about.form, tensors)
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
         raise InputError(f"{path}: {str(error).splitlines()[0]}") from None
-    module = models.make(about.model, shape)
-    if about.form == "mask":
-        signed_constant(module, about.seed)
+    module = models.build(make, about.seed, shape.example or None)
+    use_batch_statistics(module)
+    if about.form == "weights":
+        module.load_state_dict({name: torch.from_numpy(held) for name, held in tensors.items()})
+        return module.eval()
+    signed_constant(module, about.seed)
     with torch.no_grad():
-        for name, layer in edge_layers(module):
-            weight, held = cast(Tensor, layer.weight), tensors[f"{name}.weight"]
-            if about.form == "mask":
-                bits = np.unpackbits(held, count=weight.numel())
-                weight.mul_(torch.from_numpy(bits).view_as(weight))
-            else:
-                weight.copy_(torch.from_numpy(held))
+        for spec in ranked(module):
+            bits = np.unpackbits(tensors[spec.slots[0].name], count=spec.tensor.numel())
+            spec.tensor.mul_(torch.from_numpy(bits).view_as(spec.tensor))
     return module.eval()
 
 
-def _values(layer: nn.Module) -> NDArray[np.float32]:
-    return np.asarray(cast(Tensor, layer.weight).detach().cpu().numpy(), dtype=np.float32)
+def _check_frozen(module: nn.Module, seed: int) -> None:
+    """Refuse a module that its constructor and its seed would not give again."""
+    fresh = copy.deepcopy(module)
+    for parameter in fresh.parameters():
+        parameter.requires_grad_(parameter.is_floating_point())
+    masked = {slot.name for spec in ranked(module) for slot in spec.slots}
+    signed_constant(fresh, seed)
+    held = module.state_dict()
+    for name, tensor in fresh.state_dict().items():
+        if name not in masked and not torch.equal(tensor, held[name]):
+            raise InputError(
+                f"parameter {name!r} does not follow from the seed; takes the form weights"
+            )
+
+
+def _values(tensor: Tensor) -> NDArray[Any]:
+    values: NDArray[Any] = np.ascontiguousarray(tensor.detach().cpu().numpy())
+    return values.reshape(tuple(tensor.shape))
 
 
 def _read(path: Path) -> tuple[About, dict[str, NDArray[Any]]]:
@@ -165,12 +199,15 @@ def _about(told: Any) -> About:
 
 def _check_sizes(planned: nn.Module, form: Form, tensors: Mapping[str, NDArray[Any]]) -> None:
     """Refuse tensors that do not fit, before memory is taken for the network they claim to be."""
-    expected = {}
-    for name, layer in edge_layers(planned):
-        size = cast(Tensor, layer.weight).shape
-        plain = (np.dtype(np.float32), tuple(size))
-        bits = (np.dtype(np.uint8), ((size.numel() + 7) // 8,))
-        expected[f"{name}.weight"] = bits if form == "mask" else plain
+    expected: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {}
+    if form == "mask":
+        for spec in ranked(planned):
+            size = ((spec.tensor.numel() + 7) // 8,)
+            expected[spec.slots[0].name] = (np.dtype(np.uint8), size)
+    else:
+        for name, tensor in planned.state_dict().items():
+            kind = torch.empty(0, dtype=tensor.dtype, device="cpu").numpy().dtype
+            expected[name] = (kind, tuple(tensor.shape))
     found = {name: (array.dtype, array.shape) for name, array in tensors.items()}
     if found != expected:
         differ = sorted(

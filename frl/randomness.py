@@ -28,6 +28,7 @@ class Purpose(IntEnum):
     RULE = 11
     QUANTISE = 12
     ROOT = 13
+    FORWARD = 14
 
 
 def generator(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from frl.errors import InputError
+from frl.parameters import Treatment, parameters_of, ranked
 from frl.ranking import kept_edges
 from frl.selection import TopSelector, top_mask_torch
 
@@ -57,12 +57,25 @@ class Supermask(nn.Module):
     mask_by : {"score", "abs"}
         Keep the highest scores (the method as published), or the highest ``|score|`` (what the
         authors' code does).
+    layer : str
+        Name of the layer in states and messages.
+    rows : int
+        Of the matrix that its edges form.
     """
 
     theta: Tensor
 
-    def __init__(self, theta: Tensor, keep: float, mask_by: MaskBy) -> None:
+    def __init__(
+        self,
+        theta: Tensor,
+        keep: float,
+        mask_by: MaskBy,
+        *,
+        layer: str = "",
+        rows: int = 1,
+    ) -> None:
         super().__init__()
+        self.layer, self.rows = layer, rows
         self.register_buffer("theta", theta)
         self.mask_by = mask_by
         self.kept = kept_edges(theta.numel(), keep)
@@ -96,29 +109,15 @@ class Supermask(nn.Module):
 
 
 def output_units(module: nn.Module) -> dict[str, int]:
-    """Rows of the weight matrix of each layer that has edges, by name."""
-    return {name: int(cast(Tensor, layer.weight).shape[0]) for name, layer in edge_layers(module)}
-
-
-def edge_layers(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield name and layer of everything that has edges: linear and convolution layers.
-
-    Raises
-    ------
-    InputError
-        If the module has parameters that a ranking cannot express, such as a bias.
-    """
-    for name, layer in module.named_modules():
-        own = dict(layer.named_parameters(recurse=False))
-        if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
-            if layer.bias is not None:
-                raise InputError(f"layer {name!r} has a bias; a ranked model takes bias=False")
-            yield name, layer
-        elif own and not isinstance(layer, parametrize.ParametrizationList):
-            raise InputError(
-                f"layer {name!r} ({type(layer).__name__}) has parameters {sorted(own)} that are no "
-                "edges; a ranked model takes linear and convolution layers without bias"
-            )
+    """Rows of the matrix of each parameter that trains, by layer name."""
+    masks = supermasks(module)
+    if masks:
+        return {name: mask.rows for name, mask in masks.items()}
+    return {
+        spec.layer: spec.rows
+        for spec in parameters_of(module)
+        if spec.treatment is not Treatment.KEPT
+    }
 
 
 def attach(
@@ -129,40 +128,86 @@ def attach(
     Parameters
     ----------
     module : nn.Module
-        A plain module whose weights become ``theta``; changed in place.
+        A plain module whose ranked weights become ``theta``; changed in place. Its other parameters
+        train no longer.
     scores : mapping of layer name to float32 array of n values
     keep : float
     mask_by : {"score", "abs"}
+
+    Raises
+    ------
+    InputError
+        If it has nothing to rank, or a parameter that can be neither ranked nor frozen.
     """
-    for name, layer in list(edge_layers(module)):
-        theta = cast(Tensor, layer.weight).detach().clone()
-        start = torch.from_numpy(np.array(scores[name], dtype=np.float32)).to(theta.device)
-        layer.weight = nn.Parameter(start.view_as(theta))
-        parametrize.register_parametrization(layer, "weight", Supermask(theta, keep, mask_by))
+    chosen = ranked(module)
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    for spec in chosen:
+        theta = spec.tensor.detach().clone()
+        mask = Supermask(theta, keep, mask_by, layer=spec.layer, rows=spec.rows)
+        begin = np.array(scores[spec.layer], dtype=np.float32)
+        trained = nn.Parameter(torch.from_numpy(begin).to(theta.device).view_as(theta))
+        for slot in spec.slots:
+            setattr(slot.layer, slot.attribute, trained)
+            parametrize.register_parametrization(slot.layer, slot.attribute, mask)
+            if isinstance(slot.layer, nn.RNNBase):
+                _read_weights_once(slot.layer)
 
 
 def detach(module: nn.Module) -> None:
     """Take the supermasks off; a plain module with the masked weights is left."""
-    for _, layer in list(edge_layers(module)):
-        if parametrize.is_parametrized(layer, "weight"):
-            parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+    places = list(_places(module))
+    values = [mask.apply_to(scores.detach()) for *_, scores, mask in places]
+    for (layer, attribute, scores, _), value in zip(places, values, strict=True):
+        _take_class_of_its_own(layer)
+        parametrize.remove_parametrizations(layer, attribute, leave_parametrized=False)
+        with torch.no_grad():
+            scores.copy_(value)
+        if isinstance(layer, nn.RNNBase) and not parametrize.is_parametrized(layer):
+            layer._init_flat_weights()
 
 
 def supermasks(module: nn.Module) -> dict[str, Supermask]:
     """Return the supermasks of a module, by layer name."""
-    found: dict[str, Supermask] = {}
-    for name, layer in edge_layers(module):
-        if parametrize.is_parametrized(layer, "weight"):
-            lists = cast(nn.ModuleDict, layer.parametrizations)
-            found[name] = cast(Supermask, cast(nn.ModuleList, lists["weight"])[0])
-    return found
+    return {mask.layer: mask for *_, mask in _places(module)}
 
 
 def score_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
     """Return the trained scores of a module with supermasks, by layer name."""
-    found: dict[str, nn.Parameter] = {}
-    for name, layer in edge_layers(module):
-        if parametrize.is_parametrized(layer, "weight"):
-            lists = cast(nn.ModuleDict, layer.parametrizations)
-            found[name] = cast(nn.Parameter, lists["weight"].original)
-    return found
+    return {mask.layer: scores for *_, scores, mask in _places(module)}
+
+
+def _places(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Parameter, Supermask]]:
+    """Yield layer, attribute, scores and supermask of every masked attribute."""
+    for layer in list(module.modules()):
+        if parametrize.is_parametrized(layer):
+            for attribute, masks in list(cast(nn.ModuleDict, layer.parametrizations).items()):
+                held = cast(nn.ModuleList, masks)
+                yield layer, attribute, cast(nn.Parameter, held.original), cast(Supermask, held[0])
+
+
+def _take_class_of_its_own(layer: nn.Module) -> None:
+    """Keep apart the class of a layer and that of its copies, from which torch would delete."""
+    shared = type(layer)
+    layer.__class__ = type(shared.__name__, shared.__bases__, dict(vars(shared)))
+
+
+def _read_weights_once(layer: nn.RNNBase) -> None:
+    """Let a recurrent layer compute each masked weight once in a forward pass, and keep none.
+
+    torch holds a list of weights beside the attributes, and reads them several times to see
+    whether it has changed.
+    """
+    masked: Any = type(layer)  # of this layer alone: torch makes one for each parametrized module
+    plain_forward = masked.__bases__[0].forward
+
+    def forward(self: Any, *args: Any, **named: Any) -> Any:
+        held = self._flat_weights
+        self._flat_weights = [getattr(self, name) for name in self._flat_weights_names]
+        try:
+            return plain_forward(self, *args, **named)
+        finally:
+            self._flat_weights = held
+
+    masked.forward = forward
+    masked._update_flat_weights = lambda self: None

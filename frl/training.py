@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,9 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from frl.augmentation import augment
+from frl.batch_statistics import least_batch, use_batch_statistics
+from frl.evaluation import batches
+from frl.forward_randomness import seeded_forward
 from frl.models.initial import initial_scores, signed_constant, sorted_scores
+from frl.parameters import ranked
 from frl.randomness import Purpose, generator
 from frl.ranking import Ranking, rank, unrank
+from frl.snapshot import Snapshot
+from frl.stateless import Stateless, stateless
 from frl.supermask import MaskBy, attach, score_parameters
 
 
@@ -90,18 +95,20 @@ class LocalStep(NamedTuple):
     rows: NDArray[np.int64]
 
 
-def local_steps(count: int, settings: TrainSettings, place: Place) -> list[LocalStep]:
+def local_steps(
+    count: int, settings: TrainSettings, place: Place, least: int = 1
+) -> list[LocalStep]:
     """Return the steps of one client on ``count`` examples.
 
-    Each epoch is a new permutation of the shard; its last batch may be smaller. A shard of no
-    examples takes no step.
+    Each epoch is a new permutation of the shard; its last batch may be smaller, but one of fewer
+    than ``least`` examples joins the batch before. A shard of fewer takes no step.
     """
     shuffle = generator(place.seed, Purpose.SHUFFLE, round=place.round, client=place.client)
     steps = []
-    for epoch in range(settings.epochs if count else 0):
+    for epoch in range(settings.epochs if count >= least else 0):
         order, rate = shuffle.permutation(count), settings.rate(place.round, epoch)
-        for start in range(0, count, settings.batch_size):
-            steps.append(LocalStep(start == 0, rate, order[start : start + settings.batch_size]))
+        for start, stop in batches(count, settings.batch_size, least):
+            steps.append(LocalStep(start == 0, rate, order[start:stop]))
     return steps
 
 
@@ -131,7 +138,7 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, place: Place) 
     Parameters
     ----------
     module : nn.Module
-        Its parameters are trained, whatever they are (scores or weights).
+        Its parameters are trained, whatever they are (scores or weights), but for frozen ones.
     shard : Shard
     settings : TrainSettings
     place : Place
@@ -144,7 +151,7 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, place: Place) 
     begun = time.perf_counter()
     count = len(shard.labels)
     optimiser = torch.optim.SGD(
-        module.parameters(),
+        [parameter for parameter in module.parameters() if parameter.requires_grad],
         lr=settings.lr,
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
@@ -152,27 +159,24 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, place: Place) 
     )
     module.train()
     changes = augmenter(place)
-    steps = local_steps(count, settings, place)
-    total = torch.zeros((), device=shard.labels.device)
-    for step, batch in zip(steps, rows_of(steps, shard), strict=True):
-        optimiser.param_groups[0]["lr"] = step.rate
-        inputs = augment(shard.inputs[batch], settings.augmentation, changes)
-        with autocast(shard.inputs.device, settings.precision):
-            logits = module(inputs)
-        loss = nn.functional.cross_entropy(logits.float(), shard.labels[batch])
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        if step.first:
-            total.zero_()
-        total += loss.detach() * len(batch)
+    steps = local_steps(count, settings, place, least_batch(module))
+    device = shard.labels.device
+    total = torch.zeros((), device=device)
+    with seeded_forward(place.seed, round=place.round, client=place.client, device=device):
+        for step, batch in zip(steps, rows_of(steps, shard), strict=True):
+            optimiser.param_groups[0]["lr"] = step.rate
+            inputs = augment(shard.inputs[batch], settings.augmentation, changes)
+            with autocast(device, settings.precision):
+                logits = module(inputs)
+            loss = nn.functional.cross_entropy(logits.float(), shard.labels[batch])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            if step.first:
+                total.zero_()
+            total += loss.detach() * len(batch)
     mean = float(total) / max(1, count)
     return Fit(loss=mean, steps=len(steps), seconds=time.perf_counter() - begun)
-
-
-def structure(module: nn.Module) -> nn.Module:
-    """Return a copy of a module that holds no values."""
-    return copy.deepcopy(module).to("meta")
 
 
 class Trainer(Protocol):
@@ -183,8 +187,9 @@ class Trainer(Protocol):
     initial : dict of layer name to flat array
         The global state that round 1 begins with.
     module : nn.Module
-    plain : nn.Module
-        The structure of the module without supermasks and without memory, on the device "meta".
+    stateless : Stateless or None
+        The module as a function of what it trains, for clients that train as one batch; ``None`` if
+        it may not be used so.
     trained : dict of layer name to Tensor
         What training moves: scores or weights.
     settings : TrainSettings
@@ -192,12 +197,12 @@ class Trainer(Protocol):
 
     initial: dict[str, NDArray[Any]]
     module: nn.Module
-    plain: nn.Module
+    stateless: Stateless | None
     trained: dict[str, Tensor]
     settings: TrainSettings
 
     def load(self, state: dict[str, NDArray[Any]]) -> None:
-        """Put a global state into the module."""
+        """Put a global state into the module, and take out what earlier clients left there."""
 
     def train(
         self, state: dict[str, NDArray[Any]], shard: Shard, place: Place
@@ -219,13 +224,19 @@ class RankTrainer:
     Parameters
     ----------
     module : nn.Module
-        A plain module; its weights become the run's fixed random ones and it gets supermasks.
+        A plain module; its weights become the run's fixed random ones and it gets supermasks. What
+        is ranked and what is frozen: :mod:`frl.parameters`.
     settings : TrainSettings
     seed : int
         Seed of the run, which fixes weights and scores.
     keep : float
     mask_by : {"score", "abs"}
     device : str
+
+    Raises
+    ------
+    InputError
+        If the module has nothing to rank, or a parameter that can be neither ranked nor frozen.
     """
 
     def __init__(
@@ -238,13 +249,15 @@ class RankTrainer:
         mask_by: MaskBy,
         device: str = "cpu",
     ) -> None:
+        use_batch_statistics(module)
         signed_constant(module, seed)
         initial = initial_scores(module, seed)
         self.initial: Ranking = {name: rank(scores) for name, scores in initial.items()}
         self.sorted_scores = sorted_scores(initial)
-        self.plain = structure(module)
         self.module = module.to(device)
+        self.stateless = stateless(self.module, ranked(self.module))
         attach(self.module, initial, keep, mask_by)
+        self._untrained = Snapshot(self.module)
         self.settings = settings
         self.trained: dict[str, Tensor] = dict(score_parameters(self.module))
         self._begun: dict[str, tuple[NDArray[np.int32], Tensor]] = {}
@@ -256,6 +269,7 @@ class RankTrainer:
         The clients of a round begin with the same ranking, so its scores are kept until another
         one comes.
         """
+        self._untrained.restore()
         with torch.no_grad():
             for name, scores in self.trained.items():
                 held, values = self._begun.get(name, (None, scores))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from frl.batch_statistics import use_batch_statistics
 from frl.models.initial import kaiming_uniform
+from frl.parameters import Treatment, parameters_of
 from frl.ranking import kept_edges, packed_order, sortable
-from frl.supermask import edge_layers
-from frl.training import Fit, Place, Shard, TrainSettings, fit, structure
+from frl.snapshot import Snapshot
+from frl.stateless import stateless
+from frl.training import Fit, Place, Shard, TrainSettings, fit
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -21,17 +24,19 @@ class WeightTrainer:
     """The resident model of a worker that trains weights.
 
     Global state and update are flat float32 arrays by layer; an update is the difference to the
-    global weights.
+    global weights. All parameters train, biases and factors of norms too.
 
     Attributes
     ----------
     initial : dict of layer name to float32 array
-        The global weights that round 1 begins with: Kaiming-uniform, drawn from the seed.
+        The global weights that round 1 begins with: Kaiming-uniform, drawn from the seed; biases
+        0, factors of norms 1.
 
     Parameters
     ----------
     module : nn.Module
-        The same plain module that would be ranked.
+        The same plain module that would be ranked; what its parameters are called:
+        :mod:`frl.parameters`.
     settings : TrainSettings
     seed : int
     device : str
@@ -40,15 +45,19 @@ class WeightTrainer:
     def __init__(
         self, module: nn.Module, settings: TrainSettings, *, seed: int, device: str = "cpu"
     ) -> None:
+        use_batch_statistics(module)
         kaiming_uniform(module, seed)
-        self.plain = structure(module)
         self.module = module.to(device)
+        specs = [s for s in parameters_of(self.module) if s.treatment is not Treatment.KEPT]
+        self.stateless = stateless(self.module, specs)
         self.settings = settings
-        self.trained = {name: cast(Tensor, layer.weight) for name, layer in edge_layers(module)}
+        self.trained: dict[str, Tensor] = {spec.layer: spec.tensor for spec in specs}
         self.initial: Weights = self._read()
+        self._untrained = Snapshot(self.module)
 
     def load(self, state: dict[str, NDArray[Any]]) -> None:
         """Set the weights, in place."""
+        self._untrained.restore()
         with torch.no_grad():
             for name, weight in self.trained.items():
                 weight.copy_(torch.from_numpy(np.array(state[name])).view_as(weight))

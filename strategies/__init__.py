@@ -1,12 +1,13 @@
-"""How a server turns clients' replies into the next global state."""
+"""Strategies: how a server turns clients' replies into the next global state."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from frl.lazy import lazy_attributes
+from frl.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from strategies import pre_aggregation, rules
     from strategies.base import SeededStrategy
     from strategies.frl import FRL
     from strategies.gate import Admitted, Gate, Rejected
@@ -15,16 +16,21 @@ if TYPE_CHECKING:
     from strategies.sampling import sample_clients
     from strategies.vote import Vote, rank_by
 else:
-    __getattr__ = lazy_attributes(
+    __getattr__ = lazy_names(
         __name__,
         {
-            "strategies.base": ("SeededStrategy",),
-            "strategies.frl": ("FRL",),
-            "strategies.gate": ("Admitted", "Gate", "Rejected"),
-            "strategies.round_report": ("RoundReport",),
-            "strategies.rule_strategy": ("RuleStrategy",),
-            "strategies.sampling": ("sample_clients",),
-            "strategies.vote": ("Vote", "rank_by"),
+            "FRL": "strategies.frl",
+            "Admitted": "strategies.gate",
+            "Gate": "strategies.gate",
+            "Rejected": "strategies.gate",
+            "RoundReport": "strategies.round_report",
+            "RuleStrategy": "strategies.rule_strategy",
+            "SeededStrategy": "strategies.base",
+            "Vote": "strategies.vote",
+            "pre_aggregation": "strategies.pre_aggregation",
+            "rank_by": "strategies.vote",
+            "rules": "strategies.rules",
+            "sample_clients": "strategies.sampling",
         },
     )
 
@@ -37,6 +43,8 @@ __all__ = [
     "RuleStrategy",
     "SeededStrategy",
     "Vote",
+    "pre_aggregation",
     "rank_by",
+    "rules",
     "sample_clients",
 ]

@@ -1,16 +1,33 @@
-"""What happened in one round, as a strategy tells it."""
+"""The report of one round."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import NamedTuple
 
+from strategies.byte_counter import Coded
 from strategies.gate import Rejected
-from strategies.ledger import Coded
+
+
+class Counted(NamedTuple):
+    """What a client counted in a round, by a rule that weighs them.
+
+    Attributes
+    ----------
+    client : int
+    weight : float
+        0 to 1.
+    reason : str
+        What took most of the rest, in a word of the rule's; empty where little was taken.
+    """
+
+    client: int
+    weight: float
+    reason: str
 
 
 class RoundReport(NamedTuple):
-    """What happened at the gate in one round.
+    """What happened at the gate in one round, and what the admitted clients counted.
 
     Attributes
     ----------
@@ -31,6 +48,8 @@ class RoundReport(NamedTuple):
         Why the global state was kept; empty if it moved.
     coded : Coded or None
         Sizes of coded messages, where they were measured.
+    counted : tuple[Counted, ...]
+        By a rule that weighs clients, otherwise empty.
     """
 
     round: int
@@ -43,6 +62,7 @@ class RoundReport(NamedTuple):
     train_seconds: float
     kept: str = ""
     coded: Coded | None = None
+    counted: tuple[Counted, ...] = ()
 
     @property
     def reasons(self) -> dict[str, int]:

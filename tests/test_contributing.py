@@ -14,11 +14,15 @@ import torch
 
 import attacks
 from attacks.base import Setting, TamperView
+from experiments.config import read
+from frl import methods
+from frl.methods import Training
 from frl.ranking import permutation_fault
+from frl.training import Place, Shard, TrainSettings
 from strategies import rules
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
-EXAMPLE = re.compile(r"`((?:strategies|attacks)/\S+\.py)`:\n\n```python\n(.*?)```", re.DOTALL)
+EXAMPLE = re.compile(r"`((?:strategies|attacks|frl)/\S+\.py)`:\n\n```python\n(.*?)```", re.DOTALL)
 EXAMPLES = dict(EXAMPLE.findall(TEXT))
 
 
@@ -43,6 +47,20 @@ def test_a_rule_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "second_best" in rules.list()
     found = rules.make("second_best")(torch.tensor([[1.0, 5.0], [3.0, 4.0], [2.0, 9.0]]))
     assert found.tolist() == [2.0, 5.0]
+
+
+def test_a_method_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {name: methods.get(name) for name in methods.list()}
+    monkeypatch.setattr(methods.registry, "_entries", known)
+
+    load("frl/methods/signs.py", tmp_path)
+
+    module = torch.nn.Sequential(torch.nn.Linear(4, 3, bias=False))
+    trainer = methods.make("signs").trainer(module, Training(TrainSettings(lr=0.1), seed=0))
+    shard = Shard(torch.eye(4), torch.tensor([0, 1, 2, 0]))
+    step, _ = trainer.train(trainer.initial, shard, Place(0, 1, 0))
+    assert set(np.abs(step["0"]).tolist()) == {float(np.float32(1e-3))}
+    assert read(None, ["strategy.name=signs"]).train.lr == 0.06
 
 
 def test_an_attack_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from flwr.app import Message
 
 from attacks.adversary.codec import Codec
-from attacks.adversary.orders import with_orders
+from attacks.adversary.orders import obeyed, with_orders
 from attacks.adversary.population import Population
 from attacks.base import (
     AccuracyCall,
@@ -25,7 +25,6 @@ from attacks.base import (
     poisons,
     tampers,
 )
-from frl.errors import FRLError
 from frl.randomness import Purpose, generator
 
 
@@ -65,7 +64,7 @@ class Batch:
     def __init__(self, adversary: Adversary, messages: Sequence[Message]) -> None:
         self._adversary = adversary
         codec, attack = adversary.codec, adversary.attack
-        train = [message for message in messages if _is_train(message)]
+        train = [message for message in messages if is_train(message)]
         self.trains = bool(train)
         self._sampled = {codec.client_of(message): message for message in train}
         self._round = codec.round_of(train[0]) if train else 0
@@ -78,13 +77,14 @@ class Batch:
             asked = {client: codec.for_client(train[0], client) for client in others}
             self._extra = {client: request for client, request in asked.items() if request}
         obeys = poisons(attack) or tampers(attack)
-        ordered = {id(self._sampled[client]) for client in self.malicious if obeys}
+        self._ordered = {*self.malicious, *self._extra} if obeys else set()
+        ordered = {id(message) for c, message in self._requests() if c in self._ordered}
+        per_round = adversary.setting.clients_per_round
         self.outgoing = [
-            with_orders(message, attack) if id(message) in ordered else message
-            for message in messages
+            with_orders(message, attack, per_round) if id(message) in ordered else message
+            for message in (*messages, *self._extra.values())
         ]
-        extra = self._extra.values()
-        self.outgoing += [with_orders(message, attack) if obeys else message for message in extra]
+        self._unheard = set(self._ordered)
 
         self._needs = attack.needs()
         self._colluders = {*self.malicious, *self._extra} if crafts(attack) else set()
@@ -94,12 +94,17 @@ class Batch:
         self._updates: dict[int, Update] = {}
         self._held: dict[int, Message] = {}
         self._by_id: dict[str, int] = {}
-        self._unnumbered = deque([*self._sampled.items(), *self._extra.items()])
+        self._unnumbered = deque(self._requests())
 
     @property
     def done(self) -> bool:
         """Whether everyone has replied whose reply the attack waits for."""
         return not self._awaited
+
+    @property
+    def settled(self) -> bool:
+        """Whether no reply can come any more that must not be handed on as it is."""
+        return not self._awaited and not self._unheard
 
     def extra_ids(self) -> list[str]:
         """Message ids of the requests that the strategy did not make, once they are sent."""
@@ -114,6 +119,9 @@ class Batch:
         client = self._client(reply.metadata.reply_to_message_id)
         if client is None:
             return [reply]
+        if client in self._ordered:
+            self._unheard.discard(client)
+            reply = obeyed(reply, self._adversary.attack)
         needed = client in self._awaited
         self._awaited.discard(client)
         if reply.has_error():
@@ -122,7 +130,7 @@ class Batch:
             request = self._extra.get(client) or self._sampled[client]
             try:
                 self._updates[client] = self._adversary.codec.read_update(reply, request)
-            except FRLError:
+            except Exception:  # whatever it holds, the server is to judge it
                 return [] if client in self._extra else [reply]
         if client not in self._colluders:
             return [reply]
@@ -170,6 +178,9 @@ class Batch:
         self._held, self._updates = {}, {}
         return replies, remembered
 
+    def _requests(self) -> list[tuple[int, Message]]:
+        return [*self._sampled.items(), *self._extra.items()]
+
     def _client(self, message_id: str) -> int | None:
         # A grid numbers messages as it sends them, perhaps one by one and mostly in order.
         while message_id not in self._by_id and self._unnumbered:
@@ -184,5 +195,6 @@ class Batch:
         return self._by_id[message_id]
 
 
-def _is_train(message: Message) -> bool:
+def is_train(message: Message) -> bool:
+    """Whether a message asks a client to train."""
     return message.metadata.message_type.partition(".")[0] == "train"

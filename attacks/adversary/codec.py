@@ -28,7 +28,10 @@ class Codec(Protocol):
         ...
 
     def read_update(self, reply: Message, request: Message) -> Update:
-        """Client's update in a reply: positions (ranks) or differences (weights), by layer."""
+        """Client's update in a reply: positions (ranks) or differences (weights), by layer.
+
+        Raises where the server would not admit the reply.
+        """
         ...
 
     def with_update(self, reply: Message, request: Message, update: Update) -> Message:

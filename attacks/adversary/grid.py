@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Literal
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, TypeAlias
 
 from flwr.app import Message, RecordDict
 from flwr.proto.node_pb2 import NodeInfo
 from flwr.serverapp import Grid
 from flwr.supercore.run import Run
 
-from attacks.adversary.batch import Adversary, Batch
+from attacks.adversary.batch import Adversary, Batch, is_train
 from attacks.adversary.codec import Codec
+from attacks.adversary.orders import IGNORED
 from attacks.adversary.population import Population
 from attacks.base import AccuracyCall, Attack, AttackState, Knowledge, RuleCall, Setting
 from frl.errors import InputError
+
+log = logging.getLogger(__name__)
+
+SettingOf: TypeAlias = Callable[[Sequence[Message]], Setting]
+_OPEN = Setting(seed=0, round=0, clients_per_round=0, classes=0)
 
 
 class AdversarialGrid(Grid):
     """A Flower ``Grid`` some of whose clients are malicious.
 
+    Whatever else the wrapped grid offers, it offers too: methods, attributes and ``with``.
+
     Malicious clients train honestly through the wrapped grid; their replies are held back until
     all colluders have replied and are then replaced. Benign replies pass as they arrive. What the
     attack sees is limited to what it declares it needs. Attacks on a client's own data or update
     run in the client: the grid adds orders to the message, which
-    :func:`attacks.adversary.mod.adversary_mod` obeys and removes.
+    :func:`attacks.adversary.mod.adversary_mod` obeys and removes. A reply that does not acknowledge
+    its orders becomes an error reply, and a warning says so once: otherwise orders that a client
+    app ignores would look like a perfect defence.
 
     Parameters
     ----------
@@ -33,8 +45,8 @@ class AdversarialGrid(Grid):
     attack : Attack
     malicious : Population
     codec : Codec
-    setting : Setting
-        Of the run; the round is filled in.
+    setting : Setting or callable
+        Of the run; the round is filled in. Or what makes it of the train messages of a round.
     colluders : {"sampled", "all"}
         Whose honest updates colluders share: those of the malicious clients sampled this round, or
         also of others, asked to train besides and not counted by the server, up to
@@ -55,7 +67,7 @@ class AdversarialGrid(Grid):
         attack: Attack,
         malicious: Population,
         codec: Codec,
-        setting: Setting,
+        setting: Setting | SettingOf,
         *,
         colluders: Literal["sampled", "all"] = "sampled",
         rule: RuleCall | None = None,
@@ -63,19 +75,45 @@ class AdversarialGrid(Grid):
     ) -> None:
         needs = attack.needs()
         if Knowledge.RULE in needs and rule is None:
-            raise InputError(f"{attack!r} needs the server's rule")
+            raise InputError(f"{attack!r} needs the server's rule; takes rule=server.preview")
         if Knowledge.ACCURACY in needs and accuracy is None:
-            raise InputError(f"{attack!r} needs the accuracy on the colluders' data")
+            raise InputError(
+                f"{attack!r} needs the accuracy on the colluders' data; takes accuracy="
+            )
         if colluders not in ("sampled", "all"):
             raise InputError(f"attack.colluders: got {colluders!r}; takes 'sampled' or 'all'")
         if colluders == "all":
             malicious.others(0, (), 0)
         self._grid = grid
-        self._adversary = Adversary(attack, malicious, codec, setting, colluders, rule, accuracy)
+        known = setting if isinstance(setting, Setting) else _OPEN
+        self._setting_of = None if isinstance(setting, Setting) else setting
+        self._adversary = Adversary(attack, malicious, codec, known, colluders, rule, accuracy)
         self._state: AttackState = {}
         self._malicious: tuple[int, ...] = ()
         self._pushed: list[Batch] = []
         self._ready: dict[str, Message] = {}
+        self._warned = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._grid, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = name.startswith("_") or hasattr(type(self), name)
+        object.__setattr__(self if own else self._grid, name, value)
+
+    def __enter__(self) -> AdversarialGrid:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the wrapped grid, if it can be closed."""
+        close = getattr(self._grid, "close", None)
+        if close is not None:
+            close()
 
     @property
     def state(self) -> AttackState:
@@ -148,23 +186,42 @@ class AdversarialGrid(Grid):
         replies = []
         for reply in self._grid.pull_messages([*asked, *extra]):
             owner = next((b for b in concerned if b.holds([_answered(reply)])), None)
-            replies += [reply] if owner is None else owner.take(reply)
+            replies += [reply] if owner is None else self._taken(owner, reply)
         for batch in concerned:
             if batch.done:
                 self._ready.update({_answered(reply): reply for reply in self._craft(batch)})
+            if batch.settled:
                 self._pushed.remove(batch)
         return replies + [self._ready.pop(i) for i in asked if i in self._ready]
 
     def _batch(self, messages: Iterable[Message]) -> Batch:
-        batch = Batch(self._adversary, list(messages))
+        asked = list(messages)
+        train = [message for message in asked if is_train(message)]
+        if train and self._setting_of is not None:
+            setting = self._setting_of(train)
+            self._adversary = dataclasses.replace(self._adversary, setting=setting)
+        batch = Batch(self._adversary, asked)
         if batch.trains:
             self._malicious = batch.malicious
         return batch
 
     def _through(self, batch: Batch, replies: Iterable[Message]) -> Iterator[Message]:
         for reply in replies:
-            yield from batch.take(reply)
+            yield from self._taken(batch, reply)
         yield from self._craft(batch)
+
+    def _taken(self, batch: Batch, reply: Message) -> list[Message]:
+        taken = batch.take(reply)
+        if not self._warned and any(r.has_error() and r.error.reason == IGNORED for r in taken):
+            self._warned = True
+            log.warning(
+                "%s: NO ATTACK TAKES PLACE, and the replies of malicious clients are rejected: on "
+                "our own grids attacks.hide(...) adds the mod to an frl.client_app; elsewhere take "
+                "attacks.obeying(app), and train on frl.shard_transform.transformed(...) where the "
+                "attack is on data",
+                IGNORED,
+            )
+        return taken
 
     def _craft(self, batch: Batch) -> list[Message]:
         replies, self._state = batch.craft(self._state)

@@ -11,7 +11,12 @@ from flwr.app import Context, Message
 from flwr.clientapp.typing import ClientAppCallable, Mod
 
 from attacks.adversary.codec import Codec
-from attacks.adversary.orders import ordered_attack, without_orders
+from attacks.adversary.orders import (
+    acknowledged,
+    ordered_attack,
+    ordered_clients_per_round,
+    without_orders,
+)
 from attacks.base import PoisonView, Setting, TamperView, poisons, tampers
 from frl.randomness import Purpose, generator
 from frl.shard_transform import Labels, Samples, transforming
@@ -25,7 +30,8 @@ def adversary_mod(codec: Codec, setting_of: SettingOf) -> Mod:
     Orders come with the message, from :class:`attacks.adversary.grid.AdversarialGrid`, or from a
     SuperNode's own node config (see :func:`attacks.adversary.orders.ordered_attack`). The attack's
     ``poison`` changes the shard trained on, its ``tamper`` the update sent. Without orders it does
-    nothing.
+    nothing. The reply acknowledges orders of the message, unless the ClientApp trained without
+    :func:`frl.shard_transform.transformed`, so that there was nothing to poison.
 
     Parameters
     ----------
@@ -47,18 +53,26 @@ def adversary_mod(codec: Codec, setting_of: SettingOf) -> Mod:
             return call_next(request, context)
         client, round = codec.client_of(request), codec.round_of(request)
         setting = dataclasses.replace(setting_of(request, context), round=round)
+        number = ordered_clients_per_round(message)
+        if number is not None:
+            setting = dataclasses.replace(setting, clients_per_round=number)
+        poisoned = not poisons(attack)
 
         def poison(images: Samples, labels: Labels) -> tuple[Samples, Labels]:
+            nonlocal poisoned
+            poisoned = True
             rng = generator(setting.seed, Purpose.POISON, client=client)
             return attack.poison(images, labels, PoisonView(setting, client), rng)
 
         with transforming(poison) if poisons(attack) else nullcontext():
             reply = call_next(request, context)
-        if reply.has_error() or not tampers(attack):
+        if reply.has_error() or not poisoned:
             return reply
-        view = TamperView(setting, client, codec.state_of(request))
-        rng = generator(setting.seed, Purpose.TAMPER, round=round, client=client)
-        update = attack.tamper(codec.read_update(reply, request), view, rng)
-        return codec.with_update(reply, request, update)
+        if tampers(attack):
+            view = TamperView(setting, client, codec.state_of(request))
+            rng = generator(setting.seed, Purpose.TAMPER, round=round, client=client)
+            update = attack.tamper(codec.read_update(reply, request), view, rng)
+            reply = codec.with_update(reply, request, update)
+        return acknowledged(reply, message)
 
     return mod

@@ -44,6 +44,12 @@ class ChangeSpace:
         """Subtract the ranking from a vote; float32 arrays of shape (n,) by layer."""
         return {name: (vote[name] - q) * self.scale(name) for name, q in self.previous.items()}
 
+    def position(self) -> Vector:
+        """Lay the ranking itself out, in the units of a change; shape (d,)."""
+        scaled: Update = {name: q * self.scale(name) for name, q in self.previous.items()}
+        vector: Vector = stacked([scaled])[0]
+        return vector
+
     def stacked(self, votes: Sequence[Update]) -> Vector:
         """Lay the changes of votes out as the rows of one float32 array of shape (m, d)."""
         return stacked([self.change(vote) for vote in votes])

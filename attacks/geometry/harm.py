@@ -14,16 +14,32 @@ from frl.randomness import Purpose, generator
 Ranks = dict[str, NDArray[np.float32]]
 
 
-def undoing(changes: ChangeSpace) -> Vector:
-    """Every edge towards the middle rank, in proportion to its distance: ``(n - 1) / 2 - q``."""
-    previous = changes.previous
-    return _scaled(
-        changes, {name: np.float32((q.size - 1) / 2) - q for name, q in previous.items()}
-    )
+def undoing(changes: ChangeSpace, seed: int, length: float) -> Vector:
+    """Mirror the ranks of some edges, ``n - 1 - q``; the others keep theirs.
+
+    Moving all edges towards their mirrored rank would leave their order, and so the ranking, as it
+    is until they reach the middle.
+
+    Parameters
+    ----------
+    changes : ChangeSpace
+    seed : int
+        Of the run. The edges follow from it alone: with a greater length there are more of them.
+    length : float
+        Of the moves together.
+    """
+    moves = {}
+    for layer, (name, q) in enumerate(changes.previous.items()):
+        order = generator(seed, Purpose.CRAFT, layer=layer).permutation(q.size)
+        mirrored = np.float32(q.size - 1) - 2 * q.astype(np.float32)
+        chosen = order[: max(1, round(min(1.0, length**2) * q.size))]
+        moves[name] = np.zeros(q.size, np.float32)
+        moves[name][chosen] = mirrored[chosen]
+    return _scaled(changes, moves)
 
 
 def unlearning(changes: ChangeSpace, first: Vector) -> Vector:
-    """Every edge back to an earlier ranking: ``first - q``.
+    """Move every edge back to an earlier ranking: ``first - q``.
 
     Parameters
     ----------
@@ -31,7 +47,8 @@ def unlearning(changes: ChangeSpace, first: Vector) -> Vector:
     first : array of shape (d,)
         Positions of the earlier ranking, layers one after another.
     """
-    return stacked([changes.change(unstacked(first, changes.previous))])[0]
+    back: Vector = stacked([changes.change(unstacked(first, changes.previous))])[0]
+    return back
 
 
 def fixed_noise(changes: ChangeSpace, seed: int, number: int) -> Vector:
@@ -46,7 +63,7 @@ def fixed_noise(changes: ChangeSpace, seed: int, number: int) -> Vector:
 def across_boundary(
     changes: ChangeSpace, setting: Setting, mean: Vector, length: float, reach: float
 ) -> Vector:
-    """Edges near the boundary of the mask to its other side, ``reach`` times their distance beyond.
+    """Move edges near the boundary of the mask over it, ``reach`` times as far as they are off it.
 
     With ``r`` an edge's rank in ``rank(q + mean)`` and ``b`` the boundary, an edge moves by
     ``-reach * (r - b)`` if that distance is less than ``w n``, else not; ``w`` is the same in every
@@ -89,4 +106,5 @@ def _to_nearest(ranks: NDArray[np.int32], boundaries: tuple[int, ...]) -> NDArra
 
 def _scaled(changes: ChangeSpace, ranks: Ranks) -> Vector:
     scaled: Update = {name: moved * changes.scale(name) for name, moved in ranks.items()}
-    return stacked([scaled])[0]
+    vector: Vector = stacked([scaled])[0]
+    return vector

@@ -1,10 +1,8 @@
-"""One direction pushed in every round, so that rounds add up: PoisonedFL's magnitudes.
+"""How hard to push one target for all rounds: harder than the server lets through helps nobody.
 
-With ``s`` a vector of signs fixed for the run, ``w_t`` the global state and ``g = w_t - w_{t-1}``,
-colluders push ``k_t * s`` with ``k_t = c_t |g| v / |v|`` and ``v = |g - |g| u / |u||`` per
-coordinate, ``u`` what they pushed last: where honest updates move the state much, so do theirs.
-Every ``period`` rounds ``c`` is cut if the state has not moved along ``s``: if fewer signs agree
-than 99 % of random vectors have.
+PoisonedFL's test. Colluders push with a factor; every ``period`` rounds that they take part in it
+is cut if the global state has not moved towards the target in that time: if fewer signs agree than
+99 % of random vectors have.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,17 +22,17 @@ LEAST = 0.5
 
 
 @dataclass(frozen=True)
-class Magnitude:
-    """How far to push, from whether the last rounds' pushes got through.
+class Effort:
+    """A factor, and how it is cut.
 
     Attributes
     ----------
     factor : float
-        ``c`` at first.
+        At first.
     decay : float
-        What ``c`` is multiplied by where the pushes do not get through, down to 0.5.
+        What the factor is multiplied by where a test fails, as long as it stays 0.5 or more.
     period : int
-        Rounds, of those that colluders take part in, between two tests.
+        Rounds between two tests.
     """
 
     factor: float
@@ -48,59 +45,33 @@ class Magnitude:
         require(0 < self.decay <= 1, attack, "decay", self.decay, "a share above 0, to 1")
         require(self.period >= 1, attack, "period", self.period, "an integer >= 1")
 
+    def adapted(self, position: Vector, target: Vector, state: AttackState) -> AttackState:
+        """Return the factor of this round, and what the next test compares with.
 
-class Push(NamedTuple):
-    """What to push this round, and what to remember once it is sent.
+        Parameters
+        ----------
+        position : float32 array of shape (d,)
+            Global state of this round.
+        target : float32 array of shape (d,)
+            Where to push from the state at the last test; only signs count, and where all are 0 the
+            test is passed.
+        state : AttackState
+            What this returned in the colluders' last round, among others; empty at first.
 
-    Attributes
-    ----------
-    change : float32 array of shape (d,)
-    state : AttackState
-        Without ``sent``, the change that was sent.
-    """
-
-    change: Vector
-    state: AttackState
-
-
-def next_push(
-    position: Vector, signs: Vector, honest: Vector, state: AttackState, magnitude: Magnitude
-) -> Push:
-    """Choose the push of one round.
-
-    Parameters
-    ----------
-    position : float32 array of shape (d,)
-        Global state.
-    signs : float32 array of shape (d,)
-        1 and -1.
-    honest : float32 array of shape (d,)
-        Stands in for the last move of the global state where there is none yet.
-    state : AttackState
-        Of the round before, empty at first.
-    magnitude : Magnitude
-    """
-    moved, sent = honest, np.zeros_like(honest)
-    if state and (position != state["position"]).any():
-        moved, sent = position - state["position"], state["sent"]
-    length, pushed = np.linalg.norm(moved), np.linalg.norm(sent)
-    size = np.abs(moved - sent * (length / pushed if pushed > 0 else np.float32(0)))
-    total = np.linalg.norm(size)
-    anchor = state["anchor"] if state else position
-    rounds = int(state["rounds"]) if state else 0
-    factor = float(state["factor"]) if state else magnitude.factor
-    if rounds == magnitude.period:
-        if not got_through(position - anchor, signs) and factor * magnitude.decay >= LEAST:
-            factor *= magnitude.decay
-        anchor, rounds = position, 0
-    change = np.float32(factor * length / total if total > 0 else 0.0) * size * signs
-    remembered = {
-        "position": position,
-        "anchor": anchor,
-        "rounds": np.asarray(rounds + 1),
-        "factor": np.asarray(factor),
-    }
-    return Push(change, remembered)
+        Returns
+        -------
+        AttackState
+            ``factor``, ``anchor`` (the state at the last test) and ``rounds`` since then.
+        """
+        if not state:
+            return _remembered(self.factor, position, 1)
+        factor, rounds = float(state["factor"]), int(state["rounds"])
+        if rounds < self.period:
+            return _remembered(factor, state["anchor"], rounds + 1)
+        passed = got_through(position - state["anchor"], np.sign(target)) or not target.any()
+        if not passed and factor * self.decay >= LEAST:
+            factor *= self.decay
+        return _remembered(factor, position, 1)
 
 
 def got_through(moved: Vector, signs: Vector) -> bool:
@@ -111,6 +82,9 @@ def got_through(moved: Vector, signs: Vector) -> bool:
     moved, signs : float32 arrays of shape (d,)
     """
     direction = np.sign(moved)
-    agree = float(np.count_nonzero(direction == signs))
-    agree += np.count_nonzero(direction == 0) / 2
-    return agree > moved.size / 2 + QUANTILE * math.sqrt(moved.size) / 2
+    agree = float(np.count_nonzero(direction * signs > 0)) + np.count_nonzero(direction == 0) / 2
+    return bool(agree > moved.size / 2 + QUANTILE * math.sqrt(moved.size) / 2)
+
+
+def _remembered(factor: float, anchor: Vector, rounds: int) -> AttackState:
+    return {"factor": np.asarray(factor), "anchor": anchor, "rounds": np.asarray(rounds)}

@@ -53,6 +53,18 @@ def deviation(rows: Vector, mean: Vector, direction: Direction) -> Vector:
     return push
 
 
+def unit(vector: Vector) -> Vector:
+    """Scale to length 1; the zero vector stays."""
+    norm = np.linalg.norm(vector)
+    scaled: Vector = vector / norm if norm > 0 else vector
+    return scaled
+
+
+def orthogonal(vector: Vector, direction: Vector) -> Vector:
+    """Remove the part along a direction of length 1 or 0."""
+    return vector - np.float32(vector @ direction) * direction
+
+
 @dataclass(frozen=True)
 class OneVectorAttack(Informed):
     """Base of attacks in which all colluders send one vector made of the known updates."""

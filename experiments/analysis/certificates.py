@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -13,11 +12,10 @@ import attacks
 from attacks.base import CraftView
 from attacks.geometry.crossing import mask_boundaries
 from experiments.analysis.honest_round import HonestRound
-from experiments.setup.strategy import make_rule
 from frl.errors import InputError
-from frl.exchange.ballots import boundaries
 from frl.randomness import Purpose, generator
 from frl.ranking import Ranking
+from frl.wire.boundaries import boundaries
 from strategies import FRL
 from strategies.certificates import Certificate, Honest, Parts, Reach, certify, reach
 from strategies.rules import Rule
@@ -132,9 +130,8 @@ def parts_of(found: HonestRound, layer: str) -> Parts:
 
 def _honest(found: HonestRound, layer: str) -> Honest:
     """Collect what the votes on a layer count, as the run's strategy counts them."""
-    form = found.channel.form
-    assert form is not None
-    weigh = form.votes if isinstance(found.server(0), FRL) else form.ranks
+    form = found.setup.channel.form
+    weigh = form.votes if isinstance(found.server(0), FRL) else form.values
     previous = found.state[layer]
     one_vote = weigh(form.of(np.arange(previous.size, dtype=np.int32)))
     return Honest(
@@ -158,10 +155,8 @@ def _reach(
 
 
 def _rule(found: HonestRound, malicious: int) -> Rule:
-    rule = make_rule(found.config)
-    if found.config.strategy.oracle_f and hasattr(rule, "f"):
-        rule = dataclasses.replace(rule, f=malicious)  # type: ignore[type-var]
-    return rule
+    rule = found.setup.rule
+    return rule.assuming(malicious) if found.config.strategy.oracle_f else rule
 
 
 def _strongest(found: HonestRound, malicious: int, how: How, clean: Ranking) -> _Moved:

@@ -12,12 +12,13 @@ from rich.table import Table
 
 from experiments.analysis.cost_sample import Sample
 from frl import wire
+from frl.arrays import Arrays
 from frl.exchange.ballots import ballot
-from frl.exchange.channel import Channel, coded_message
+from frl.exchange.channel import Channel
+from frl.exchange.downlink import coarsen, encode_down
 from frl.exchange.forms import Ballots
 from frl.exchange.messages import Task
 from frl.ranking import top_mask
-from frl.wire.downlink import coarsen, encode_down
 
 _BITS = (8, 6, 4, 3, 2, 1)
 _DITHERED = (4, 2, 1)
@@ -61,7 +62,7 @@ def costs(measured: Sample) -> list[Cost]:
             coding, way, len(message), 8 * len(message) / edges, len(message) / float32, sizes
         )
 
-    def up(shown: str, name: str, values: wire.Update, way: str = "up", **parameters: Any) -> Cost:
+    def up(shown: str, name: str, values: Arrays, way: str = "up", **parameters: Any) -> Cost:
         coding = wire.codings.make(name, **parameters)
         return cost(shown, way, wire.encode(values, coding, base=base, rows=measured.rows))
 
@@ -72,10 +73,10 @@ def costs(measured: Sample) -> list[Cost]:
         up("fixed", "fixed", update, "both"),
         _bound(layers, float32),
         up("delta", "delta", update),
-        up("sparse 50 %", "sparse", update, top=0.5),
-        up("sparse-delta 50 %", "sparse-delta", update, top=0.5),
-        up("sparse 10 %", "sparse", update, top=0.1),
-        up("sparse-delta 10 %", "sparse-delta", update, top=0.1),
+        up("sparse 50 %", "sparse", update, share=0.5),
+        up("sparse-delta 50 %", "sparse-delta", update, share=0.5),
+        up("sparse 10 %", "sparse", update, share=0.1),
+        up("sparse-delta 10 %", "sparse-delta", update, share=0.1),
         up("mask", "mask", {n: top_mask(p, 0.5) for n, p in update.items()}, keep=0.5),
     ]
     for bits in _BITS:
@@ -87,13 +88,13 @@ def costs(measured: Sample) -> list[Cost]:
     for name, ranking in held.items():
         if ranking is None or measured.first is None:
             continue
-        seen = wire.Base(0, ranking)
-        message = encode_down(base.ranking, seen=seen, rows=measured.rows)
+        known = wire.Base(0, ranking)
+        message = encode_down(base.state, held=known, rows=measured.rows)
         rows.append(cost(f"delta given {name}", "down", message))
         for bits in _BITS:
-            state, coarse = (coarsen(r, measured.first, bits) for r in (base.ranking, ranking))
+            state, coarse = (coarsen(r, measured.first, bits) for r in (base.state, ranking))
             given = wire.Base(0, coarse)
-            message = encode_down(state, seen=given, bits=bits, rows=measured.rows)
+            message = encode_down(state, held=given, bits=bits, rows=measured.rows)
             rows.append(cost(f"ballot {_bits(bits)} given {name}", "down", message))
     if measured.ballots is not None:
         voters, *totals = measured.ballots
@@ -105,13 +106,11 @@ def costs(measured: Sample) -> list[Cost]:
 
 def _dithered(measured: Sample, bits: int, cost: Callable[[str, str, bytes], Cost]) -> Cost:
     """Encode a ballot with noise of one bucket's width, which both sides know."""
-    layers = {name: int(positions.size) for name, positions in measured.update.items()}
-    coding = wire.codings.make("ballot", bits=bits)
-    channel = Channel(layers, coding, Ballots(bits, dither=1.0), measured.rows, coded=True)
+    channel = Channel(form=Ballots(bits, dither=1.0), rows=measured.rows)
     task = Task(measured.base.round, client=0, seed=0)
-    sent = channel.dithered({**measured.update}, task)
-    record = channel.send_update(sent, measured.base, task, coded=True)
-    return cost(f"ballot {_bits(bits)}, dither 1", "up", coded_message(record) or b"")
+    sent = channel.form.dithered(measured.update, task)
+    message = channel.encode_update(sent, measured.base, task)
+    return cost(f"ballot {_bits(bits)}, dither 1", "up", message)
 
 
 def report(measured: Sample, rows: list[Cost]) -> dict[str, Any]:

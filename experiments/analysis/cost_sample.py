@@ -5,22 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from experiments import config as configuration
 from experiments.analysis.honest_round import repeat_round
+from experiments.analysis.ranks_only import require_ranks
 from experiments.benchmarks.rankings import base_ranking, moved_ranking
 from experiments.records import CHECKPOINT, RunDirectory
 from experiments.records.checkpoints import checkpoint_of, rounds_kept
 from experiments.rounds.loop import execute
-from experiments.setup.resident import load_data, load_partition, make_trainer
+from experiments.setup import Setup
 from frl import models, wire
 from frl.data import Split
 from frl.errors import InputError, unknown
 from frl.exchange.messages import Task
 from frl.models import DataShape
+from frl.parameters import ranked
 from frl.ranking import Ranking
-from frl.supermask import edge_layers, output_units
+from frl.supermask import output_units
 from frl.training import Place, Shard
 from strategies import Vote, sample_clients
 
@@ -83,7 +85,7 @@ def sample(model: str = "", run: Path | None = None) -> Sample:
     model : str
         By default that of the run, or of the default configuration.
     run : Path, optional
-        A run directory with a checkpoint, of ``strategy.name = "frl"``.
+        A run directory with a checkpoint, of a method that sends rankings.
 
     Raises
     ------
@@ -109,12 +111,11 @@ def _of_run(directory: RunDirectory, source: str, model: str) -> Sample:
     settings, checkpoint = directory.config(), directory.checkpoint()
     if checkpoint is None:
         raise InputError(f"--run {directory.path}: takes a run with a finished round")
-    if settings.strategy.name != "frl":
-        raise InputError(f"--run {directory.path}: takes a run of strategy.name 'frl'")
+    require_ranks(settings, f"--run {directory.path}")
     if model and model != settings.model.name:
         raise InputError(f"--model: got {model!r}; the run is of {settings.model.name!r}")
-    dataset = load_data(settings)
-    partition, trainer = load_partition(settings, dataset), make_trainer(settings, dataset)
+    setup = Setup(settings)
+    partition, trainer, dataset = setup.partition, setup.trainer, setup.data
     following = checkpoint.round + 1
     drawn = sample_clients(
         settings.seed, following, settings.clients, settings.clients_per_round
@@ -149,12 +150,12 @@ def _ballots(directory: RunDirectory) -> Round | None:
     if not settings.strategy.ballot_bits or settings.strategy.rule:
         return None
     found = repeat_round(directory)
-    channel, vote = replace(found.channel, history=1), Vote(found.state)
+    channel, vote = replace(found.setup.channel, history=1), Vote(found.state)
     base, seed = wire.Base(found.number, found.state), settings.seed
     up = 0
     for client, sent in zip(found.clients, found.sent, strict=True):
         vote.add(sent)
-        up += len(channel.encode_update(sent, base, Task(found.number, client, seed)))
+        up += channel.measure(sent, base, Task(found.number, client, seed)).total
     step = channel.encode_step(base, found.clients, vote.sums, seed=seed)
     voters = len(found.clients)
     return None if step is None else Round(voters, round(up / voters), len(step))
@@ -163,8 +164,7 @@ def _ballots(directory: RunDirectory) -> Round | None:
 def _made_up(name: str) -> Sample:
     """Draw rankings that move like those of real clients."""
     module = models.make(name, _SHAPES[name])
-    weights: dict[str, Any] = {name: layer.weight for name, layer in edge_layers(module)}
-    layers = {layer: int(weight.numel()) for layer, weight in weights.items()}
+    layers = {spec.layer: spec.tensor.numel() for spec in ranked(module)}
     rows = output_units(module)
     base = base_ranking(layers, seed=0)
     update = moved_ranking(base, rows, seed=1)

@@ -10,9 +10,10 @@ from typing import Literal, NamedTuple, TypeAlias
 import torch
 from torch import nn
 
+from experiments.analysis.ranks_only import require_ranks
 from experiments.records import RunDirectory
 from experiments.records.durable import write_atomically
-from experiments.setup.resident import load_data, make_trainer
+from experiments.setup import Setup
 from frl.errors import InputError, StoppedError, unknown
 from frl.exchange.messages import digest
 from frl.model_file import About, pack_model
@@ -59,15 +60,12 @@ def export(run: Path, output: Path, form: str = "") -> Exported:
     checkpoint = directory.checkpoint()
     if checkpoint is None:
         raise InputError(f"{run} has no checkpoint yet")
-    if form == "mask" and config.strategy.name != "frl":
-        raise InputError(
-            f"--format mask: takes a run of strategy.name 'frl'; {run} trained weights "
-            f"({config.strategy.name})"
-        )
-    dataset = load_data(config)
-    trainer = make_trainer(config, dataset)
-    trainer.load(checkpoint.state)
-    module = copy.deepcopy(trainer.module).cpu().eval()
+    if form == "mask":
+        require_ranks(config, "--format mask")
+    setup = Setup(config)
+    dataset = setup.data
+    setup.trainer.load(checkpoint.state)
+    module = copy.deepcopy(setup.trainer.module).cpu().eval()
     detach(module)
     about = About(
         form="mask" if form == "mask" else "weights",

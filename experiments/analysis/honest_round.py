@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from flwr.app import ConfigRecord
+from flwr.app import ConfigRecord, Message
 
+from attacks.adversary.population import Population
 from attacks.base import Setting
+from experiments.analysis.ranks_only import require_ranks
 from experiments.config import Config
 from experiments.config.tables import EngineConfig
 from experiments.records import CHECKPOINT, RunDirectory
 from experiments.records.checkpoints import State, checkpoint_of, rounds_kept
-from experiments.setup.adversary import make_population, make_setting
-from experiments.setup.channel import make_channel
-from experiments.setup.engine import make_grid
-from experiments.setup.resident import load_data, make_trainer
-from experiments.setup.strategy import make_strategy
+from experiments.rounds.play import play_round
+from experiments.setup import Setup
+from frl.arrays import Arrays
 from frl.errors import InputError
-from frl.exchange.channel import Channel
-from frl.exchange.messages import arrays_record
-from frl.grids import LocalGrid, find_roster
+from frl.exchange.messages import arrays_record, read_answer, read_task
+from frl.grids import LocalGrid
 from frl.ranking import Ranking
 from frl.wire import Base
-from frl.wire.downlink import coarsen
-from strategies import Admitted, Gate, SeededStrategy
-from strategies.gate import Update
+from strategies import SeededStrategy
 
 
 class HonestRound(NamedTuple):
@@ -35,8 +32,8 @@ class HonestRound(NamedTuple):
 
     Attributes
     ----------
-    config : Config
-        Of the run.
+    setup : Setup
+        The parts of the run.
     number : int
         Of the round.
     clients, malicious : tuple of int
@@ -48,9 +45,8 @@ class HonestRound(NamedTuple):
         What each benign client sent.
     rankings : list of mapping of layer name to int32 positions
         The full rankings that this stands for.
-    channel : Channel
     setting : Setting
-        What every client knows.
+        What every client knows in this round.
     server : callable
         Makes the run's strategy at the beginning of this round, from the number of malicious
         clients that the rule is told where the run tells it the true one.
@@ -59,17 +55,21 @@ class HonestRound(NamedTuple):
         none to compare with, or where malicious clients took part.
     """
 
-    config: Config
+    setup: Setup
     number: int
     clients: tuple[int, ...]
     malicious: tuple[int, ...]
     state: Ranking
-    sent: Sequence[Update]
+    sent: Sequence[Arrays]
     rankings: Sequence[Ranking]
-    channel: Channel
     setting: Setting
     server: Callable[[int], SeededStrategy]
     recorded: bool = False
+
+    @property
+    def config(self) -> Config:
+        """Of the run."""
+        return self.setup.config
 
 
 def repeat_round(
@@ -94,44 +94,82 @@ def repeat_round(
         not lead to what the run recorded.
     """
     config = directory.config(overrides)
-    if config.strategy.name != "frl":
-        raise InputError(f"{directory.path}: takes a run of strategy.name 'frl'")
-    config = config.model_copy(update={"engine": EngineConfig(device=config.engine.device)})
+    require_ranks(config, f"{directory.path}")
+    setup = Setup(config.model_copy(update={"engine": EngineConfig(device=config.engine.device)}))
     folder, rows = directory.path / CHECKPOINT, directory.rows()
     number = _choose(directory, len(rows), number)
-    dataset = load_data(config)
-    trainer = make_trainer(config, dataset)
-    state = checkpoint_of(folder, number - 1).state if number > 1 else trainer.initial
-    if {n: a.size for n, a in state.items()} != {n: a.size for n, a in trainer.initial.items()}:
+    initial = setup.trainer.initial
+    state = checkpoint_of(folder, number - 1).state if number > 1 else initial
+    if {n: a.size for n, a in state.items()} != {n: a.size for n, a in initial.items()}:
         raise InputError(f"{folder}: the checkpoint is of another model than {config.model.name!r}")
-    channel, population = make_channel(config, trainer), make_population(config)
-    with make_grid(config) as grid:
-        server = _server(config, channel, grid, number, state)
-        strategy = server(config.strategy.f)
-        malicious = population.among(number, strategy.sampled)
-        sent = _hear(strategy, channel, grid, Base(number, state), malicious)
+    with setup.start_engine() as grid:
+        benign = _Benign(grid, setup.population, number)
+        strategy = setup.strategy(grid, f=0)
+        after = play_round(strategy, number, state, grid, benign.send)
+        server = _server(setup, grid, number, state)
+    assert strategy.report is not None
+    sampled, voters = strategy.report.sampled, strategy.report.admitted
     row = rows[number - 1] if number <= len(rows) and not overrides else None
-    if row is not None and row["sampled"] != list(strategy.sampled):
+    if row is not None and row["sampled"] != list(sampled):
         raise InputError(f"{directory.path}: round {number} on record sampled other clients")
-    if not sent:
+    if not voters:
         raise InputError(f"{directory.path}: no benign client voted in round {number}")
-    found = HonestRound(
-        config=config,
+    answers = {client: read_answer(benign.replies[grid.node_of(client)]) for client in voters}
+    sent = [strategy.read(answers[client].record, client).update for client in voters]
+    comparable = row is not None and not benign.malicious and row["admitted"] == len(sent)
+    recorded = comparable and number in rounds_kept(folder)
+    if recorded:
+        _compare(after, checkpoint_of(folder, number).state, number, directory)
+    return HonestRound(
+        setup=setup,
         number=number,
-        clients=tuple(sorted(sent)),
-        malicious=tuple(sorted(malicious)),
+        clients=voters,
+        malicious=tuple(sorted(benign.malicious)),
         state=state,
-        sent=[sent[client] for client in sorted(sent)],
-        rankings=[channel.full(sent[client], Base(number, state)) for client in sorted(sent)],
-        channel=channel,
-        setting=dataclasses.replace(make_setting(config, dataset, trainer), round=number),
+        sent=sent,
+        rankings=[setup.channel.restore(update, Base(number, state)) for update in sent],
+        setting=dataclasses.replace(setup.setting, round=number),
         server=server,
+        recorded=recorded,
     )
-    comparable = row is not None and not malicious and row["admitted"] == len(sent)
-    if comparable and number in rounds_kept(folder):
-        _compare(found, checkpoint_of(folder, number).state, directory)
-        found = found._replace(recorded=True)
-    return found
+
+
+class _Benign:
+    """Sends the messages of a round to its benign clients alone, and keeps their replies.
+
+    Parameters
+    ----------
+    grid : LocalGrid
+    population : Population
+    number : int
+        Of the round.
+
+    Attributes
+    ----------
+    malicious : frozenset of int
+        Clients that were left out.
+    replies : dict of node id to Message
+    """
+
+    def __init__(self, grid: LocalGrid, population: Population, number: int) -> None:
+        self._grid = grid
+        self._population = population
+        self._round = number
+        self.malicious: frozenset[int] = frozenset()
+        self.replies: dict[int, Message] = {}
+
+    def send(self, messages: list[Message]) -> Iterator[Message]:
+        """Yield the replies as they come."""
+        clients = [read_task(message).client for message in messages]
+        self.malicious = self._population.among(self._round, clients)
+        benign = [
+            message
+            for message, client in zip(messages, clients, strict=True)
+            if client not in self.malicious
+        ]
+        for reply in self._grid.send_and_receive(benign):
+            self.replies[reply.metadata.src_node_id] = reply
+            yield reply
 
 
 def _choose(directory: RunDirectory, recorded: int, number: int | None) -> int:
@@ -147,62 +185,20 @@ def _choose(directory: RunDirectory, recorded: int, number: int | None) -> int:
 
 
 def _server(
-    config: Config, channel: Channel, grid: LocalGrid, number: int, state: Ranking
+    setup: Setup, grid: LocalGrid, number: int, state: Ranking
 ) -> Callable[[int], SeededStrategy]:
-    roster = find_roster(grid, config.clients)
-
     def begin(f: int) -> SeededStrategy:
-        strategy = config.strategy
-        if strategy.oracle_f:
-            strategy = strategy.model_copy(update={"oracle_f": False, "f": f})
-        begun = make_strategy(
-            config.model_copy(update={"strategy": strategy}),
-            population=make_population(config),
-            roster=roster,
-            channel=channel,
-        )
-        begun.configure_train(number, arrays_record(state), ConfigRecord(), grid)
-        return begun
+        strategy = setup.strategy(grid, f=f)
+        strategy.configure_train(number, arrays_record(state), ConfigRecord(), grid)
+        return strategy
 
     return begin
 
 
-def _hear(
-    strategy: SeededStrategy,
-    channel: Channel,
-    grid: LocalGrid,
-    base: Base,
-    malicious: frozenset[int],
-) -> dict[int, Update]:
-    """Ask the benign clients of a round, and let the gate judge what they send."""
-    messages = strategy.configure_train(
-        base.round, arrays_record(base.ranking), ConfigRecord(), grid
-    )
-    asked = [
-        (message, client)
-        for message, client in zip(messages, strategy.sampled, strict=True)
-        if client not in malicious
-    ]
-    gate = Gate(
-        asked,
-        strategy.check(base.ranking),
-        strategy.read,
-    )
-    heard = {}
-    for reply in grid.send_and_receive([message for message, _ in asked]):
-        verdict = gate.judge(reply)
-        if isinstance(verdict, Admitted):
-            heard[verdict.client] = verdict.update
-    return heard
-
-
-def _compare(found: HonestRound, recorded: State, directory: RunDirectory) -> None:
+def _compare(after: State, recorded: State, number: int, directory: RunDirectory) -> None:
     """Refuse votes that do not lead to the global ranking on record."""
-    moved = found.server(0).preview(found.rankings)
-    if found.config.strategy.down_bits:
-        moved = coarsen(moved, found.channel.first, found.config.strategy.down_bits)
-    if any(not np.array_equal(moved[name], recorded[name]) for name in recorded):
+    if any(not np.array_equal(after[name], recorded[name]) for name in recorded):
         raise InputError(
-            f"{directory.path}: the votes of round {found.number}, trained again, do not lead to "
+            f"{directory.path}: the votes of round {number}, trained again, do not lead to "
             "the ranking on record; was the run made with other data or on another device?"
         )

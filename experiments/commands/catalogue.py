@@ -142,6 +142,7 @@ _KINDS: dict[str, Callable[[], list[Entry]]] = {
     "attacks": _attacks,
     "rules": partial(_rules, "strategies.rules"),
     "pre_aggregations": partial(_rules, "strategies.pre_aggregation"),
+    "methods": partial(_registered, "frl.methods"),
     "models": partial(_registered, "frl.models"),
     "codings": partial(_registered, "frl.wire.codings"),
     "datasets": _datasets,

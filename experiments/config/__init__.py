@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from frl.lazy import lazy_attributes
+from frl.lazy import lazy_names
 
 if TYPE_CHECKING:
     from experiments.config.configuration import (
         ENGINES,
         FLOWER_KEYS,
-        LEARNING_RATES,
         Config,
         Scalar,
         dump,
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ENGINES",
     "FLOWER_KEYS",
-    "LEARNING_RATES",
     "Config",
     "Scalar",
     "dump",
@@ -36,4 +34,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = lazy_attributes(__name__, {"experiments.config.configuration": __all__})
+    __getattr__ = lazy_names(__name__, dict.fromkeys(__all__, "experiments.config.configuration"))

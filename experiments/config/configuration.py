@@ -24,6 +24,7 @@ from experiments.config.tables import (
     Table,
     TrainConfig,
 )
+from frl import methods
 from frl.errors import InputError, unknown
 from frl.plugins import import_plugins
 
@@ -69,7 +70,9 @@ class Config(Table):
         train, strategy = (tables.get(key, {}) for key in ("train", "strategy"))
         if isinstance(train, dict) and isinstance(strategy, dict) and train.get("lr", 0) == 0:
             name = str(strategy.get("name", "frl"))
-            return {**tables, "train": {**train, "lr": LEARNING_RATES.get(name, 0.4)}}
+            if name in methods.list():
+                rate = methods.make(name).learning_rate
+                return {**tables, "train": {**train, "lr": rate}}
         return tables
 
     @field_serializer("plugins")
@@ -107,7 +110,6 @@ class Config(Table):
 
 FLOWER_KEYS = {"resume": ""}
 """Keys that only runs under Flower have: what to do, not what to run."""
-LEARNING_RATES = {"frl": 0.4, "fedavg": 0.01}
 ENGINES = {
     "inprocess": "one client after another in this process",
     "ray": "Ray actors on the cores or GPUs of this machine or of a cluster",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from experiments.config.spelling import plain_attack, plain_strategy
+from frl import methods
+from frl.errors import unknown
+from frl.methods import Method
 
 Positive = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, le=1)]
@@ -61,7 +64,7 @@ class TrainConfig(Table):
 class StrategyConfig(_Open):
     """How the server aggregates; further keys are parameters of the rule."""
 
-    name: Literal["frl", "fedavg"] = Field("frl", description="frl: rankings; fedavg: weights")
+    name: str = Field("frl", description="frl list methods; frl: rankings; fedavg: weights")
     keep: float = Field(0.5, gt=0, le=1, description="share of edges in the mask")
     mask_by: Literal["score", "abs"] = Field("score", description="highest scores, or highest |s|")
     rule: str = Field("", description="frl list rules; empty: sum of ranks, or mean of weights")
@@ -86,6 +89,18 @@ class StrategyConfig(_Open):
         "auto", description="of messages: off, always, or frl list codings; auto: under Flower"
     )
     root_examples: Positive = Field(100, description="of the server's own shard (fltrust)")
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in methods.list():
+            raise unknown("strategy.name", name, methods.list())
+        return name
+
+    @property
+    def method(self) -> Method:
+        """What the name stands for."""
+        return methods.make(self.name)
 
     @model_validator(mode="before")
     @classmethod

@@ -36,6 +36,14 @@ class RunDirectory:
         self.path = path
         self._numbered = numbered
 
+    @classmethod
+    def of(cls, config: Config, path: Path | None = None) -> RunDirectory:
+        """Return where a new run is recorded: by default ``runs/NAME-N``, after what it is of."""
+        if path is not None:
+            return cls(path)
+        name = f"{Path(config.data.name).name}-{config.strategy.name}"
+        return cls(Path("runs") / name, numbered=True)
+
     @contextmanager
     def create(self, config: Config) -> Iterator[None]:
         """Make the directory for a new run, and keep other processes from writing there.

@@ -50,7 +50,7 @@ def fitting_attacks(space: str) -> list[str]:
 
 
 def values_to_try(name: str, *, benign: bool = False) -> dict[str, Values]:
-    """Values that are worth trying for each parameter of an attack, its default first.
+    """Values worth trying for each parameter of an attack; those without a choice are left out.
 
     An attack says which by its class attribute ``search``. Otherwise a choice is tried in full, and
     a positive number at a tenth, a third, three and ten times its default, as far as the attack
@@ -67,14 +67,20 @@ def values_to_try(name: str, *, benign: bool = False) -> dict[str, Values]:
     for parameter in attacks.parameters(name):
         if parameter.required:
             continue
-        values = declared.get(parameter.name, _values(parameter))
+        values = [parameter.default, *declared.get(parameter.name, _values(parameter))]
         if parameter.name == "source" and not benign:
-            values = tuple(value for value in values if value != "benign")
-        others = [v for v in values if v != parameter.default]
-        taken = [v for v in others if _takes(name, {parameter.name: v})]
-        if taken:
-            found[parameter.name] = (parameter.default, *taken)
+            values = [value for value in values if value != "benign"]
+        taken = [v for v in dict.fromkeys(values) if v is None or _takes(name, {parameter.name: v})]
+        if taken != [parameter.default]:
+            found[parameter.name] = tuple(taken)
     return found
+
+
+def candidate(name: str, values: Mapping[str, Scalar | None]) -> Candidate:
+    """Name an attack by what differs from its defaults."""
+    defaults = {parameter.name: parameter.default for parameter in attacks.parameters(name)}
+    given = tuple((k, v) for k, v in values.items() if v is not None and v != defaults[k])
+    return Candidate(name, given)
 
 
 def _values(parameter: Parameter) -> Values:

@@ -1,9 +1,9 @@
 """Successive halving over attacks: many short runs, then the worst few longer, with more seeds.
 
 Each attack is first tried with its defaults; which parameters are tried next is proposed by a
-tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011; Optuna's, seeded). The proposals
-follow from the seed and from the results alone, so a search that was stopped proposes the same
-again, finds those runs finished, and goes on.
+tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011; Optuna's, seeded), and by chance
+where that proposes what was tried before. The proposals follow from the seed and from the results
+alone, so a search that was stopped proposes the same again, finds those runs finished, and goes on.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from experiments.redteam.budget import Budget, short_rounds
 from experiments.redteam.candidates import (
     Candidate,
     Values,
+    candidate,
     fitting_attacks,
     values_to_try,
 )
-from experiments.setup.adversary import SPACES
 from experiments.sweep.sweep import Outcome
 from frl.errors import InputError
 
@@ -147,31 +147,31 @@ class _Field:
         self._run = run
 
     def attempts(
-        self, candidates: Sequence[Candidate | None], rounds: int, seeds: Sequence[int]
+        self, tried: Sequence[Candidate | None], rounds: int, seeds: Sequence[int]
     ) -> list[Attempt]:
         """Run each candidate with each seed; in the order of the candidates."""
         points = [
-            self._point(len(seeds) * place + number, candidate, rounds, seed)
-            for place, candidate in enumerate(candidates)
+            self._point(len(seeds) * place + number, one, rounds, seed)
+            for place, one in enumerate(tried)
             for number, seed in enumerate(seeds)
         ]
         ended = {outcome.point.order: outcome for outcome in self._run(points)}
         found = []
-        for place, candidate in enumerate(candidates):
+        for place, one in enumerate(tried):
             mine = [(seed, ended[len(seeds) * place + n]) for n, seed in enumerate(seeds)]
             found.append(
                 Attempt(
-                    candidate,
+                    one,
                     rounds,
-                    {s: one.result["accuracy"] for s, one in mine if one.result is not None},
-                    {s: one.error for s, one in mine if one.result is None},
+                    {s: end.result["accuracy"] for s, end in mine if end.result is not None},
+                    {s: end.error for s, end in mine if end.result is None},
                 )
             )
         return found
 
-    def _point(self, order: int, candidate: Candidate | None, rounds: int, seed: int) -> Point:
-        config = from_flat(attacked(self.config, candidate) | {"rounds": rounds, "seed": seed})
-        name = candidate.folder() if candidate else "clean"
+    def _point(self, order: int, tried: Candidate | None, rounds: int, seed: int) -> Point:
+        config = from_flat(attacked(self.config, tried) | {"rounds": rounds, "seed": seed})
+        name = tried.folder() if tried else "clean"
         directory = RunDirectory(self._out / f"rounds-{rounds}" / name / f"seed-{seed}")
         if directory.begun() and directory.config() != config:
             raise InputError(
@@ -180,13 +180,13 @@ class _Field:
         return Point(order, name, config, directory)
 
 
-def attacked(config: Config, candidate: Candidate | None) -> dict[str, Scalar]:
+def attacked(config: Config, tried: Candidate | None) -> dict[str, Scalar]:
     """Return the dotted keys of a defence under another attack."""
     own = {f"attack.{key}" for key in config.attack.parameters()}
     flat = {key: value for key, value in flatten(config).items() if key not in own}
-    if candidate is None:
+    if tried is None:
         return flat | {"attack.name": "none", "attack.fraction": 0.0}
-    return flat | candidate.keys()
+    return flat | tried.keys()
 
 
 def _explore(field: _Field, number: int, benign: bool) -> list[Attempt]:
@@ -195,12 +195,11 @@ def _explore(field: _Field, number: int, benign: bool) -> list[Attempt]:
     config = field.config
     space = {
         name: values_to_try(name, benign=benign)
-        for name in fitting_attacks(SPACES[config.strategy.name])
+        for name in fitting_attacks(config.strategy.method.space)
     }
-    sampler = optuna.samplers.TPESampler(
-        seed=config.seed, n_startup_trials=len(space), multivariate=True, group=True
-    )
-    study = optuna.create_study(sampler=sampler)
+    guided = optuna.samplers.TPESampler(seed=config.seed, n_startup_trials=len(space))
+    chance = optuna.samplers.RandomSampler(seed=config.seed)
+    study = optuna.create_study()
     for name, values in space.items():
         study.enqueue_trial({"attack": name, **{f"{name}.{key}": 0 for key in values}})
     if number < len(space):
@@ -214,37 +213,32 @@ def _explore(field: _Field, number: int, benign: bool) -> list[Attempt]:
     while left and misses < _MISSES:
         asked: dict[Candidate, optuna.Trial] = {}
         while len(asked) < min(_BATCH, left) and misses < _MISSES:
+            study.sampler = chance if misses else guided
             trial = study.ask()
-            candidate = _proposed(trial, space)
-            if candidate in tried or candidate in asked:
+            proposed = _proposed(trial, space)
+            if proposed in tried or proposed in asked:
                 misses += 1
-                _tell(study, trial, tried.get(candidate))
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
                 continue
-            asked[candidate], misses = trial, 0
+            asked[proposed], misses = trial, 0
         for attempt in field.attempts(list(asked), rounds, [config.seed]) if asked else ():
             assert attempt.candidate is not None
             tried[attempt.candidate] = attempt
             left -= bool(attempt.accuracies)
-            _tell(study, asked[attempt.candidate], attempt)
+            if attempt.accuracies:
+                study.tell(asked[attempt.candidate], attempt.mean)
+            else:
+                study.tell(asked[attempt.candidate], state=optuna.trial.TrialState.FAIL)
     return list(tried.values())
 
 
 def _proposed(trial: optuna.Trial, space: dict[str, dict[str, Values]]) -> Candidate:
     name = trial.suggest_categorical("attack", list(space))
-    given = []
-    for key, values in space[name].items():
-        choice = trial.suggest_int(f"{name}.{key}", 0, len(values) - 1)
-        value = values[choice]
-        if choice and value is not None:
-            given.append((key, value))
-    return Candidate(name, tuple(given))
-
-
-def _tell(study: optuna.Study, trial: optuna.Trial, attempt: Attempt | None) -> None:
-    if attempt is None or not attempt.accuracies:
-        study.tell(trial, state=optuna.trial.TrialState.FAIL)
-    else:
-        study.tell(trial, attempt.mean)
+    chosen = {
+        key: values[trial.suggest_int(f"{name}.{key}", 0, len(values) - 1)]
+        for key, values in space[name].items()
+    }
+    return candidate(name, chosen)
 
 
 def _worst_first(attempts: Sequence[Attempt]) -> list[Attempt]:

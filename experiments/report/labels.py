@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from experiments.config import LEARNING_RATES
 from experiments.config.configuration import defaults
+from frl import methods
+from frl.methods import Method
 
 CLEAN = "clean"
 
@@ -111,7 +112,8 @@ def _told_keys(
 
 def _described(config: dict[str, Any], name: str, keys: Iterable[str]) -> str:
     """Add to a name what differs between the runs of that name, unless it is a default."""
-    defaults = {**_DEFAULTS, "train.lr": LEARNING_RATES.get(config["strategy.name"], 0.0)}
+    method = _method(config)
+    defaults = {**_DEFAULTS, "train.lr": method.learning_rate if method else 0.0}
     told = [
         _told(key, config[key])
         for key in keys
@@ -127,11 +129,15 @@ def _differing(configs: list[dict[str, Any]], wanted: Callable[[str], bool]) -> 
 
 
 def _rule(config: Mapping[str, Any]) -> str:
-    strategy, rule = str(config["strategy.name"]), str(config["strategy.rule"])
-    name = _STRATEGIES.get(strategy, strategy)
-    if rule in ("", "mean" if strategy == "fedavg" else "sum"):
-        return name
-    return rule if strategy == "fedavg" else f"{name} {rule}"
+    name, rule = str(config["strategy.name"]), str(config["strategy.rule"])
+    method = _method(config)
+    return method.label(rule) if method else f"{name} {rule}".strip()
+
+
+def _method(config: Mapping[str, Any]) -> Method | None:
+    """Return the method of a run on record; ``None`` for one that is not installed here."""
+    name = str(config["strategy.name"])
+    return methods.make(name) if name in methods.list() else None
 
 
 def _attack_name(config: Mapping[str, Any]) -> str:
@@ -146,5 +152,4 @@ def _told(key: str, value: Any) -> str:
     return f"{key.rsplit('.', 1)[-1]} {value}"
 
 
-_STRATEGIES = {"frl": "FRL", "fedavg": "FedAvg"}
 _DEFAULTS = defaults()

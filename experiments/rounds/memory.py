@@ -39,7 +39,7 @@ class Memory:
             parts["attack"] = self._adversary.state
         if self._engine is not None:
             parts["client"] = self._engine.client_memory
-            parts["seen"] = self._strategy.seen.memory
+            parts["seen"] = self._strategy.client_states.memory
         return {f"{part}/{key}": a for part, held in parts.items() for key, a in held.items()}
 
     def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
@@ -53,4 +53,4 @@ class Memory:
             self._adversary.state = parts["attack"]
         if self._engine is not None:
             self._engine.client_memory = parts["client"]
-            self._strategy.seen.memory = parts["seen"]
+            self._strategy.client_states.memory = parts["seen"]

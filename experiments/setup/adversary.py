@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
-from typing import cast
 
 import numpy as np
-from flwr.app import ArrayRecord, Context, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
 import attacks
+from attacks.adversary.channel_codec import ChannelCodec
 from attacks.adversary.grid import AdversarialGrid
 from attacks.adversary.population import Population, malicious_clients
 from attacks.base import Attack, Backdoor, Knowledge, Setting, Update
 from experiments.config import Config
-from experiments.rounds.evaluator import Evaluator
-from experiments.setup.node import resident_for
+from experiments.setup.evaluator import Evaluator
 from frl.call_syntax import parse_calls
 from frl.data import DataSet, Partition, Split
 from frl.errors import InputError
-from frl.exchange.channel import Channel, is_coded
-from frl.exchange.messages import ARRAYS, read_task, read_terms, train_content, update_record
-from frl.exchange.state_reader import StateReader
+from frl.exchange.channel import Channel
 from frl.grids import Roster
 from frl.training import RankTrainer, Trainer
-from frl.wire import Base
 from strategies import SeededStrategy
 
 _MOST_OWN_EXAMPLES = 1000
-SPACES = {"frl": "ranks", "fedavg": "weights"}
 
 
 def make_attack(config: Config) -> Attack | None:
@@ -49,7 +42,7 @@ def make_attack(config: Config) -> Attack | None:
             raise InputError(f"attack.{next(iter(params))}: there is no attack to take it")
         return None
     attack = attacks.make(name, **params)
-    space = SPACES[config.strategy.name]
+    space = config.strategy.method.space
     if attack.space not in (space, "data"):
         raise InputError(
             f"attack.name: {name!r} is an attack on {attack.space}; "
@@ -116,7 +109,7 @@ def hide_adversary(
         grid,
         attack,
         population,
-        RunCodec(channel, roster=roster),
+        ChannelCodec(channel, roster=roster, check=strategy.check),
         setting,
         colluders=config.attack.colluders,
         rule=strategy.preview,
@@ -153,82 +146,3 @@ def colluders_accuracy(
     rows = np.sort(rows[:_MOST_OWN_EXAMPLES])
     own = Split(dataset.train.inputs[rows], dataset.train.labels[rows])
     return lambda state: evaluator.on(state, own).accuracy
-
-
-class RunCodec:
-    """Reads and rewrites the messages of a run for an adversary.
-
-    An attack sees and makes full rankings: of a ballot it reads one that has this ballot, with the
-    order of the global ranking within a bucket, and what it makes is rounded like any other.
-
-    Parameters
-    ----------
-    channel : Channel
-    roster : Roster, optional
-        Needed to ask clients that the strategy did not ask.
-    read_state : callable, optional
-        How a client of its own reads the global state of a request.
-    """
-
-    def __init__(
-        self,
-        channel: Channel,
-        *,
-        roster: Roster | None = None,
-        read_state: Callable[[Message], Base] | None = None,
-    ) -> None:
-        self._channel = channel
-        self._roster = roster
-        self._base = read_state or StateReader(channel)
-
-    def client_of(self, request: Message) -> int:
-        """Client id that a request is for."""
-        return read_task(request).client
-
-    def round_of(self, request: Message) -> int:
-        """Round that a request belongs to."""
-        return read_task(request).round
-
-    def state_of(self, request: Message) -> Update:
-        """Global state in a request."""
-        return self._base(request).ranking
-
-    def read_update(self, reply: Message, request: Message) -> Update:
-        """Client's update in a reply."""
-        base, record = self._base(request), update_record(reply)
-        task, coded = read_task(request), is_coded(request)
-        sent = self._channel.read_update(record, base, task, coded=coded)
-        return self._channel.full(sent, base)
-
-    def with_update(self, reply: Message, request: Message, update: Update) -> Message:
-        """Return a copy of a reply with another update."""
-        other = copy.copy(reply)
-        base, task = self._base(request), read_task(request)
-        record = self._channel.send_update(update, base, task, coded=is_coded(request))
-        other.content = RecordDict({**reply.content, ARRAYS: record})
-        return other
-
-    def for_client(self, request: Message, client: int) -> Message | None:
-        """Return the same request as a new message to another client, ``None`` if it is away."""
-        if self._roster is None:
-            raise InputError("attack.colluders: 'all' needs to know the nodes of the clients")
-        node = self._roster.nodes_of([client]).get(client)
-        if node is None:
-            return None
-        task = read_task(request)._replace(client=client)
-        return Message(
-            train_content(_record(request), task, read_terms(request)),
-            node,
-            MessageType.TRAIN,
-            group_id=request.metadata.group_id,
-        )
-
-
-def _record(request: Message) -> ArrayRecord:
-    return cast(ArrayRecord, request.content[ARRAYS])
-
-
-def setting_of(message: Message, context: Context) -> Setting:
-    """Return what a client knows of its run, for the mod that lets it attack."""
-    here = resident_for(message, context)
-    return make_setting(here.config, here.data, here.trainer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import torch
+from flwr.clientapp import ClientApp
 
 from experiments.config import Config, flatten
 from frl.cores import usable_cores
@@ -15,16 +16,23 @@ log = logging.getLogger(__name__)
 _MOST_AT_ONCE = 64
 
 
-def make_grid(config: Config) -> LocalGrid:
+def make_grid(config: Config, app: ClientApp | None = None) -> LocalGrid:
     """Start the engine of a configuration.
+
+    Parameters
+    ----------
+    config : Config
+    app : ClientApp, optional
+        What clients do; by default that of :mod:`experiments.client_app`.
 
     Raises
     ------
     InputError
         If there is less than it asks for.
     """
-    from experiments.client_app import app
+    from experiments import client_app
 
+    app = app or client_app.app
     engine, flat = config.engine, flatten(config)
     log.info("clients run on %s", describe(config))
     if engine.name == "ray":

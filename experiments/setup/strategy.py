@@ -1,32 +1,26 @@
-"""The strategy of a run, from its configuration."""
+"""What a server aggregates by, from the configuration of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from flwr.app import ConfigRecord
 
 from attacks.adversary.population import Population
 from experiments.config import Config
-from experiments.setup.adversary import SPACES
-from experiments.setup.channel import make_coding
+from frl.arrays import Arrays
 from frl.call_syntax import Call, parse_calls
 from frl.data import DataSet, Split
 from frl.errors import InputError
-from frl.exchange.channel import Channel
-from frl.grids import Roster
 from frl.randomness import Purpose, generator
 from frl.registry import Registry
 from frl.training import Place, Shard, Trainer
-from strategies import FRL, RuleStrategy, SeededStrategy, pre_aggregation, rules
+from strategies import pre_aggregation, rules
 from strategies.base import Redraw
-from strategies.gate import Update
+from strategies.pre_aggregation import PreAggregation
 from strategies.rule_strategy import RootUpdate
 from strategies.rules import Rule
 
-_DEFAULT_RULES = {"frl": "sum", "fedavg": "mean"}
 _SERVER = 2**32 - 1
 """Client id under which the server's own training draws its random numbers."""
 
@@ -40,12 +34,12 @@ def make_rule(config: Config) -> Rule:
         If it is unknown, takes other parameters, or is made for another kind of update.
     """
     strategy = config.strategy
-    calls = parse_calls("strategy.rule", strategy.rule or _DEFAULT_RULES[strategy.name])
+    calls = parse_calls("strategy.rule", strategy.rule or strategy.method.rule)
     if len(calls) != 1:
         raise InputError(f"strategy.rule: got {strategy.rule!r}; takes one rule")
     call = calls[0]._replace(params={**calls[0].params, **strategy.parameters()})
     rule: Rule = _assume(rules.registry, call, strategy.f)
-    space = SPACES[strategy.name]
+    space = strategy.method.space
     if rule.space != space:
         fitting = [name for name in rules.list() if _space(name) == space]
         raise InputError(
@@ -55,51 +49,34 @@ def make_rule(config: Config) -> Rule:
     return rule
 
 
-def make_strategy(
-    config: Config,
-    *,
-    population: Population,
-    roster: Roster | None = None,
-    root: RootUpdate | None = None,
-    channel: Channel | None = None,
-    terms: ConfigRecord | None = None,
-) -> SeededStrategy:
-    """Build the strategy of a configuration: the streamed vote where that is the rule."""
-    rule = make_rule(config)
-    make_coding(config.strategy)
-    steps = [
-        _assume(pre_aggregation.registry, call, config.strategy.f)
-        for call in parse_calls("strategy.pre_aggregation", config.strategy.pre_aggregation)
-    ]
-    shared: dict[str, Any] = {
-        "clients": config.clients,
-        "clients_per_round": config.clients_per_round,
-        "seed": config.seed,
-        "redraw": _redraw(config, population),
-        "roster": roster,
-        "channel": channel,
-        "terms": terms,
-    }
-    if isinstance(rule, rules.get("sum")) and not steps:  # type: ignore[arg-type]
-        return FRL(**shared)
+def make_steps(config: Config) -> list[PreAggregation]:
+    """Build the steps before the rule.
 
-    def true_number(round: int, clients: Sequence[int]) -> int:
-        return len(population.among(round, clients))
-
+    Raises
+    ------
+    InputError
+        If one is unknown or takes other parameters.
+    """
     strategy = config.strategy
-    return RuleStrategy(
-        **shared,
-        rule=rule,
-        steps=steps,
-        keep=strategy.keep,
-        server_lr=strategy.server_lr,
-        server_momentum=strategy.server_momentum,
-        weighting=strategy.weighting,
-        most_weight=strategy.most_weight,
-        most_norm=strategy.most_norm,
-        root=root,
-        oracle=true_number if strategy.oracle_f else None,
-    )
+    return [
+        _assume(pre_aggregation.registry, call, strategy.f)
+        for call in parse_calls("strategy.pre_aggregation", strategy.pre_aggregation)
+    ]
+
+
+def make_redraw(config: Config, population: Population) -> Redraw | None:
+    """Say which rounds are drawn again; ``None`` for none.
+
+    Raises
+    ------
+    InputError
+        If the malicious clients of a round depend on who is drawn.
+    """
+    if not config.attack.redraw:
+        return None
+    if population.members is None:
+        raise InputError("attack.redraw: takes attack.sampling 'uniform'")
+    return lambda drawn: 2 * len(population.among(0, drawn.tolist())) >= len(drawn)
 
 
 def server_update(config: Config, dataset: DataSet, trainer: Trainer) -> RootUpdate:
@@ -109,7 +86,7 @@ def server_update(config: Config, dataset: DataSet, trainer: Trainer) -> RootUpd
     rows = np.sort(rng.choice(len(dataset.train.labels), size=count, replace=False))
     split = Split(dataset.train.inputs[rows], dataset.train.labels[rows])
 
-    def update(round: int, state: Update) -> Update:
+    def update(round: int, state: Arrays) -> Arrays:
         shard = Shard(*dataset.tensors(split, config.engine.device))
         moved, _ = trainer.train(state, shard, Place(config.seed, round, _SERVER))
         return moved
@@ -125,11 +102,3 @@ def _assume(registry: Registry[Any], call: Call, f: int) -> Any:
 
 def _space(name: str) -> str:
     return str(getattr(rules.get(name), "space", ""))
-
-
-def _redraw(config: Config, population: Population) -> Redraw | None:
-    if not config.attack.redraw:
-        return None
-    if population.members is None:
-        raise InputError("attack.redraw: takes attack.sampling 'uniform'")
-    return lambda drawn: 2 * len(population.among(0, drawn.tolist())) >= len(drawn)

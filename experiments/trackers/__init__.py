@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from frl.lazy import lazy_attributes
+from frl.lazy import lazy_names
 from frl.registry import Registry
 
 if TYPE_CHECKING:
     from experiments.trackers.base import Tracker, metrics
     from experiments.trackers.tracking import Tracking
 else:
-    __getattr__ = lazy_attributes(
+    __getattr__ = lazy_names(
         __name__,
         {
-            "experiments.trackers.base": ("Tracker", "metrics"),
-            "experiments.trackers.tracking": ("Tracking",),
+            "Tracker": "experiments.trackers.base",
+            "Tracking": "experiments.trackers.tracking",
+            "metrics": "experiments.trackers.base",
         },
     )
 

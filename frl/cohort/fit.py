@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
 from frl.augmentation import augment
 from frl.cohort.stack import Stack, Stacked
+from frl.stateless import Stateless
 from frl.training import (
     Fit,
     Place,
@@ -29,7 +30,7 @@ from frl.training import (
 
 
 def fit_together(
-    plain: nn.Module,
+    call: Stateless,
     stack: Stack,
     values: Stacked,
     shards: Sequence[Shard],
@@ -43,8 +44,8 @@ def fit_together(
 
     Parameters
     ----------
-    plain : nn.Module
-        The module without supermasks; only its structure counts.
+    call : Stateless
+        The module as a function of its weights.
     stack : Stack
     values : dict of layer name to Tensor of shape (clients, ...)
         Where each client begins; changed in place.
@@ -59,6 +60,7 @@ def fit_together(
         The seconds are shared out by steps.
     """
     begun = time.perf_counter()
+    call.restore()
     plans = [
         local_steps(len(shard.labels), settings, place)
         for shard, place in zip(shards, places, strict=True)
@@ -80,7 +82,7 @@ def fit_together(
         ]
         moving = {name: tensor[:active] for name, tensor in values.items()}
         weights = stack.weights(moving)
-        sums, gradients = _gradients(plain, weights, batches, settings.precision)
+        sums, gradients = _gradients(call, weights, batches, settings.precision)
         _descend(
             moving,
             stack.gradients(moving, gradients),
@@ -98,19 +100,14 @@ def fit_together(
 
 
 def _gradients(
-    plain: nn.Module, weights: Stacked, batches: Sequence[Shard], precision: str
+    call: Stateless, weights: Stacked, batches: Sequence[Shard], precision: str
 ) -> tuple[Tensor, Stacked]:
     """Return each client's summed loss, and the gradient of its mean loss."""
     inputs, labels, shares = _padded(batches)
     leaves = {name: tensor.requires_grad_() for name, tensor in weights.items()}
 
-    def forward(weights: Stacked, inputs: Tensor) -> Tensor:
-        named = {f"{name}.weight": tensor for name, tensor in weights.items()}
-        logits: Tensor = functional_call(plain, named, (inputs,))
-        return logits
-
     with autocast(inputs.device, precision):
-        logits = vmap(forward)(leaves, inputs).float()
+        logits = vmap(call)(leaves, inputs).float()
     losses = nn.functional.cross_entropy(
         logits.flatten(0, 1), labels.flatten(), reduction="none"
     ).view_as(shares)
@@ -125,7 +122,7 @@ def _padded(batches: Sequence[Shard]) -> tuple[Tensor, Tensor, Tensor]:
     longest = max(len(batch.labels) for batch in batches)
     inputs = batches[0].inputs.new_zeros((len(batches), longest, *batches[0].inputs.shape[1:]))
     labels = batches[0].labels.new_zeros((len(batches), longest))
-    shares = inputs.new_zeros((len(batches), longest))
+    shares = torch.zeros((len(batches), longest), device=inputs.device)
     for row, batch in enumerate(batches):
         count = len(batch.labels)
         inputs[row, :count] = batch.inputs

@@ -1,1 +1,1 @@
-"""What travels between server and clients: messages, and what is sent of a state or an update."""
+"""The exchange between server and clients: messages, forms of updates, and the channel."""

@@ -1,14 +1,14 @@
-"""What travels: the layout of train messages and replies, and reading arrays without trust.
+"""Train messages and replies: their layout, and reading arrays without trust.
 
 A train message holds ``arrays`` (the global state, one array a layer) and ``config`` (round, client
 id and seed); in a deployment also ``terms``: what data must be like. A reply holds ``arrays`` (the
-update) and ``metrics``.
+update) and ``metrics``, and nothing else.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from io import BytesIO
 from math import prod
 from typing import Any, NamedTuple, cast
@@ -17,7 +17,7 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from numpy.typing import NDArray
 
-from frl.errors import FRLError
+from frl.errors import MessageError
 
 ARRAYS, CONFIG, METRICS, TERMS = "arrays", "config", "metrics", "terms"
 ROUND, CLIENT, SEED = "server-round", "client-id", "seed"
@@ -25,21 +25,14 @@ REMEMBER = "remember-state"
 EXAMPLES, LOSS, SECONDS, STEPS = "num-examples", "train-loss", "train-seconds", "train-steps"
 
 _DTYPES = ("int32", "float32", "uint8", "uint16")
+_MOST_FIGURE = 1e12
+"""A loss or a time that is larger, or no number, counts as 0."""
+_MOST_NAME = 60
+"""Characters of a name that somebody sent which an error quotes."""
 
 
-class MalformedError(FRLError, ValueError):
-    """A message that does not hold what it must.
-
-    Attributes
-    ----------
-    reason : str
-        One of a few fixed words, counted in the record of a round.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+class MalformedError(MessageError):
+    """A message that does not hold what it must."""
 
 
 class Task(NamedTuple):
@@ -51,12 +44,19 @@ class Task(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a client says of its training; nothing in it is trusted."""
+    """What a client says of its training; nothing in it is trusted, but every figure is finite."""
 
     examples: int
     loss: float
     seconds: float
     steps: int
+
+
+class Answer(NamedTuple):
+    """What a reply holds: the record of the update, not looked into, and the report."""
+
+    record: ArrayRecord
+    report: Report
 
 
 def arrays_record(arrays: Mapping[str, NDArray[Any]]) -> ArrayRecord:
@@ -74,15 +74,37 @@ def _pack(array: NDArray[Any]) -> Array:
     return Array(str(contiguous.dtype), contiguous.shape, "numpy.ndarray", data)
 
 
-def read_arrays(record: ArrayRecord) -> dict[str, NDArray[Any]]:
+def read_arrays(
+    record: ArrayRecord, layers: Collection[str] | None = None
+) -> dict[str, NDArray[Any]]:
     """Unpack one array a layer, without copying: the arrays are read-only views.
+
+    Parameters
+    ----------
+    record : ArrayRecord
+    layers : collection of str, optional
+        Names that there must be, in this order. They are compared before anything is parsed, so
+        that the time is bounded by the model, whatever was sent.
 
     Raises
     ------
     MalformedError
-        If a layer is not a plain array of a number type we use, or its bytes do not fit its header.
+        If there are other layers, if a layer is not a plain array of a number type we use, or if
+        its bytes do not fit its header.
     """
+    if layers is not None:
+        _require_names(record, layers)
     return {name: _read(name, array) for name, array in record.items()}
+
+
+def _require_names(record: ArrayRecord, layers: Collection[str]) -> None:
+    if len(record) != len(layers):
+        raise MalformedError("wrong-layers", f"{len(record)} layers; the model has {len(layers)}")
+    for name, expected in zip(record, layers, strict=True):
+        if name != expected:
+            raise MalformedError(
+                "wrong-layers", f"layer {name[:_MOST_NAME]!r}, where the model has {expected!r}"
+            )
 
 
 def _read(name: str, array: Array) -> NDArray[Any]:
@@ -154,51 +176,47 @@ def reply_content(update: ArrayRecord, report: Report) -> RecordDict:
     return RecordDict({ARRAYS: update, METRICS: metrics})
 
 
-def update_record(message: Message) -> ArrayRecord:
-    """Return the record that holds the update of a reply.
+def read_answer(message: Message) -> Answer:
+    """Take a reply apart: the two records that it must hold, and no other.
+
+    The update is not decoded here: :func:`read_arrays` or a channel does that.
 
     Raises
     ------
     MalformedError
-        If there is none.
+        If a record is missing, of another kind or one too many, or the number of examples is
+        missing or no integer; the other figures default to 0.
     """
-    record = message.content.get(ARRAYS)
-    if not isinstance(record, ArrayRecord):
-        raise MalformedError("no-update", f"records are {sorted(message.content)}")
-    return record
+    content = message.content
+    arrays, metrics = content.get(ARRAYS), content.get(METRICS)
+    if arrays is None:
+        raise MalformedError("no-update", f"there is no record {ARRAYS!r}")
+    for name in content:
+        if name not in (ARRAYS, METRICS):
+            raise MalformedError("extra-records", f"a record {name[:_MOST_NAME]!r}")
+    if not isinstance(arrays, ArrayRecord):
+        raise MalformedError("wrong-record", f"{ARRAYS!r} is a {type(arrays).__name__}")
+    if metrics is not None and not isinstance(metrics, MetricRecord):
+        raise MalformedError("wrong-record", f"{METRICS!r} is a {type(metrics).__name__}")
+    return Answer(arrays, _read_report(metrics or MetricRecord()))
 
 
-def read_update(message: Message) -> dict[str, NDArray[Any]]:
-    """Read the update of a reply.
-
-    Raises
-    ------
-    MalformedError
-        If it holds none, or one that cannot be read.
-    """
-    return read_arrays(update_record(message))
-
-
-def read_report(message: Message) -> Report:
-    """Read what a client says of its training.
-
-    Raises
-    ------
-    MalformedError
-        If the number of examples is missing or no integer; the other figures default to 0.
-    """
-    record = message.content.get(METRICS)
-    examples = record.get(EXAMPLES) if isinstance(record, MetricRecord) else None
+def _read_report(metrics: MetricRecord) -> Report:
+    examples, steps = metrics.get(EXAMPLES), metrics.get(STEPS)
     if not isinstance(examples, int):
-        raise MalformedError("sample-count", f"{EXAMPLES} is {examples!r}")
-    metrics = cast(MetricRecord, record)
-    loss, seconds, steps = (metrics.get(key, 0) for key in (LOSS, SECONDS, STEPS))
+        raise MalformedError("sample-count", f"{EXAMPLES} is of type {type(examples).__name__}")
     return Report(
         examples=examples,
-        loss=float(loss) if isinstance(loss, int | float) else 0.0,
-        seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
-        steps=int(steps) if isinstance(steps, int) else 0,
+        loss=_figure(metrics.get(LOSS)),
+        seconds=_figure(metrics.get(SECONDS)),
+        steps=steps if isinstance(steps, int) else 0,
     )
+
+
+def _figure(value: object) -> float:
+    if isinstance(value, int | float) and abs(value) <= _MOST_FIGURE:
+        return float(value)
+    return 0.0
 
 
 def digest(state: Mapping[str, NDArray[Any]]) -> str:

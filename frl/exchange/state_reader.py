@@ -12,7 +12,8 @@ from frl.exchange.channel import Channel
 from frl.exchange.messages import ARRAYS, CONFIG, REMEMBER, arrays_record, read_arrays, read_task
 from frl.wire.base import Base
 
-_SEEN, _SEEN_ROUND = "seen", "seen-round"
+_STATE, _ROUND = "seen", "seen-round"
+"""Names of the records that a client keeps: the last global state it read, and its round."""
 
 
 class StateReader:
@@ -54,15 +55,15 @@ class StateReader:
             self._base = Base(round, state)
             self._parts = parts
         if memory is not None and cast(ConfigRecord, request.content[CONFIG]).get(REMEMBER):
-            memory[_SEEN] = arrays_record(self._base.ranking)
-            memory[_SEEN_ROUND] = arrays_record({_SEEN_ROUND: np.array([round], np.int32)})
+            memory[_STATE] = arrays_record(self._base.state)
+            memory[_ROUND] = arrays_record({_ROUND: np.array([round], np.int32)})
         return self._base
 
 
 def _recall(memory: RecordDict | None) -> Base | None:
-    """Return the global state that a client saw last and its round."""
-    state = memory.get(_SEEN) if memory is not None else None
-    round = memory.get(_SEEN_ROUND) if memory is not None else None
+    """Return the global state that a client read last and its round."""
+    state = memory.get(_STATE) if memory is not None else None
+    round = memory.get(_ROUND) if memory is not None else None
     if not isinstance(state, ArrayRecord) or not isinstance(round, ArrayRecord):
         return None
-    return Base(int(read_arrays(round)[_SEEN_ROUND][0]), read_arrays(state))
+    return Base(int(read_arrays(round)[_ROUND][0]), read_arrays(state))

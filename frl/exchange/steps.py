@@ -1,4 +1,4 @@
-"""From the global ranking of one round to that of the next, by what its ballots added up to.
+"""Steps from the global ranking of one round to that of the next, by what its ballots add up to.
 
 A ranking given the one before takes about ten bits an edge. Where clients send ballots, their sums
 determine it, and :mod:`frl.wire.tally` codes those in about one.
@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.exchange.ballots import boundaries, bucket_table, noise, refine
-from frl.exchange.forms import Ballots
-from frl.ranking import Positions, Ranking
+from frl.arrays import Arrays
+from frl.exchange.ballots import noise, refine
+from frl.ranking import Positions
 from frl.wire import Base
+from frl.wire.boundaries import boundaries, bucket_table
 from frl.wire.reader import Reader
 from frl.wire.tally import Expected, decode_tally, encode_tally, read_voters
 
@@ -27,9 +29,27 @@ _REACH = 6
 """Edges nearer than ``n / 2**_REACH`` ranks to the end of their bucket are near it."""
 
 
+class Rounding(Protocol):
+    """How clients round their rankings, as :class:`frl.exchange.forms.Ballots` do."""
+
+    @property
+    def bits(self) -> int:
+        """Bits of a ballot."""
+        ...
+
+    @property
+    def dither(self) -> float:
+        """Strength of the noise, 0 for none."""
+        ...
+
+    def jittered(self, positions: Positions, rng: np.random.Generator) -> Positions:
+        """Add the noise to the positions of a layer."""
+        ...
+
+
 def encode_step(
     sums: Mapping[str, NDArray[np.int32]],
-    form: Ballots,
+    form: Rounding,
     voters: Sequence[int],
     base: Base,
     *,
@@ -42,7 +62,7 @@ def encode_step(
     ----------
     sums : mapping of layer name to int32 array of shape (n,)
         Of the ballots of ``voters``, in the order of the run's layers.
-    form : Ballots
+    form : Rounding
         With equal buckets.
     voters : sequence of int
         Clients.
@@ -57,14 +77,14 @@ def encode_step(
     return encode_tally(sums, known, tuple(voters), base, rows)
 
 
-def follow(message: bytes, form: Ballots, base: Base, *, seed: int) -> Base:
+def follow(message: bytes, form: Rounding, base: Base, *, seed: int) -> Base:
     """Follow joined steps from the ranking this side holds.
 
     Parameters
     ----------
     message : bytes
         From :func:`join`.
-    form : Ballots
+    form : Rounding
     base : Base
     seed : int
 
@@ -94,25 +114,25 @@ def is_steps(message: bytes) -> bool:
     return message[: len(_MAGIC)] == _MAGIC
 
 
-def _take(step: memoryview, form: Ballots, base: Base, seed: int) -> Base:
+def _take(step: memoryview, form: Rounding, base: Base, seed: int) -> Base:
     voters = read_voters(step)
-    known = _expected(form, voters, base, list(base.ranking), seed)
+    known = _expected(form, voters, base, list(base.state), seed)
     sums = decode_tally(step, known, voters, base)
-    return Base(base.round + 1, _ranked(sums, base.ranking))
+    return Base(base.round + 1, _ranked(sums, base.state))
 
 
-def _ranked(sums: Mapping[str, NDArray[np.int32]], before: Ranking) -> dict[str, Positions]:
+def _ranked(sums: Mapping[str, NDArray[np.int32]], before: Arrays) -> dict[str, Positions]:
     """Rank as the vote does."""
     return {name: refine(sums[name], positions) for name, positions in before.items()}
 
 
 def _expected(
-    form: Ballots, voters: tuple[int, ...], base: Base, layers: list[str], seed: int
+    form: Rounding, voters: tuple[int, ...], base: Base, layers: list[str], seed: int
 ) -> dict[str, Expected]:
     return {
         name: _expected_layer(
             form,
-            base.ranking[name],
+            base.state[name],
             [noise(seed, base.round, client, number) for client in voters],
         )
         for number, name in enumerate(layers)
@@ -120,7 +140,7 @@ def _expected(
 
 
 def _expected_layer(
-    form: Ballots, positions: Positions, noises: Sequence[np.random.Generator]
+    form: Rounding, positions: Positions, noises: Sequence[np.random.Generator]
 ) -> Expected:
     n = positions.size
     tables = _tables(boundaries(n, form.bits))
@@ -128,7 +148,7 @@ def _expected_layer(
         return Expected(*(np.int32(len(noises)) * table.take(positions) for table in tables))
     known = Expected(*(np.zeros(n, dtype=np.int32) for _ in tables))
     for rng in noises:
-        jittered = form.dithered(positions, rng)
+        jittered = form.jittered(positions, rng)
         for total, table in zip(known, tables, strict=True):
             total += table.take(jittered)
     return known

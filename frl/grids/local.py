@@ -7,7 +7,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from flwr.app import Array, ArrayRecord, Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
@@ -15,6 +15,7 @@ from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
+from frl.errors import InputError
 from frl.grids.internals import RUN_ID, Run, empty_run, identify_process, number
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,11 @@ class LocalGrid(Grid):
         Flat configuration that the app finds in ``context.run_config``.
     cohort : int
         Messages that a process works on side by side; see :mod:`frl.cohort`.
+
+    Raises
+    ------
+    InputError
+        If the client app has shards for another number of clients.
     """
 
     def __init__(
@@ -48,6 +54,9 @@ class LocalGrid(Grid):
         *,
         cohort: int = 1,
     ) -> None:
+        shards = getattr(client_app, "clients", clients)
+        if shards != clients:
+            raise InputError(f"clients: got {clients}; the client app has {shards} shards")
         identify_process()
         self.cohort = cohort
         self.client_app = client_app
@@ -136,10 +145,14 @@ class LocalGrid(Grid):
             arrays[name] = Array(array)
             state[record] = arrays
 
+    def use(self, client_app: ClientApp) -> None:
+        """Run another client app on the messages to come."""
+        self.client_app = client_app
+
     def close(self) -> None:
         """Give back what the engine holds."""
 
-    def __enter__(self) -> LocalGrid:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

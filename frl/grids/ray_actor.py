@@ -36,6 +36,10 @@ class ClientActor:
         self._run_config = run_config
         self._states: OrderedDict[str, ArrayRecord] = OrderedDict()
 
+    def use(self, client_app: ClientApp) -> None:
+        """Run another client app on the messages to come."""
+        self._app = client_app
+
     def ready(self) -> int:
         """Answer once the worker is up, with its process id."""
         import os

@@ -18,7 +18,7 @@ from frl.grids.local import FIRST_NODE, LocalGrid, RunConfig
 from frl.grids.parcel import Failure, Reply, Request, join, restore, split
 from frl.grids.ray_errors import first_sentence, last_line
 from frl.grids.ray_start import be_quiet, check_resources, start_ray
-from frl.grids.ray_store import RoundStore
+from frl.grids.ray_store import RoundStore, send_app
 from frl.grids.side_by_side import chunks
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class RayGrid(LocalGrid):
     Parameters
     ----------
     client_app : ClientApp
-        From an importable module, so that an actor imports it once.
+        Sent to each actor once; what it refers to by name must be importable there.
     clients : int
     run_config : mapping
     workers : int
@@ -91,7 +91,7 @@ class RayGrid(LocalGrid):
     Raises
     ------
     InputError
-        If Ray cannot offer what is asked for.
+        If Ray cannot offer what is asked for, or the client app cannot be sent.
     StoppedError
         In a round, if no worker can start or the object store is full.
     """
@@ -121,6 +121,7 @@ class RayGrid(LocalGrid):
             start_ray(workers, address)
         try:
             check_resources(workers, num_gpus)
+            self._sent_app = send_app(ray, client_app)
         except InputError:
             if self._owns_ray:
                 ray.shutdown()
@@ -131,6 +132,13 @@ class RayGrid(LocalGrid):
     def worker_pids(self) -> list[int]:
         """Process ids of the actors, once all of them are up."""
         return list(self._ray.get([worker.actor.ready.remote() for worker in self._workers]))
+
+    def use(self, client_app: ClientApp) -> None:
+        """Run another client app on the messages to come."""
+        self._sent_app = send_app(self._ray, client_app)
+        super().use(client_app)
+        for worker in self._workers:
+            worker.actor.use.remote(self._sent_app)
 
     def close(self) -> None:
         """End the actors, and Ray itself where this grid started it.
@@ -157,7 +165,7 @@ class RayGrid(LocalGrid):
         from frl.grids.ray_actor import ClientActor
 
         remote = self._ray.remote(num_cpus=1, num_gpus=self._num_gpus, max_restarts=0)(ClientActor)
-        actor: Any = remote.remote(self.client_app, self.clients, self.run_config)
+        actor: Any = remote.remote(self._sent_app, self.clients, self.run_config)
         return actor, actor.ready.remote()
 
     def _replace(self, worker: _Worker) -> None:

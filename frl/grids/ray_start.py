@@ -11,6 +11,7 @@ from typing import Any
 
 from frl.errors import InputError, StoppedError
 from frl.grids.ray_errors import last_line
+from frl.own_packages import PACKAGES, refuse_strangers, worker_path
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -43,12 +44,14 @@ def start_ray(workers: int, address: str) -> None:
     Raises
     ------
     InputError
-        If there is no cluster at the address.
+        If there is no cluster at the address, or a folder here would hide one of our packages from
+        the workers, which look in the current folder first.
     StoppedError
         If Ray does not start here.
     """
     import ray
 
+    refuse_strangers(PACKAGES, worker_path())
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     before = signal.getsignal(signal.SIGTERM)
     if address:

@@ -1,14 +1,15 @@
-"""The records of a round in Ray's object store."""
+"""What goes into Ray's object store: the client app, and the records of a round."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from flwr.app import ArrayRecord
+from flwr.clientapp import ClientApp
 
-from frl.errors import StoppedError
+from frl.errors import InputError, StoppedError
 from frl.grids.parcel import flatten
-from frl.grids.ray_errors import first_sentence
+from frl.grids.ray_errors import first_sentence, last_line
 
 
 class RoundStore:
@@ -43,3 +44,25 @@ class RoundStore:
                 f"Ray's object store does not take {record.count_bytes():,} bytes: "
                 f"{first_sentence(error)}"
             ) from None
+
+
+def send_app(ray: Any, client_app: ClientApp) -> Any:
+    """Put an app there, with the data it holds, once for all actors; return its reference.
+
+    Raises
+    ------
+    InputError
+        If it cannot be pickled, or does not fit.
+    """
+    full = (ray.exceptions.ObjectStoreFullError, ray.exceptions.OutOfDiskError)
+    try:
+        return ray.put(client_app)
+    except full as error:
+        raise InputError(
+            f"client_app: does not fit into Ray's object store ({first_sentence(error)}); takes "
+            "shards that a callable loads"
+        ) from None
+    except Exception as error:
+        raise InputError(
+            f"client_app: cannot be sent to Ray's workers: {last_line(error)}"
+        ) from None

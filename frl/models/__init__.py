@@ -1,11 +1,11 @@
-"""Networks whose edges are ranked: plain ``torch.nn`` modules without biases, one file each."""
+"""Networks whose edges are ranked: plain ``torch.nn`` modules, one file each."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from frl.errors import InputError
-from frl.lazy import lazy_attributes
+from frl.lazy import lazy_names
 from frl.models.shape import DataShape
 from frl.registry import Registry
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
         signed_constant,
         sorted_scores,
     )
+    from frl.models.seeded import build
 else:
-    __getattr__ = lazy_attributes(
+    __getattr__ = lazy_names(
         __name__,
         {
-            "frl.models.initial": (
-                "initial_scores",
-                "kaiming_uniform",
-                "signed_constant",
-                "sorted_scores",
-            )
+            "build": "frl.models.seeded",
+            "initial_scores": "frl.models.initial",
+            "kaiming_uniform": "frl.models.initial",
+            "signed_constant": "frl.models.initial",
+            "sorted_scores": "frl.models.initial",
         },
     )
 
@@ -64,6 +64,7 @@ def make(name: str, shape: DataShape) -> nn.Module:
 
 __all__ = [
     "DataShape",
+    "build",
     "get",
     "initial_scores",
     "kaiming_uniform",

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from frl.lazy import lazy_attributes
+from frl.lazy import lazy_names
 from frl.registry import Registry
 
 if TYPE_CHECKING:
     from strategies.pre_aggregation.base import PreAggregation, Prepared, chain, rows_after
 else:
-    __getattr__ = lazy_attributes(
+    __getattr__ = lazy_names(
         __name__,
-        {"strategies.pre_aggregation.base": ("PreAggregation", "Prepared", "chain", "rows_after")},
+        {
+            "PreAggregation": "strategies.pre_aggregation.base",
+            "Prepared": "strategies.pre_aggregation.base",
+            "chain": "strategies.pre_aggregation.base",
+            "rows_after": "strategies.pre_aggregation.base",
+        },
     )
 
 registry: Registry[PreAggregation] = Registry("pre-aggregation", __name__)

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from frl.lazy import lazy_attributes
+from frl.lazy import lazy_names
 from frl.registry import Registry
 
 if TYPE_CHECKING:
     from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 else:
-    __getattr__ = lazy_attributes(
-        __name__, {"strategies.rules.base": ("Aggregate", "Rule", "RuleContext", "RuleState")}
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "Aggregate": "strategies.rules.base",
+            "Rule": "strategies.rules.base",
+            "RuleContext": "strategies.rules.base",
+            "RuleState": "strategies.rules.base",
+        },
     )
 
 registry: Registry[Rule] = Registry("rule", __name__)

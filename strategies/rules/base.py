@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from frl.errors import InputError
+from strategies.assuming import Assuming
 
 Space: TypeAlias = Literal["weights", "ranks"]
 Promise: TypeAlias = Literal["translation", "scaling", "bounded"]
@@ -39,6 +40,9 @@ class RuleContext(NamedTuple):
         Shape (d,): the global ranking (int32 positions) or weights (float32) the round began with.
     root : Tensor or None
         Shape (d,): the server's own update, for rules that trust a root shard.
+    origin : Tensor or None
+        Shape (d,), int32: the row of a client whose ranking did not change, if it is not
+        ``previous`` itself (ballots without dither, sparse rankings).
     """
 
     clients: tuple[int, ...]
@@ -48,6 +52,7 @@ class RuleContext(NamedTuple):
     keep: float = 0.5
     previous: Tensor | None = None
     root: Tensor | None = None
+    origin: Tensor | None = None
 
 
 class Aggregate(NamedTuple):
@@ -55,14 +60,17 @@ class Aggregate(NamedTuple):
 
     For a rule on weights ``vector`` is the float32 update to add to the global weights. For a rule
     on ranks it is a reputation: the next ranking sorts each layer by it, ties by the previous
-    ranking. A reputation is float32 or an integer type.
+    ranking. A reputation is float32 or an integer type. Rules that weigh clients say so, row by
+    row: what each counted, 0 to 1, and what took most of the rest (``""`` where little was taken).
     """
 
     vector: Tensor
     state: RuleState
+    weights: tuple[float, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
-class Rule(ABC):
+class Rule(Assuming, ABC):
     """A robust aggregation rule.
 
     Class attributes feed ``frl list rules`` and the table in the docs.
@@ -188,4 +196,12 @@ def require_share(owner: str, name: str, value: float) -> None:
     if not 0 < value <= 1:
         raise InputError(
             f"parameter {name!r} of {owner!r}: got {value!r}; takes a number in (0, 1]"
+        )
+
+
+def require_decay(owner: str, name: str, value: float) -> None:
+    """Raise ``InputError`` unless ``value`` lies in [0, 1)."""
+    if not 0 <= value < 1:
+        raise InputError(
+            f"parameter {name!r} of {owner!r}: got {value!r}; takes a number in [0, 1)"
         )

@@ -7,6 +7,8 @@ it (an outlier 10^6 times farther out leaves 4 digits in float64 and none in flo
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -49,6 +51,36 @@ def gram(
         total.add_(part, alpha=weight)
     product = total.cpu()
     return (product + product.T) / 2
+
+
+def layer_grams(rows: Callable[[slice], Tensor], like: Tensor, layers: tuple[int, ...]) -> Tensor:
+    """Compute ``Y @ Y.T`` of every layer by itself, for rows that are made block by block.
+
+    Parameters
+    ----------
+    rows : callable
+        Gives the columns of ``Y`` in a slice: shape (m, width), float64.
+    like : Tensor
+        Shape (n, d): the stack that the rows are made of.
+    layers : tuple of int
+        Sizes of the layers; they add up to d.
+
+    Returns
+    -------
+    Tensor
+        Shape (layers, m, m), float64, symmetric, on the CPU. Exact where all rows are integers and
+        no sum passes 2**53.
+    """
+    products: list[Tensor] = []
+    for start, stop in layer_bounds(layers):
+        total: Tensor | None = None
+        for block in columns(like, start, stop, itemsize=16):
+            values = rows(block)
+            part = values @ values.T
+            total = part if total is None else total.add_(part)
+        assert total is not None
+        products.append(total)
+    return torch.stack(products).cpu()
 
 
 def squared_distances(product: Tensor) -> Tensor:

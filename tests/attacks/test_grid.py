@@ -135,7 +135,7 @@ def test_a_crafted_reply_looks_like_an_honest_one() -> None:
 
 
 def test_the_strategys_messages_are_left_as_they_are() -> None:
-    inner = FakeGrid(make_app())
+    inner = FakeGrid(make_app([mod()]))
     grid = grid_of(inner, attacks.make("badnets"))
     messages = [request(client, 5, STATE) for client in SAMPLED]
 

@@ -9,11 +9,10 @@ import pytest
 from experiments.config import Config, flatten, read
 from experiments.records import RunDirectory
 from experiments.rounds.loop import execute
-from experiments.setup.adversary import make_attack, make_population
-from experiments.setup.strategy import make_strategy
+from experiments.setup import Setup
 from frl import models
 from frl.models import DataShape
-from frl.supermask import edge_layers
+from frl.parameters import ranked
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "paper"
 SHARES = (0, 10, 20)
@@ -79,20 +78,19 @@ def test_the_authors_settings(data: str, method: str, share: int) -> None:
 @pytest.mark.parametrize("profile", ["", "quick"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_setting_builds_its_attack_and_strategy(name: str, profile: str) -> None:
-    config = setting(name, profile)
+    setup = Setup(setting(name, profile))
 
-    attack, population = make_attack(config), make_population(config)
-    make_strategy(config, population=population, root=lambda round, state: state)
-    assert (attack is None) == name.endswith("_0")
-    assert population.members is not None
-    assert len(population.members) == 10 * int(name.rsplit("_", 1)[1])
+    setup.check()
+    assert (setup.attack is None) == name.endswith("_0")
+    assert setup.population.members is not None
+    assert len(setup.population.members) == 10 * int(name.rsplit("_", 1)[1])
 
 
 @pytest.mark.parametrize("data", SHAPES)
 def test_a_setting_builds_the_network_of_the_paper(data: str) -> None:
     module = models.make(setting(f"{data}_frl_0").model.name, SHAPES[data])
 
-    assert sum(layer.weight.numel() for _, layer in edge_layers(module)) == EDGES[data]
+    assert sum(spec.tensor.numel() for spec in ranked(module)) == EDGES[data]
 
 
 def test_quick_changes_the_size_alone() -> None:

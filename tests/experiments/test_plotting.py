@@ -177,15 +177,15 @@ def test_vulnerable_edges() -> None:
 
 
 def test_label_distribution(tmp_path: Path) -> None:
-    from experiments.setup.resident import load_data, load_partition
+    from experiments.setup import Setup
 
     config = from_flat({"clients": 7, "clients_per_round": 3, "data.alpha": 0.3, "seed": 3})
     (tmp_path / "config.toml").write_text(dump(config))
 
     drawn = registry.make("shards").draw(Runs(tmp_path), Options())
 
-    dataset = load_data(config)
-    partition = load_partition(config, dataset)
+    setup = Setup(config)
+    dataset, partition = setup.data, setup.partition
     shares = sorted(
         (
             100

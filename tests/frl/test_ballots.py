@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frl.errors import InputError
-from frl.exchange.ballots import ballot, boundaries, bucket_table, dithered, midranks, refine
+from frl.exchange.ballots import ballot, dithered, refine
+from frl.wire.boundaries import boundaries, bucket_table, midranks
 
 
 def permutation(n, seed):

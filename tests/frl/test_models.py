@@ -9,7 +9,7 @@ import torch
 from frl import models
 from frl.errors import InputError
 from frl.models import DataShape
-from frl.supermask import edge_layers
+from frl.parameters import ranked
 
 MNIST, CIFAR, DIGITS = (
     DataShape((1, 28, 28), 10),
@@ -40,7 +40,7 @@ def test_every_model_ranks_and_classifies(name: str) -> None:
 
     module = models.make(name, shape)
 
-    assert sum(layer.weight.numel() for _, layer in edge_layers(module)) == sum(
+    assert sum(spec.tensor.numel() for spec in ranked(module)) == sum(
         p.numel() for p in module.parameters()
     )
     assert module(torch.zeros(2, *shape.example)).shape == (2, shape.classes)
@@ -58,8 +58,8 @@ def test_weights_are_plus_and_minus_one_constant() -> None:
 
     models.signed_constant(module, 3)
 
-    for _, layer in edge_layers(module):
-        weight = layer.weight.detach()
+    for spec in ranked(module):
+        weight = spec.tensor.detach()
         fan_in = weight[0].numel()
         assert torch.equal(weight.abs(), torch.full_like(weight, np.float32((2 / fan_in) ** 0.5)))
         assert 0.3 < float((weight > 0).float().mean()) < 0.7
@@ -70,8 +70,8 @@ def test_the_same_bits_on_every_machine() -> None:
     module = models.make("conv2", DIGITS)
     models.signed_constant(module, 0)
     sha = hashlib.sha256()
-    for _, layer in edge_layers(module):
-        sha.update(layer.weight.detach().numpy().tobytes())
+    for spec in ranked(module):
+        sha.update(spec.tensor.detach().numpy().tobytes())
     for scores in models.initial_scores(module, 0).values():
         sha.update(scores.tobytes())
 
@@ -105,6 +105,6 @@ def test_kaiming_uniform_bounds() -> None:
 
     models.kaiming_uniform(module, 0)
 
-    for _, layer in edge_layers(module):
-        bound = layer.weight[0].numel() ** -0.5
-        assert 0.9 * bound < float(layer.weight.detach().abs().max()) <= bound
+    for spec in ranked(module):
+        bound = spec.tensor[0].numel() ** -0.5
+        assert 0.9 * bound < float(spec.tensor.detach().abs().max()) <= bound

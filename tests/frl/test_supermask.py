@@ -6,7 +6,6 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from frl.errors import InputError
 from frl.ranking import kept_edges
 from frl.supermask import Supermask, attach, detach, score_parameters
 
@@ -90,9 +89,3 @@ def test_scores_are_the_only_parameters() -> None:
     assert [id(p) for p in module.parameters()] == [id(p) for p in found.values()]
     for name, values in scores.items():
         np.testing.assert_array_equal(found[name].detach().numpy().reshape(-1), values)
-
-
-@pytest.mark.parametrize("module", [nn.Linear(3, 2), nn.Sequential(nn.BatchNorm2d(3))])
-def test_refuses_what_a_ranking_cannot_express(module: nn.Module) -> None:
-    with pytest.raises(InputError, match=r"bias|BatchNorm2d"):
-        attach(nn.Sequential(module), {}, 0.5, "score")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from frl.lazy import lazy_attributes
+from frl.lazy import lazy_names
 from frl.registry import Registry
 
 if TYPE_CHECKING:
     from experiments.report.plots.base import Options, Plot, Runs
 else:
-    __getattr__ = lazy_attributes(
-        __name__, {"experiments.report.plots.base": ("Options", "Plot", "Runs")}
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "Options": "experiments.report.plots.base",
+            "Plot": "experiments.report.plots.base",
+            "Runs": "experiments.report.plots.base",
+        },
     )
 
 registry: Registry[Plot] = Registry("plot", "experiments.report.plots")

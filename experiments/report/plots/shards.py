@@ -24,11 +24,11 @@ class Shards(Plot):
         if not runs.directories:
             raise InputError("nothing to draw: there is no run")
         # Here, because these need torch, which no other picture waits for.
-        from experiments.setup.resident import load_data, load_partition
+        from experiments.setup.setup import Setup
 
         config = RunDirectory(runs.directories[0]).config()
-        dataset = load_data(config)
-        partition = load_partition(config, dataset)
+        setup = Setup(config)
+        dataset, partition = setup.data, setup.partition
         shown = np.unique(
             np.linspace(0, config.clients - 1, min(_MOST, config.clients)).astype(int)
         )

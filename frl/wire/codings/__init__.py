@@ -6,7 +6,7 @@
 """
 
 from frl.registry import Registry
-from frl.wire.base import Coding
+from frl.wire.coding import Coding
 
 registry: Registry[Coding] = Registry("coding", __name__)
 register = registry.register

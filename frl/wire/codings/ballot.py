@@ -8,18 +8,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.exchange.ballots import boundaries
 from frl.ranking import Positions
-from frl.wire.base import Coding, require_base
-from frl.wire.buckets import buckets_limit, decode_buckets, encode_buckets
+from frl.wire.boundaries import boundaries
+from frl.wire.coding import Coding, require_base
 from frl.wire.codings import register
+from frl.wire.compression.buckets import buckets_limit, decode_buckets, encode_buckets
 from frl.wire.reader import Reader
 
 
 @register("ballot")
 @dataclass(frozen=True)
 class Ballot(Coding):
-    """A ballot given the base ranking (:mod:`frl.wire.buckets`).
+    """A ballot given the base ranking (:mod:`frl.wire.compression.buckets`).
 
     Also the downlink of a server whose ranking clients rebuild with
     :func:`frl.exchange.ballots.refine`.
@@ -29,7 +29,7 @@ class Ballot(Coding):
     bits : int
         Bits of the ballot, 1 to 8.
     focus, centre : float
-        Of the buckets, see :func:`frl.exchange.ballots.boundaries`.
+        Of the buckets, see :func:`frl.wire.boundaries.boundaries`.
     """
 
     bits: int = 4

@@ -9,13 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.ranking import Positions, invert
-from frl.wire.activity import CLASSES, Activity, decode_activity, encode_activity, measure, ways
-from frl.wire.base import Coding, require_base
-from frl.wire.bitpack import pack, packed_size, unpack, width_for
-from frl.wire.blocks import BLOCK, decode_orders, encode_orders, orders_size
+from frl.wire.coding import Coding, require_base
 from frl.wire.codings import register
+from frl.wire.compression.activity import (
+    CLASSES,
+    Activity,
+    decode_activity,
+    encode_activity,
+    measure,
+    ways,
+)
+from frl.wire.compression.bitpack import pack, packed_size, unpack, width_for
+from frl.wire.compression.blocks import BLOCK, decode_orders, encode_orders, orders_size
+from frl.wire.compression.integers import decode_integers, encode_integers
 from frl.wire.errors import WireError
-from frl.wire.integers import decode_integers, encode_integers
 from frl.wire.reader import Reader
 from frl.wire.validate import require_permutation
 
@@ -31,9 +38,9 @@ class Delta(Coding):
 
     Ranks are split into blocks of 16. Where an edge's block lies, relative to where its base rank
     predicts, is entropy-coded; then the order within each block is one number below 16!
-    (:mod:`frl.wire.blocks`). The prediction follows the drift of quiet edges, which keep their
-    score while others overtake them; the context is the region of the base rank and the activity
-    of row and column.
+    (:mod:`frl.wire.compression.blocks`). The prediction follows the drift of quiet edges, which
+    keep their score while others overtake them; the context is the region of the base rank and the
+    activity of row and column.
     """
 
     code: ClassVar[int] = 2

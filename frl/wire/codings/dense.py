@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.ranking import Positions
-from frl.wire.base import Coding
-from frl.wire.bitpack import pack, packed_size, unpack
+from frl.wire.coding import Coding
 from frl.wire.codings import register
+from frl.wire.compression.bitpack import pack, packed_size, unpack
 from frl.wire.errors import WireError
 
 _FLOAT = np.dtype("<f4")

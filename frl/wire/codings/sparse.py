@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from frl.errors import InputError
 from frl.ranking import Positions, invert, kept_edges
-from frl.wire.base import Coding, require_base
-from frl.wire.bitpack import pack, packed_size, unpack, width_for
-from frl.wire.buckets import buckets_limit, decode_buckets, encode_buckets
+from frl.wire.coding import Coding, require_base
 from frl.wire.codings import register
 from frl.wire.codings.delta import decode_delta, delta_limit, encode_delta
+from frl.wire.compression.bitpack import pack, packed_size, unpack, width_for
+from frl.wire.compression.buckets import buckets_limit, decode_buckets, encode_buckets
 from frl.wire.errors import WireError
 from frl.wire.reader import Reader
 from frl.wire.validate import require_permutation
@@ -34,34 +34,35 @@ class _Sparse(Coding):
 
     Parameters
     ----------
-    top : float
-        Share of edges sent, more than 0, at most 1: ``m = n - int((1 - top) n)``.
-    fill : {"mean", "zero"}
-        What the edges that were not sent count as.
+    share : float
+        Share of edges sent, more than 0, at most 1: ``m = n - int((1 - share) n)``.
+    unsent : {"mean", "zero"}
+        What the other edges count as: the mean of the missing ranks, or 0.
     """
 
-    top: float = 0.5
-    fill: Literal["mean", "zero"] = "mean"
+    share: float = 0.5
+    unsent: Literal["mean", "zero"] = "mean"
 
     takes: ClassVar[type[np.generic]] = np.int32
     gives: ClassVar[str] = "int32 doubled ranks; equal for all edges that were not sent"
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.top <= 1.0:
-            raise InputError(f"share of edges sent: got {self.top}; takes more than 0, at most 1")
-        if self.fill not in ("mean", "zero"):
-            raise InputError(f"fill of edges not sent: got {self.fill!r}; takes 'mean' or 'zero'")
+        if not 0.0 < self.share <= 1.0:
+            raise InputError(f"share of edges sent: got {self.share}; takes more than 0, at most 1")
+        if self.unsent not in ("mean", "zero"):
+            raise InputError(f"unsent edges: got {self.unsent!r}; takes 'mean' or 'zero'")
 
     @property
     def parameter(self) -> int:
         """Share of edges sent, in millionths."""
-        return round(self.top * _SCALE)
+        return round(self.share * _SCALE)
 
     def _votes(self, ids: NDArray[np.int64], n: int) -> NDArray[np.int32]:
         """Turn ids in ascending rank order into doubled ranks, shape (n,)."""
-        unsent = n - ids.size
-        votes = np.full(n, max(unsent - 1, 0) if self.fill == "mean" else 0, dtype=np.int32)
-        votes[ids] = 2 * np.arange(unsent, n, dtype=np.int32)
+        missing = n - ids.size
+        level = max(missing - 1, 0) if self.unsent == "mean" else 0
+        votes = np.full(n, level, dtype=np.int32)
+        votes[ids] = 2 * np.arange(missing, n, dtype=np.int32)
         return votes
 
 
@@ -74,16 +75,16 @@ class Sparse(_Sparse):
 
     def limit(self, n: int) -> int:
         """Return the size of every such payload."""
-        return packed_size(kept_edges(n, self.top), width_for(n))
+        return packed_size(kept_edges(n, self.share), width_for(n))
 
     def encode_layer(self, values: NDArray[Any], base: Positions | None, rows: int | None) -> bytes:
         """Pack the ids of the highest positions."""
         n = require_permutation(values, values.size).size
-        return pack(invert(values)[n - kept_edges(n, self.top) :], width_for(n))
+        return pack(invert(values)[n - kept_edges(n, self.share) :], width_for(n))
 
     def decode_layer(self, payload: memoryview, n: int, base: Positions | None) -> NDArray[Any]:
         """Decode doubled ranks; ids must be distinct edges."""
-        sent = kept_edges(n, self.top)
+        sent = kept_edges(n, self.share)
         ids = unpack(payload, sent, width_for(n)).astype(np.int64)
         if sent and int(ids.max()) >= n:
             raise WireError("out-of-range", f"an edge id is not in 0 .. {n - 1}")
@@ -108,17 +109,17 @@ class SparseDelta(_Sparse):
 
     def limit(self, n: int) -> int:
         """Return a size that no payload exceeds."""
-        return _LENGTH.size + buckets_limit(n, 2) + delta_limit(kept_edges(n, self.top))
+        return _LENGTH.size + buckets_limit(n, 2) + delta_limit(kept_edges(n, self.share))
 
     def encode_layer(self, values: NDArray[Any], base: Positions | None, rows: int | None) -> bytes:
         """Encode the highest positions."""
         base = require_base("sparse-delta", base)
         n = require_permutation(values, values.size).size
-        unsent = n - kept_edges(n, self.top)
-        sent = values >= unsent
+        missing = n - kept_edges(n, self.share)
+        sent = values >= missing
         chosen = np.flatnonzero(sent)
         which = encode_buckets(sent.astype(np.uint8), self._edges(n), base, rows)
-        ranked = encode_delta(values[chosen] - np.int32(unsent), _ranks_within(base, sent), None)
+        ranked = encode_delta(values[chosen] - np.int32(missing), _ranks_within(base, sent), None)
         return b"".join([_LENGTH.pack(len(which)), which, ranked])
 
     def decode_layer(self, payload: memoryview, n: int, base: Positions | None) -> NDArray[Any]:
@@ -134,7 +135,7 @@ class SparseDelta(_Sparse):
         return self._votes(chosen[invert(positions)], n)
 
     def _edges(self, n: int) -> NDArray[np.int64]:
-        return np.array([0, n - kept_edges(n, self.top), n], dtype=np.int64)
+        return np.array([0, n - kept_edges(n, self.share), n], dtype=np.int64)
 
 
 def _ranks_within(base: Positions, chosen: NDArray[np.bool_]) -> Positions:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from frl.errors import InputError
 from frl.ranking import Positions, kept_edges, packed_order, sortable
-from frl.wire.base import Coding
-from frl.wire.bitpack import pack, packed_size, unpack, width_for
+from frl.wire.coding import Coding
 from frl.wire.codings import register
+from frl.wire.compression.bitpack import pack, packed_size, unpack, width_for
 from frl.wire.errors import WireError
 from frl.wire.reader import Reader
 

@@ -19,6 +19,7 @@ from frl.cohort.trainer import Job
 from frl.models import DataShape
 from frl.training import Place, RankTrainer, Shard, Trainer, TrainSettings
 from frl.weight_training import WeightTrainer
+from tests.frl.zoo import EXAMPLES, ROWS, ZOO, shard_for
 
 SHAPE = DataShape((1, 8, 8), 10)
 SIZES = (13, 40, 8, 0, 25, 1)
@@ -222,3 +223,57 @@ def test_bfloat16_is_coarser_but_near() -> None:
         for name, positions in one.items():
             n = positions.size
             assert np.mean((positions >= n // 2) == (other[name] >= n // 2)) > 0.9
+
+
+STACKABLE = {
+    "bias",
+    "instance_norm",
+    "group_norm",
+    "transposed",
+    "tied",
+    "keys",
+    "cells",
+    "attention",
+    "counting",
+}
+
+
+@pytest.mark.parametrize("name", list(ZOO))
+@pytest.mark.parametrize("by", ["ranks", "weights"])
+def test_every_module_trains_as_if_it_were_alone(
+    name: str, by: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Stacked where that is possible; one by one, and then to the bit the same, elsewhere."""
+    factory, kind = ZOO[name]
+
+    def make() -> Trainer:
+        module = models.build(factory, 0, EXAMPLES[kind] if kind == ROWS else None)
+        settings = TrainSettings(epochs=1, lr=0.1)
+        if by == "weights":
+            return WeightTrainer(module, settings, seed=0)
+        return RankTrainer(module, settings, seed=0, keep=0.4, mask_by="score")
+
+    def asked(trainer: Trainer) -> list[Job]:
+        sizes = enumerate((13, 17, 8))
+        return [Job(trainer.initial, shard_for(name, n, seed=c), Place(0, 3, c)) for c, n in sizes]
+
+    single, cohort = make(), make()
+    alone = [single.train(*job) for job in asked(single)]
+    trains = CohortTrainer(cohort, stacked=True)
+    trains.train_all(asked(cohort)[:2])
+    together = trains.train_all(asked(cohort))
+
+    one_by_one = cohort.stateless is None or "one by one" in caplog.text
+    assert one_by_one == (name not in STACKABLE), caplog.text
+    for (expected, fit), (found, its_fit) in zip(alone, together, strict=True):
+        assert its_fit.steps == fit.steps
+        assert its_fit.loss == pytest.approx(fit.loss, rel=1e-3)
+        for layer, values in expected.items():
+            if one_by_one:
+                np.testing.assert_array_equal(found[layer], values)
+            elif by == "weights":
+                np.testing.assert_allclose(found[layer], values, rtol=1e-3, atol=1e-5)
+            else:
+                kept = int(0.6 * values.size)
+                moved = np.count_nonzero((values >= kept) != (found[layer] >= kept))
+                assert moved <= 2, layer

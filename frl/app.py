@@ -1,0 +1,219 @@
+"""The ClientApp of a script: an own network on own data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import isfinite
+from threading import Lock
+from typing import Any, NamedTuple, TypeAlias, cast
+
+import numpy as np
+import torch
+from flwr.app import ConfigRecord, Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+from flwr.clientapp.typing import Mod
+
+from frl.client import Client
+from frl.cohort import CohortTrainer, CudaMemory
+from frl.data import Split
+from frl.errors import InputError, unknown
+from frl.exchange.channel import Channel
+from frl.exchange.messages import CLIENT, CONFIG, Task, read_task, reply_content
+from frl.exchange.plain import plain_channel
+from frl.network import Model, Network, check_network
+from frl.shard_transform import transformed
+from frl.shards import Shards, largest_label, read_shards
+from frl.supermask import MaskBy
+from frl.training import Shard, Trainer, TrainSettings
+from frl.trying import count_outputs
+
+_AUGMENTATIONS = ("none", "crop-flip")
+
+
+class Worker(NamedTuple):
+    """What a process keeps for the runs of one seed."""
+
+    trainer: Trainer
+    channel: Channel
+    client: Client
+
+
+MakeMod: TypeAlias = "Callable[[ShardApp], Mod]"
+"""Makes a mod that uses what an app keeps; a function that can be imported by name."""
+
+
+class ShardApp(ClientApp):
+    """The Flower ClientApp that :func:`client_app` makes.
+
+    Attributes
+    ----------
+    network : Network
+    clients : int
+    example : tuple of int
+        Shape of one example.
+    classes : int
+        Outputs of the network.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        settings: TrainSettings,
+        shards: Shards,
+        example: tuple[int, ...],
+        classes: int,
+        device: str = "cpu",
+        mods: Sequence[Mod] = (),
+        around: Sequence[MakeMod] = (),
+    ) -> None:
+        super().__init__(mods=[*(make(self) for make in around), *mods])
+        self.network, self.example, self.classes = network, example, classes
+        self.clients = shards.clients
+        self._parts = (network, settings, shards, example, classes, device)
+        self._own_mods, self._around = tuple(mods), tuple(around)
+        self._settings, self._shards, self._device = settings, shards, device
+        self._building = Lock()
+        self._workers: dict[int, Worker] = {}
+        self.train()(self._answer)
+        self.query()(self._introduce)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ShardApp, (*self._parts, self._own_mods, self._around)
+
+    def with_mod(self, make: MakeMod) -> ShardApp:
+        """Return this app with one more Flower mod around it, unless it has it already."""
+        around = self._around if make in self._around else (make, *self._around)
+        return ShardApp(*self._parts, self._own_mods, around)
+
+    def worker(self, seed: int) -> Worker:
+        """Return what this process keeps for the run of a seed; made on first use."""
+        with self._building:
+            if seed not in self._workers:
+                self._workers = {seed: self._make_worker(seed)}
+            return self._workers[seed]
+
+    def _make_worker(self, seed: int) -> Worker:
+        trainer = self.network.trainer(seed, self._settings, self._device)
+        cuda = torch.device(self._device).type == "cuda"
+        memory = CudaMemory(self._device, 1.0) if cuda else None
+        cohort = CohortTrainer(trainer, stacked=cuda, memory=memory)
+        channel = plain_channel(trainer.initial)
+        return Worker(trainer, channel, Client(cohort.train, channel, self._shard))
+
+    def _answer(self, message: Message, context: Context) -> Message:
+        torch.set_num_threads(1)
+        client = self.worker(read_task(message).seed).client
+        update, report = client.answer(message, context.state)
+        return Message(reply_content(update, report), reply_to=message)
+
+    def _introduce(self, message: Message, context: Context) -> Message:
+        client = cast(int, context.node_config.get("partition-id", -1))
+        return Message(
+            RecordDict({CONFIG: ConfigRecord({CLIENT: client})}),
+            reply_to=message,
+        )
+
+    def _shard(self, task: Task) -> Shard:
+        split = self._shards.of(task.client)
+        if split.labels.max() >= self.classes:
+            raise InputError(
+                f"shard {task.client}: there is a label {split.labels.max()}; the model has "
+                f"{self.classes} outputs"
+            )
+        return tensors(Split(*transformed(*split)), self._device)
+
+
+def tensors(split: Split, device: str = "cpu") -> Shard:
+    """Return examples as a model takes them: float32 inputs, as they are, and int64 labels."""
+    inputs = torch.from_numpy(np.array(split.inputs)).to(device).float()
+    return Shard(inputs, torch.from_numpy(np.array(split.labels)).to(device))
+
+
+def client_app(
+    model: Model,
+    shards: Any,
+    *,
+    clients: int | None = None,
+    method: str = "frl",
+    keep: float = 0.5,
+    mask_by: MaskBy = "score",
+    epochs: int = 2,
+    batch_size: int = 8,
+    lr: float | None = None,
+    lr_decay: float = 0.999,
+    momentum: float = 0.9,
+    weight_decay: float = 1e-4,
+    augmentation: str = "none",
+    device: str = "cpu",
+    mods: Sequence[Mod] = (),
+) -> ShardApp:
+    """Make the Flower ClientApp of an own network on own data.
+
+    The seed comes with each message, from the strategy.
+
+    Parameters
+    ----------
+    model : Model
+        A class, or a function without parameters, that makes a torch module of linear and
+        convolution layers without bias; its outputs are the logits of the classes.
+    shards : sequence of shards, or callable
+        One a client: pairs ``(inputs, labels)`` of arrays or tensors, torch datasets, or Hugging
+        Face datasets. All are read and checked here. Or a callable from a client id to a shard,
+        asked where a shard is trained on, for more than memory holds. Inputs reach the model as
+        float32, not scaled.
+    clients : int, optional
+        How many there are, for a callable.
+    method : str
+        Rank edges, or train weights.
+    keep : float
+        Share of edges that a mask keeps.
+    mask_by : {"score", "abs"}
+    epochs, batch_size, lr, lr_decay, momentum, weight_decay, augmentation
+        See :class:`frl.training.TrainSettings`; ``lr`` is by default what suits the method.
+    device : str
+    mods : sequence of Mod
+        Flower mods around the training.
+
+    Raises
+    ------
+    InputError
+        If the model cannot be trained, a shard is none, or a setting is out of range.
+    """
+    network = Network(model, method, keep, mask_by)
+    check_network(network)
+    settings = TrainSettings(
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=network.learning_rate if lr is None else lr,
+        lr_decay=lr_decay,
+        momentum=momentum,
+        weight_decay=weight_decay,
+        augmentation=augmentation,
+    )
+    _check_settings(settings)
+    read = read_shards(shards, clients)
+    first = read.of(0)
+    example = first.inputs.shape[1:]
+    if augmentation != "none" and len(example) != 3:
+        raise InputError(
+            f"augmentation: {augmentation!r} takes images (channels, height, width); examples have "
+            f"shape {example}"
+        )
+    classes = count_outputs(model, tensors(Split(first.inputs[:2], first.labels[:2])).inputs)
+    largest = largest_label(read)
+    if largest >= classes:
+        raise InputError(f"shards: there is a label {largest}; the model has {classes} outputs")
+    return ShardApp(network, settings, read, example, classes, device, mods)
+
+
+def _check_settings(settings: TrainSettings) -> None:
+    for name in ("epochs", "batch_size"):
+        value = getattr(settings, name)
+        if type(value) is not int or value < 1:
+            raise InputError(f"{name}: got {value!r}; takes an integer from 1")
+    for name in ("lr", "lr_decay", "momentum", "weight_decay"):
+        value = getattr(settings, name)
+        if not isinstance(value, int | float) or not isfinite(value) or value < 0:
+            raise InputError(f"{name}: got {value!r}; takes a number from 0")
+    if settings.augmentation not in _AUGMENTATIONS:
+        raise unknown("augmentation", settings.augmentation, _AUGMENTATIONS)

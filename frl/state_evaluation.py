@@ -1,0 +1,153 @@
+"""Accuracy and loss of global states on the server's own examples, for a Flower strategy."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flwr.app import ArrayRecord, MetricRecord
+from torch import Tensor
+
+from frl.app import tensors
+from frl.data import Split
+from frl.errors import InputError
+from frl.evaluation import evaluate
+from frl.exchange.messages import read_arrays
+from frl.exchange.plain import holds_ranks
+from frl.network import Model, Network, check_network
+from frl.shard_reader import read_shard
+from frl.supermask import MaskBy
+from frl.training import Trainer
+from frl.trying import count_outputs
+
+
+class _Wanted(NamedTuple):
+    """What a caller fixed of the meaning of a ranking; ``None`` for what is left open."""
+
+    seed: int | None
+    keep: float | None
+    mask_by: MaskBy | None
+
+
+class StateEvaluation:
+    """A Flower ``evaluate_fn``: ``(round, arrays) -> MetricRecord`` with ``accuracy``, ``loss``.
+
+    What was left open of how a ranking is read, its seed, ``keep`` and ``mask_by``, is filled in by
+    the strategy that starts with it, and what was not is compared; see
+    :func:`frl.agreement.agree`.
+
+    Parameters
+    ----------
+    model : Model
+    test : Split
+    wanted : tuple
+    device : str
+    """
+
+    def __init__(self, model: Model, test: Split, wanted: _Wanted, device: str) -> None:
+        self.model = model
+        self._test = test
+        self._wanted = wanted
+        self._device = device
+        self._trainer: Trainer | None = None
+
+    def __call__(self, server_round: int, arrays: ArrayRecord) -> MetricRecord:
+        """Measure a global state.
+
+        Raises
+        ------
+        InputError
+            If it is not a state of this model, or nobody said how a ranking is read.
+        """
+        state = read_arrays(arrays)
+        trainer = self._ready(ranks=holds_ranks(state))
+        sizes = {name: values.size for name, values in trainer.initial.items()}
+        found = {name: values.size for name, values in state.items()}
+        if found != sizes:
+            raise InputError(f"evaluate_on: the state has layers {found}; the model has {sizes}")
+        trainer.load(state)
+        test = self._test
+
+        def batch(start: int, stop: int) -> tuple[Tensor, Tensor]:
+            part = Split(test.inputs[start:stop], test.labels[start:stop])
+            return tensors(part, self._device)
+
+        result = evaluate(trainer.module, batch, len(test.labels))
+        return MetricRecord({"accuracy": result.accuracy, "loss": result.loss})
+
+    def settled(self, network: Network | None, seed: int) -> StateEvaluation:
+        """Return the evaluation of a run, with what was left open filled in.
+
+        Parameters
+        ----------
+        network : Network or None
+            Of the clients; ``None`` where that is not known here.
+        seed : int
+
+        Raises
+        ------
+        InputError
+            If what was fixed is not that of the run.
+        """
+        known = (
+            _Wanted(seed, network.keep, network.mask_by) if network else _Wanted(seed, None, None)
+        )
+        chosen: dict[str, Any] = {}
+        for name in _Wanted._fields:
+            wanted, held = getattr(self._wanted, name), getattr(known, name)
+            if wanted is not None and held is not None and wanted != held:
+                raise InputError(f"evaluate_on: {name}={wanted!r}; the run has {name}={held!r}")
+            chosen[name] = held if wanted is None else wanted
+        return StateEvaluation(self.model, self._test, _Wanted(**chosen), self._device)
+
+    def _ready(self, *, ranks: bool) -> Trainer:
+        if self._trainer is None:
+            seed, keep, mask_by = self._wanted
+            if not ranks:
+                network = Network(self.model, "fedavg")
+            elif seed is None or keep is None or mask_by is None:
+                open_ = [name for name in _Wanted._fields if getattr(self._wanted, name) is None]
+                raise InputError(
+                    f"evaluate_on: takes {', '.join(f'{name}=' for name in open_)} where it cannot "
+                    "learn from a strategy's start how the clients read a ranking"
+                )
+            else:
+                network = Network(self.model, "frl", keep, mask_by)
+            self._trainer = network.trainer(seed or 0, device=self._device)
+        return self._trainer
+
+
+def evaluate_on(
+    model: Model,
+    test: Any,
+    *,
+    seed: int | None = None,
+    keep: float | None = None,
+    mask_by: MaskBy | None = None,
+    device: str = "cpu",
+) -> StateEvaluation:
+    """Make the ``evaluate_fn`` of a strategy: accuracy and loss on held-out examples.
+
+    Parameters
+    ----------
+    model : Model
+        That of the clients.
+    test : shard
+        See :func:`frl.shard_reader.read_shard`.
+    seed, keep, mask_by : optional
+        How a ranking is read. A strategy that starts with it on one of our own grids knows them;
+        elsewhere they must be given.
+    device : str
+
+    Raises
+    ------
+    InputError
+        If the model cannot be trained, or the examples are no shard.
+    """
+    check_network(Network(model, keep=0.5 if keep is None else keep, mask_by=mask_by or "score"))
+    split = read_shard("test", test)
+    classes = count_outputs(model, tensors(Split(split.inputs[:2], split.labels[:2])).inputs)
+    if split.labels.max() >= classes:
+        raise InputError(
+            f"test: there is a label {split.labels.max()}; the model has {classes} outputs"
+        )
+    return StateEvaluation(model, split, _Wanted(seed, keep, mask_by), device)
