@@ -86,6 +86,10 @@ class Registry(Generic[T]):
         names = (name for name, entry in self._entries.items() if entry is factory)
         return next(names, None)
 
+    def in_use(self, name: str) -> bool:
+        """Whether a name was registered or looked up in this process."""
+        return name in self._entries
+
     def declared(self, name: str) -> Declared | None:
         """Return what the source of this project says of an entry, without importing it."""
         return read_package(self._package).declared.get(name)

@@ -12,7 +12,7 @@ import json
 
 from flwr.app import ConfigRecord, Context, Error, Message, RecordDict
 
-from attacks import make, name_of
+from attacks import make, name_of, registry
 from attacks.base import Attack, poisons, tampers
 from frl.errors import InputError
 from frl.grids.internals import assemble
@@ -65,6 +65,9 @@ def ordered_attack(message: Message, context: Context) -> Attack | None:
     if RECORD in message.content:
         orders = message.content.config_records[RECORD]
         name, params = str(orders[_ATTACK]), str(orders[_PARAMS])
+        if ":" in name and not registry.in_use(name):
+            # A message makes nobody import what the client's own configuration does not name.
+            raise InputError(f"attack {name!r}: this client's configuration names no such path")
     elif "attack" in context.node_config:
         name = str(context.node_config["attack"])
         params = str(context.node_config.get("attack-params", "{}"))
