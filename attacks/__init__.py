@@ -20,8 +20,8 @@ from attacks.base import (
     TamperView,
     Update,
 )
-from frl.lazy import lazy_names
 from frl.registry import Registry
+from frl.registry.lazy import lazy_names
 
 if TYPE_CHECKING:
     from attacks.adversary.grid import AdversarialGrid

@@ -106,7 +106,7 @@ def sweep(
     from experiments.sweep.job import prepare
 
     prepare()
-    from experiments.config.grid import read_grid
+    from experiments.sweep.grid import read_grid
     from experiments.sweep.summary import markdown, summarise
     from experiments.sweep.sweep import sweep as run_points
     from experiments.sweep.view import sweep_view

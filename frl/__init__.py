@@ -10,18 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from frl.errors import FRLError, InputError, StoppedError
-from frl.lazy import lazy_names
-from frl.own_packages import refuse_strangers
+from frl.registry.lazy import lazy_names
+from frl.registry.own_packages import refuse_strangers
 
 if TYPE_CHECKING:
-    from frl.app import ShardApp, client_app
+    from frl.app.client_app import ShardApp, client_app
+    from frl.app.evaluation import evaluate_on
+    from frl.app.saving import save
     from frl.client import Client
     from frl.exchange.messages import digest
     from frl.grids import InProcessGrid, RayGrid
     from frl.model_file import load_model
-    from frl.saving import save
     from frl.shard_transform import transformed
-    from frl.state_evaluation import evaluate_on
 else:
     __getattr__ = lazy_names(
         __name__,
@@ -29,12 +29,12 @@ else:
             "Client": "frl.client",
             "InProcessGrid": "frl.grids",
             "RayGrid": "frl.grids",
-            "ShardApp": "frl.app",
-            "client_app": "frl.app",
+            "ShardApp": "frl.app.client_app",
+            "client_app": "frl.app.client_app",
             "digest": "frl.exchange.messages",
-            "evaluate_on": "frl.state_evaluation",
+            "evaluate_on": "frl.app.evaluation",
             "load_model": "frl.model_file",
-            "save": "frl.saving",
+            "save": "frl.app.saving",
             "transformed": "frl.shard_transform",
         },
     )

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from frl.exchange.channel import Channel, is_coded
 from frl.exchange.messages import Report, Task, arrays_record, read_task
 from frl.exchange.state_reader import StateReader
-from frl.training import Fit, Place, Shard
-from frl.weight_training import Weights, sparsify
+from frl.training.ranks import Fit, Place, Shard
+from frl.training.weights import Weights, sparsify
 
 State: TypeAlias = dict[str, NDArray[Any]]
 Train: TypeAlias = Callable[[State, Shard, Place], tuple[State, Fit]]

@@ -2,8 +2,8 @@
 
 A file is safetensors. In the form ``weights`` it holds a plain state dict. In the form ``mask`` it
 holds one bit an edge, because the weights under a mask, and all that is frozen, follow from the
-seed. Batch norm has no running statistics here (:mod:`frl.batch_statistics`). The metadata of a
-file say which form it has, for which model and data, and hold a checksum against damage (not
+seed. Batch norm has no running statistics here (:mod:`frl.training.batch_statistics`). The metadata
+of a file say which form it has, for which model and data, and hold a checksum against damage (not
 against malice).
 """
 
@@ -24,11 +24,11 @@ from safetensors.numpy import save
 from torch import Tensor, nn
 
 from frl import models
-from frl.batch_statistics import use_batch_statistics
 from frl.errors import InputError
 from frl.exchange.messages import digest
 from frl.models import DataShape, signed_constant
-from frl.parameters import ranked
+from frl.training.batch_statistics import use_batch_statistics
+from frl.training.parameters import ranked
 
 Form: TypeAlias = Literal["weights", "mask"]
 _FORMAT = "frl-model-1"

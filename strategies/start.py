@@ -14,7 +14,7 @@ from frl.exchange.messages import arrays_record
 from strategies.rules.base import Space
 
 if TYPE_CHECKING:
-    from frl.network import Model
+    from frl.app.network import Model
 
 
 class StartableStrategy(Strategy):
@@ -49,7 +49,7 @@ class StartableStrategy(Strategy):
         InputError
             If the model cannot be trained.
         """
-        from frl.network import initial_state
+        from frl.app.network import initial_state
 
         return arrays_record(initial_state(model, space=self.space, seed=self.seed))
 
@@ -76,7 +76,7 @@ class StartableStrategy(Strategy):
             If the grid's clients, the first state or ``frl.evaluate_on`` are of another network,
             seed or population than this strategy.
         """
-        from frl.agreement import FRLResult, ServerSide, agree, client_app_of
+        from frl.app.agreement import FRLResult, ServerSide, agree, client_app_of
 
         keep = getattr(self, "keep", None)
         server = ServerSide(self.clients, self.seed, self.space, keep)

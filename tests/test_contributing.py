@@ -18,7 +18,7 @@ from experiments.config import read
 from frl import methods
 from frl.methods import Training
 from frl.ranking import permutation_fault
-from frl.training import Place, Shard, TrainSettings
+from frl.training.ranks import Place, Shard, TrainSettings
 from strategies import rules
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()

@@ -62,7 +62,8 @@ def test_a_package_in_the_way_is_named_in_a_line(imports: str, stranger: Path) -
 
     assert status == 1
     assert error.splitlines()[-1] == (
-        f"frl.own_packages.ShadowedError: {stranger.resolve() / 'attacks'} is in the way of the "
+        "frl.registry.own_packages.ShadowedError: "
+        f"{stranger.resolve() / 'attacks'} is in the way of the "
         "package 'attacks' of federated-rank-learning; takes another name, or another place"
     )
 

@@ -16,13 +16,13 @@ from attacks.adversary.grid import AdversarialGrid
 from attacks.adversary.obeying import obeying, setting_of_app
 from attacks.adversary.population import Population, Sampling, malicious_clients
 from attacks.base import AccuracyCall, Attack, RuleCall, Setting, poisons, tampers
-from frl.agreement import client_app_of
-from frl.app import ShardApp
-from frl.call_syntax import parse_calls
+from frl.app.agreement import client_app_of
+from frl.app.client_app import ShardApp
 from frl.errors import InputError
 from frl.exchange.messages import read_task
 from frl.exchange.plain import holds_ranks
 from frl.grids import LocalGrid, Roster, innermost
+from frl.registry.call_syntax import parse_calls
 
 
 def hide(

@@ -11,9 +11,9 @@ from attacks.adversary.batch import is_train
 from attacks.adversary.channel_codec import ChannelCodec
 from attacks.adversary.mod import adversary_mod
 from attacks.base import Setting
-from frl.app import ShardApp
+from frl.app.client_app import ShardApp
 from frl.exchange.messages import read_task
-from frl.training import RankTrainer
+from frl.training.ranks import RankTrainer
 
 
 def obeying(app: ShardApp) -> ShardApp:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from experiments import config as configuration
 from experiments.analysis.honest_round import repeat_round
+from experiments.analysis.rankings import base_ranking, moved_ranking
 from experiments.analysis.ranks_only import require_ranks
-from experiments.benchmarks.rankings import base_ranking, moved_ranking
 from experiments.records import CHECKPOINT, RunDirectory
 from experiments.records.checkpoints import checkpoint_of, rounds_kept
 from experiments.rounds.loop import execute
@@ -20,10 +20,10 @@ from frl.data import Split
 from frl.errors import InputError, unknown
 from frl.exchange.messages import Task
 from frl.models import DataShape
-from frl.parameters import ranked
 from frl.ranking import Ranking
-from frl.supermask import output_units
-from frl.training import Place, Shard
+from frl.training.parameters import ranked
+from frl.training.ranks import Place, Shard
+from frl.training.supermask import output_units
 from strategies import Vote, sample_clients
 
 _SHAPES = {"lenet": DataShape((1, 28, 28), 10), "conv8": DataShape((3, 32, 32), 10)}

@@ -17,7 +17,7 @@ from experiments.setup import Setup
 from frl.errors import InputError, StoppedError, unknown
 from frl.exchange.messages import digest
 from frl.model_file import About, pack_model
-from frl.supermask import detach
+from frl.training.supermask import detach
 
 Format: TypeAlias = Literal["weights", "mask", "onnx"]
 FORMATS = {

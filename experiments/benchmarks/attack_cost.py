@@ -13,7 +13,7 @@ from attacks.base import CraftView, Knowledge, Setting, TamperView, Update, craf
 from experiments.benchmarks.row import Row, cpu_seconds, one_thread
 from frl import models
 from frl.models import DataShape
-from frl.training import Place, RankTrainer, Shard, TrainSettings, fit
+from frl.training.ranks import Place, RankTrainer, Shard, TrainSettings, fit
 
 _SEARCHES = ("adaptive", "dyn_opt", "accuracy_control")
 """They query the rule or measure accuracy, so they cost what the rule or the evaluation costs."""

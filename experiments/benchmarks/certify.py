@@ -6,7 +6,7 @@ from math import log2
 
 import numpy as np
 
-from experiments.benchmarks.rankings import LENET, base_ranking, moved_ranking
+from experiments.analysis.rankings import LENET, base_ranking, moved_ranking
 from experiments.benchmarks.row import Row, cpu_seconds, one_thread
 from frl.ranking import Ranking
 from strategies.certificates import Honest, Parts, certify, reach

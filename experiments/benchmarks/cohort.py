@@ -15,7 +15,7 @@ from frl import models
 from frl.cohort import CohortTrainer, CudaMemory, Gathering, membership
 from frl.cohort.trainer import Job
 from frl.models import DataShape
-from frl.training import Place, RankTrainer, Shard, TrainSettings
+from frl.training.ranks import Place, RankTrainer, Shard, TrainSettings
 
 _SHAPES = {"lenet": DataShape((1, 28, 28), 10), "conv8": DataShape((3, 32, 32), 10)}
 _CUDA_BARS = {"lenet": 8.0, "conv8": 3.0}

@@ -18,16 +18,16 @@ from attacks.base import Setting
 from experiments import config as configuration
 from experiments.benchmarks.row import Row, cpu_seconds, one_thread
 from experiments.config import from_flat
-from experiments.config.grid import Point
 from experiments.records import CONFIG, RESULT, ROUNDS, RunDirectory
 from experiments.rounds.vote_record import VoteRecorder
+from experiments.sweep.grid import Point
 from experiments.sweep.job import prepare
 from experiments.sweep.sweep import Progress, sweep
 from frl import models
 from frl.cores import usable_cores
 from frl.exchange.forms import Whole
 from frl.models import DataShape
-from frl.training import Place, RankTrainer, Shard, TrainSettings, fit
+from frl.training.ranks import Place, RankTrainer, Shard, TrainSettings, fit
 from strategies.vote import Vote
 
 NAMES = ("sweep-overhead", "plot-100-runs", "vote-record")

@@ -9,7 +9,7 @@ import torch
 from experiments.benchmarks.row import Row, cpu_seconds, one_thread
 from frl import models
 from frl.models import DataShape
-from frl.training import Place, RankTrainer, Shard, TrainSettings, fit
+from frl.training.ranks import Place, RankTrainer, Shard, TrainSettings, fit
 
 _BATCH = 8
 _CASES = {

@@ -2,7 +2,7 @@
 
 ``python -m experiments.benchmarks.wire [--json]`` prints bits an edge and millions of edges a
 second, encoding and decoding together, checksums and validation included. Rankings are made up
-(:mod:`experiments.benchmarks.rankings`).
+(:mod:`experiments.analysis.rankings`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from experiments.benchmarks.rankings import CONV8, LENET, base_ranking, moved_ranking
+from experiments.analysis.rankings import CONV8, LENET, base_ranking, moved_ranking
 from frl import wire
 from frl.arrays import Arrays
 from frl.exchange.ballots import ballot

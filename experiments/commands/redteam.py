@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from experiments.config.grid import Point
+    from experiments.sweep.grid import Point
     from experiments.sweep.sweep import Outcome
 
 FOUND = "redteam.json"

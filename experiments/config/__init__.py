@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from frl.lazy import lazy_names
+from frl.registry.lazy import lazy_names
 
 if TYPE_CHECKING:
     from experiments.config.configuration import (

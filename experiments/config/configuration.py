@@ -26,10 +26,10 @@ from experiments.config.tables import (
 )
 from frl import methods
 from frl.errors import InputError, unknown
-from frl.plugins import import_plugins
+from frl.registry.plugins import import_plugins
 
 if TYPE_CHECKING:
-    from frl.training import TrainSettings
+    from frl.training.ranks import TrainSettings
 
 Scalar: TypeAlias = bool | int | float | str
 
@@ -99,7 +99,7 @@ class Config(Table):
 
     def train_settings(self, augmentation: str) -> TrainSettings:
         """Return the settings of local training for data that this augmentation suits."""
-        from frl.training import TrainSettings
+        from frl.training.ranks import TrainSettings
 
         return TrainSettings(
             **self.train.model_dump(),

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.config.tables import AttackConfig, DataConfig, ModelConfig, StrategyConfig
-from frl.call_syntax import parse_calls
 from frl.errors import unknown
 from frl.registry import Registry
+from frl.registry.call_syntax import parse_calls
 
 NO_ATTACK = "none"
 

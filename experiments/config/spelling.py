@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from frl.call_syntax import Call, parse_calls
 from frl.errors import InputError
+from frl.registry.call_syntax import Call, parse_calls
 
 
 def plain_attack(keys: Mapping[str, Any], own: Collection[str]) -> dict[str, Any]:

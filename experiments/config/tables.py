@@ -51,7 +51,7 @@ class ModelConfig(Table):
 
 
 class TrainConfig(Table):
-    """Local training; see :class:`frl.training.TrainSettings`."""
+    """Local training; see :class:`frl.training.ranks.TrainSettings`."""
 
     epochs: Positive = Field(2, description="local epochs")
     batch_size: Positive = Field(8, description="examples a step")

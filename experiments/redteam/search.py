@@ -16,7 +16,6 @@ from typing import NamedTuple
 import optuna
 
 from experiments.config import Config, Scalar, flatten, from_flat
-from experiments.config.grid import Point
 from experiments.records import RunDirectory
 from experiments.redteam.budget import Budget, short_rounds
 from experiments.redteam.candidates import (
@@ -26,6 +25,7 @@ from experiments.redteam.candidates import (
     fitting_attacks,
     values_to_try,
 )
+from experiments.sweep.grid import Point
 from experiments.sweep.sweep import Outcome
 from frl.errors import InputError
 

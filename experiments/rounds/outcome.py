@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from experiments.records.checkpoints import State
 from experiments.rounds.row import Progress, Row
 from frl.errors import InputError
-from frl.evaluation import Evaluation
 from frl.exchange.messages import digest
+from frl.training.evaluation import Evaluation
 from strategies import SeededStrategy
 
 

@@ -14,12 +14,12 @@ from attacks.adversary.population import Population, malicious_clients
 from attacks.base import Attack, Backdoor, Knowledge, Setting, Update
 from experiments.config import Config
 from experiments.setup.evaluator import Evaluator
-from frl.call_syntax import parse_calls
 from frl.data import DataSet, Partition, Split
 from frl.errors import InputError
 from frl.exchange.channel import Channel
 from frl.grids import Roster
-from frl.training import RankTrainer, Trainer
+from frl.registry.call_syntax import parse_calls
+from frl.training.ranks import RankTrainer, Trainer
 from strategies import SeededStrategy
 
 _MOST_OWN_EXAMPLES = 1000

@@ -7,8 +7,8 @@ from experiments.config.tables import StrategyConfig
 from frl.errors import InputError
 from frl.exchange.channel import Channel
 from frl.exchange.forms import Ballots, Differences, Form, Top, Whole
-from frl.supermask import output_units
-from frl.training import Trainer
+from frl.training.ranks import Trainer
+from frl.training.supermask import output_units
 from frl.wire import Coding
 
 _NOT_NAMES = ("auto", "off", "always")

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from attacks.adversary.backdoor_success import attack_success_rate
 from attacks.base import Attack, Backdoor
-from frl.batch_statistics import least_batch
 from frl.data import DataSet, Split
-from frl.evaluation import Evaluation, batches, evaluate
-from frl.training import Trainer
+from frl.training.batch_statistics import least_batch
+from frl.training.evaluation import Evaluation, batches, evaluate
+from frl.training.ranks import Trainer
 
 _BATCH = 250
 

@@ -20,7 +20,7 @@ from frl.cohort import CohortTrainer, CudaMemory
 from frl.data import Partition, Split
 from frl.exchange.messages import Report, Task
 from frl.shard_transform import transformed
-from frl.training import Shard, Trainer
+from frl.training.ranks import Shard, Trainer
 
 
 def make_cohort(config: Config, trainer: Trainer) -> CohortTrainer:

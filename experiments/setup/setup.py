@@ -29,7 +29,7 @@ from experiments.setup.trainer import MakeModel, make_trainer
 from frl.data import DataSet, Partition, terms_of, terms_record
 from frl.exchange.channel import Channel
 from frl.grids import LocalGrid, Roster
-from frl.training import Trainer
+from frl.training.ranks import Trainer
 from frl.wire import Coding
 from strategies import FRL, RuleStrategy, SeededStrategy, rules
 from strategies.base import Redraw

@@ -9,12 +9,12 @@ import numpy as np
 from attacks.adversary.population import Population
 from experiments.config import Config
 from frl.arrays import Arrays
-from frl.call_syntax import Call, parse_calls
 from frl.data import DataSet, Split
 from frl.errors import InputError
 from frl.randomness import Purpose, generator
 from frl.registry import Registry
-from frl.training import Place, Shard, Trainer
+from frl.registry.call_syntax import Call, parse_calls
+from frl.training.ranks import Place, Shard, Trainer
 from strategies import pre_aggregation, rules
 from strategies.base import Redraw
 from strategies.pre_aggregation import PreAggregation

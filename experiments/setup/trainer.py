@@ -17,7 +17,7 @@ from frl.data import DataSet
 from frl.errors import InputError
 from frl.methods import Training
 from frl.models import DataShape
-from frl.training import Trainer
+from frl.training.ranks import Trainer
 
 MakeModel: TypeAlias = Callable[..., nn.Module]
 """A module's class or a function, of no argument or of the :class:`frl.models.DataShape`."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from experiments.config import Config, Scalar, flatten
-from experiments.config.grid import Point
+from experiments.sweep.grid import Point
 from experiments.sweep.job import Job
 from frl.cores import usable_cores
 from frl.errors import InputError

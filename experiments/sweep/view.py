@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from experiments.config.grid import Point
+from experiments.sweep.grid import Point
 from experiments.sweep.sweep import Progress, Watcher
 
 _EVERY = 0.5

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from frl.lazy import lazy_names
 from frl.registry import Registry
+from frl.registry.lazy import lazy_names
 
 if TYPE_CHECKING:
     from experiments.trackers.base import Tracker, metrics

@@ -1,7 +1,7 @@
 """Local training of several clients as one batch: stacked values, one launch for all of them.
 
-The arithmetic of each client is that of :func:`frl.training.fit`: its own data order, batches,
-number of steps, learning rates and augmentation. Only the order of additions inside a kernel may
+The arithmetic of each client is that of :func:`frl.training.ranks.fit`: its own data order,
+batches, number of steps, learning rates and augmentation. Only the order of additions inside a kernel may
 differ.
 """
 
@@ -14,10 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import vmap
 
-from frl.augmentation import augment
 from frl.cohort.stack import Stack, Stacked
-from frl.stateless import Stateless
-from frl.training import (
+from frl.training.augmentation import augment
+from frl.training.ranks import (
     Fit,
     Place,
     Shard,
@@ -27,6 +26,7 @@ from frl.training import (
     local_steps,
     rows_of,
 )
+from frl.training.stateless import Stateless
 
 
 def fit_together(

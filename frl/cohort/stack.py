@@ -13,9 +13,9 @@ from torch import Tensor
 
 from frl.cohort.selection import fastest_selection, rank_rows, top_masks
 from frl.ranking import DIVERGED
-from frl.supermask import supermasks
-from frl.training import RankTrainer, Trainer
-from frl.weight_training import WeightTrainer
+from frl.training.ranks import RankTrainer, Trainer
+from frl.training.supermask import supermasks
+from frl.training.weights import WeightTrainer
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from frl.cohort.fit import fit_together
 from frl.cohort.gathering import current_member
 from frl.cohort.sizing import DeviceMemory, cohort_size
 from frl.cohort.stack import Stacked, State, stack_of
-from frl.training import Fit, Place, Shard, Trainer, TrainSettings
+from frl.training.ranks import Fit, Place, Shard, Trainer, TrainSettings
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class CohortTrainer:
 
     If a cohort does not fit into memory, it is halved from then on. If it fails otherwise, its
     members train one by one, so that only the one at fault fails. So do clients of a module that
-    cannot be stacked (:func:`frl.stateless.stateless`).
+    cannot be stacked (:func:`frl.training.stateless.stateless`).
 
     Parameters
     ----------

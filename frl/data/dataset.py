@@ -42,7 +42,7 @@ class DataSet:
     mean, std : tuple[float, ...]
         Of the training inputs, per channel or feature.
     augmentation : str
-        What suits its training images; see :func:`frl.augmentation.augment`.
+        What suits its training images; see :func:`frl.training.augmentation.augment`.
     columns : Columns
         By which a natural partition can be made.
     labels : tuple[str, ...]

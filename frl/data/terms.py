@@ -22,7 +22,7 @@ class Terms(NamedTuple):
     mean, std : tuple[float, ...]
         By which inputs are normalised, per channel or feature.
     augmentation : str
-        See :func:`frl.augmentation.augment`.
+        See :func:`frl.training.augmentation.augment`.
     """
 
     example: tuple[int, ...]

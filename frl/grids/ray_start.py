@@ -11,7 +11,7 @@ from typing import Any
 
 from frl.errors import InputError, StoppedError
 from frl.grids.ray_errors import last_line
-from frl.own_packages import PACKAGES, refuse_strangers, worker_path
+from frl.registry.own_packages import PACKAGES, refuse_strangers, worker_path
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from torch import nn
 
-    from frl.supermask import MaskBy
-    from frl.training import Trainer, TrainSettings
+    from frl.training.ranks import Trainer, TrainSettings
+    from frl.training.supermask import MaskBy
 
 Space: TypeAlias = Literal["ranks", "weights"]
 

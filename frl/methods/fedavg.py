@@ -11,7 +11,7 @@ from frl.methods.base import Method, Space, Training
 if TYPE_CHECKING:
     from torch import nn
 
-    from frl.training import Trainer
+    from frl.training.ranks import Trainer
 
 
 @register("fedavg")
@@ -26,7 +26,7 @@ class WeightAveraging(Method):
 
     def trainer(self, module: nn.Module, training: Training) -> Trainer:
         """Build a trainer of weights."""
-        from frl.weight_training import WeightTrainer
+        from frl.training.weights import WeightTrainer
 
         return WeightTrainer(module, training.settings, seed=training.seed, device=training.device)
 

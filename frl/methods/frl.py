@@ -11,7 +11,7 @@ from frl.methods.base import Method, Space, Training
 if TYPE_CHECKING:
     from torch import nn
 
-    from frl.training import Trainer
+    from frl.training.ranks import Trainer
 
 
 @register("frl")
@@ -26,7 +26,7 @@ class RankLearning(Method):
 
     def trainer(self, module: nn.Module, training: Training) -> Trainer:
         """Build a trainer of scores."""
-        from frl.training import RankTrainer
+        from frl.training.ranks import RankTrainer
 
         return RankTrainer(
             module,

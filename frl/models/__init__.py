@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from frl.errors import InputError
-from frl.lazy import lazy_names
 from frl.models.shape import DataShape
 from frl.registry import Registry
+from frl.registry.lazy import lazy_names
 
 if TYPE_CHECKING:
     from torch import nn

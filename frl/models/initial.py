@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from frl.parameters import ParameterSpec, Treatment, parameters_of, ranked
 from frl.randomness import Purpose, generator
 from frl.ranking import sortable
+from frl.training.parameters import ParameterSpec, Treatment, parameters_of, ranked
 
 
 def signed_constant(module: nn.Module, seed: int) -> None:
     """Set ranked weights to ``+-sqrt(2 / fan_in)``, signs random ("signed Kaiming constant").
 
-    The other parameters get the values at which they are frozen (:mod:`frl.parameters`).
+    The other parameters get the values at which they are frozen (:mod:`frl.training.parameters`).
 
     Parameters
     ----------

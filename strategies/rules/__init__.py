@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from frl.lazy import lazy_names
 from frl.registry import Registry
+from frl.registry.lazy import lazy_names
 
 if TYPE_CHECKING:
     from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState

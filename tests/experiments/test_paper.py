@@ -12,7 +12,7 @@ from experiments.rounds.loop import execute
 from experiments.setup import Setup
 from frl import models
 from frl.models import DataShape
-from frl.parameters import ranked
+from frl.training.parameters import ranked
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "paper"
 SHARES = (0, 10, 20)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from experiments import config as configuration
-from experiments.config.grid import read_grid
 from experiments.records import RunDirectory
+from experiments.sweep.grid import read_grid
 from frl.errors import InputError
 
 GRID = """

@@ -16,11 +16,11 @@ from typing import Any, ClassVar
 import pytest
 
 from experiments.config import from_flat
-from experiments.config.grid import Point
 from experiments.records import RunDirectory
 from experiments.rounds.loop import execute
 from experiments.sweep import sweep as sweeping
 from experiments.sweep import view as viewing
+from experiments.sweep.grid import Point
 from experiments.sweep.summary import markdown, summarise
 from experiments.sweep.sweep import Outcome, Progress, sweep
 from experiments.sweep.view import View, sweep_view

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from frl.call_syntax import Call, parse_calls
 from frl.errors import InputError
+from frl.registry.call_syntax import Call, parse_calls
 
 
 @pytest.mark.parametrize(

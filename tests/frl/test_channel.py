@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.benchmarks.rankings import base_ranking, moved_ranking
+from experiments.analysis.rankings import base_ranking, moved_ranking
 from frl.exchange.channel import Channel
 from frl.exchange.forms import Ballots, Whole
 from frl.exchange.messages import Task

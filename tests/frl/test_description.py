@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from frl import models
-from frl.description import describe
 from frl.errors import InputError
 from frl.models import DataShape
-from frl.parameters import Treatment
+from frl.training.description import describe
+from frl.training.parameters import Treatment
 from tests.frl.zoo import EXAMPLES, ROWS, ZOO
 
 

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from experiments.benchmarks.rankings import base_ranking, moved_ranking
+from experiments.analysis.rankings import base_ranking, moved_ranking
 from frl.errors import InputError, MessageError
 from frl.exchange.channel import Channel
 from frl.exchange.forms import Ballots, Differences, Form, Top, Whole

@@ -19,8 +19,8 @@ from frl import methods
 from frl.cohort import CohortTrainer
 from frl.errors import InputError
 from frl.methods import Method, Space, Training
-from frl.training import Fit, Place, Shard
-from frl.weight_training import WeightTrainer
+from frl.training.ranks import Fit, Place, Shard
+from frl.training.weights import WeightTrainer
 from strategies import rules
 
 SMALL = ["rounds=2", "clients=8", "clients_per_round=4", "train.epochs=1"]

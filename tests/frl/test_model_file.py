@@ -13,12 +13,12 @@ from torch import nn
 
 from frl import models
 from frl.errors import InputError
-from frl.evaluation import evaluate
-from frl.forward_randomness import seeded_forward
 from frl.model_file import About, load_model, pack_model
-from frl.supermask import detach
-from frl.training import Place, RankTrainer, Trainer, TrainSettings
-from frl.weight_training import WeightTrainer
+from frl.training.evaluation import evaluate
+from frl.training.forward_randomness import seeded_forward
+from frl.training.ranks import Place, RankTrainer, Trainer, TrainSettings
+from frl.training.supermask import detach
+from frl.training.weights import WeightTrainer
 from tests.frl.zoo import CLASSES, EXAMPLES, ROWS, ZOO, shard_for
 
 SETTINGS = TrainSettings(epochs=1, lr=0.2)

@@ -9,7 +9,7 @@ import torch
 from frl import models
 from frl.errors import InputError
 from frl.models import DataShape
-from frl.parameters import ranked
+from frl.training.parameters import ranked
 
 MNIST, CIFAR, DIGITS = (
     DataShape((1, 28, 28), 10),

@@ -12,13 +12,13 @@ from torch import nn
 from torch.func import functional_call
 
 from frl import models
-from frl.evaluation import Evaluation, evaluate
-from frl.forward_randomness import seeded_forward
-from frl.parameters import Treatment, parameters_of, ranked
 from frl.ranking import kept_edges
-from frl.supermask import Supermask, detach, score_parameters, supermasks
-from frl.training import Place, RankTrainer, Shard, Trainer, TrainSettings, local_steps
-from frl.weight_training import WeightTrainer
+from frl.training.evaluation import Evaluation, evaluate
+from frl.training.forward_randomness import seeded_forward
+from frl.training.parameters import Treatment, parameters_of, ranked
+from frl.training.ranks import Place, RankTrainer, Shard, Trainer, TrainSettings, local_steps
+from frl.training.supermask import Supermask, detach, score_parameters, supermasks
+from frl.training.weights import WeightTrainer
 from tests.frl.zoo import EXAMPLES, ROWS, ZOO, shard_for
 
 SETTINGS = TrainSettings(epochs=1, lr=0.2)

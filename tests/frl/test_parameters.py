@@ -12,9 +12,9 @@ from torch.nn.utils import parametrizations
 
 from frl import models
 from frl.errors import InputError
-from frl.parameters import parameters_of
-from frl.training import RankTrainer, TrainSettings
-from frl.weight_training import WeightTrainer
+from frl.training.parameters import parameters_of
+from frl.training.ranks import RankTrainer, TrainSettings
+from frl.training.weights import WeightTrainer
 
 
 def inside(layer: nn.Module) -> nn.Module:

@@ -10,7 +10,7 @@ import pytest
 
 from frl.errors import InputError
 from frl.registry import Registry
-from frl.source_index import read_package
+from frl.registry.source_index import read_package
 
 PACKAGES = (
     "attacks",

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frl.selection import TopSelector, top_mask_torch
+from frl.training.selection import TopSelector, top_mask_torch
 
 
 def by_sorting(values: np.ndarray, k: int) -> np.ndarray:

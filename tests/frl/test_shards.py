@@ -11,8 +11,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 import frl
-from frl.shard_reader import read_shard
-from frl.shards import read_shards
+from frl.app.shard_reader import read_shard
+from frl.app.shards import read_shards
 from tests.own import Net, pairs
 
 X = np.arange(24, dtype=np.float32).reshape(6, 4)

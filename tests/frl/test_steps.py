@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.benchmarks.rankings import base_ranking, moved_ranking
+from experiments.analysis.rankings import base_ranking, moved_ranking
 from frl import wire
 from frl.exchange.ballots import ballot, noise
 from frl.exchange.forms import Ballots

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from frl.ranking import kept_edges
-from frl.supermask import Supermask, attach, detach, score_parameters
+from frl.training.supermask import Supermask, attach, detach, score_parameters
 
 
 def small_module() -> nn.Sequential:

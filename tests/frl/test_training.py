@@ -7,11 +7,11 @@ from torch import nn
 from torch.nn import functional
 
 from frl import models
-from frl.augmentation import augment
 from frl.models import DataShape
 from frl.randomness import Purpose, generator
-from frl.supermask import score_parameters
-from frl.training import Place, RankTrainer, Shard, TrainSettings
+from frl.training.augmentation import augment
+from frl.training.ranks import Place, RankTrainer, Shard, TrainSettings
+from frl.training.supermask import score_parameters
 
 SHAPE = DataShape((1, 8, 8), 10)
 

@@ -9,8 +9,8 @@ from torch.nn import functional
 from frl import models
 from frl.models import DataShape
 from frl.randomness import Purpose, generator
-from frl.training import Place, Shard, TrainSettings
-from frl.weight_training import WeightTrainer, sparsify
+from frl.training.ranks import Place, Shard, TrainSettings
+from frl.training.weights import WeightTrainer, sparsify
 
 SHAPE = DataShape((6,), 3)
 

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from experiments.benchmarks.rankings import base_ranking, moved_ranking
+from experiments.analysis.rankings import base_ranking, moved_ranking
 from frl import wire
 from frl.errors import FRLError, InputError
 from frl.exchange.ballots import ballot

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from experiments.benchmarks.rankings import base_ranking, moved_ranking
+from experiments.analysis.rankings import base_ranking, moved_ranking
 from frl import wire
 from frl.exchange.ballots import ballot
 from frl.ranking import kept_edges, top_mask

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from experiments.benchmarks.rankings import CONV8, LENET, base_ranking, moved_ranking
+from experiments.analysis.rankings import CONV8, LENET, base_ranking, moved_ranking
 from frl import wire
 from frl.exchange.ballots import ballot
 from frl.exchange.downlink import coarsen, decode_down, encode_down

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from frl.training import Shard
+from frl.training.ranks import Shard
 
 CLASSES = 3
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from frl.cohort.selection import SELECTIONS, rank_rows, top_masks
 from frl.ranking import rank
-from frl.selection import TopSelector
+from frl.training.selection import TopSelector
 
 ROWS = st.integers(1, 30).flatmap(
     lambda n: st.lists(

@@ -17,8 +17,8 @@ from frl.cohort import trainer as cohort_trainer
 from frl.cohort.sizing import cohort_size
 from frl.cohort.trainer import Job
 from frl.models import DataShape
-from frl.training import Place, RankTrainer, Shard, Trainer, TrainSettings
-from frl.weight_training import WeightTrainer
+from frl.training.ranks import Place, RankTrainer, Shard, Trainer, TrainSettings
+from frl.training.weights import WeightTrainer
 from tests.frl.zoo import EXAMPLES, ROWS, ZOO, shard_for
 
 SHAPE = DataShape((1, 8, 8), 10)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from frl.agreement import FRLResult
+from frl.app.agreement import FRLResult
+from frl.app.network import model_name
 from frl.errors import InputError
 from frl.exchange.messages import digest, read_arrays
 from frl.model_file import About, Form, pack_model
-from frl.network import model_name
-from frl.supermask import detach
+from frl.training.supermask import detach
 
 
 def save(result: object, path: str | Path, *, form: Form = "weights") -> None:

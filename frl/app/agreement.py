@@ -10,13 +10,13 @@ from flwr.app import ArrayRecord, MetricRecord
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Result
 
-from frl.app import ShardApp
+from frl.app.client_app import ShardApp
+from frl.app.evaluation import StateEvaluation
+from frl.app.network import Network
 from frl.errors import InputError
 from frl.exchange.messages import read_arrays
 from frl.exchange.plain import holds_ranks
 from frl.grids import innermost
-from frl.network import Network
-from frl.state_evaluation import StateEvaluation
 
 Evaluate: TypeAlias = Callable[[int, ArrayRecord], MetricRecord | None]
 

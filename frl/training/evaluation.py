@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from frl.batch_statistics import least_batch
-from frl.forward_randomness import seeded_forward
+from frl.training.batch_statistics import least_batch
+from frl.training.forward_randomness import seeded_forward
 
 
 class Evaluation(NamedTuple):

@@ -13,17 +13,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from frl.augmentation import augment
-from frl.batch_statistics import least_batch, use_batch_statistics
-from frl.evaluation import batches
-from frl.forward_randomness import seeded_forward
 from frl.models.initial import initial_scores, signed_constant, sorted_scores
-from frl.parameters import ranked
 from frl.randomness import Purpose, generator
 from frl.ranking import Ranking, rank, unrank
-from frl.snapshot import Snapshot
-from frl.stateless import Stateless, stateless
-from frl.supermask import MaskBy, attach, score_parameters
+from frl.training.augmentation import augment
+from frl.training.batch_statistics import least_batch, use_batch_statistics
+from frl.training.evaluation import batches
+from frl.training.forward_randomness import seeded_forward
+from frl.training.parameters import ranked
+from frl.training.snapshot import Snapshot
+from frl.training.stateless import Stateless, stateless
+from frl.training.supermask import MaskBy, attach, score_parameters
 
 
 class TrainSettings(NamedTuple):
@@ -38,7 +38,7 @@ class TrainSettings(NamedTuple):
     lr_decay, momentum, weight_decay : float
         Momentum starts anew in every round.
     augmentation : str
-        See :func:`frl.augmentation.augment`.
+        See :func:`frl.training.augmentation.augment`.
     precision : str
         Of the forward and backward pass: ``"bfloat16"``, or float32 with anything else.
     """
@@ -225,7 +225,7 @@ class RankTrainer:
     ----------
     module : nn.Module
         A plain module; its weights become the run's fixed random ones and it gets supermasks. What
-        is ranked and what is frozen: :mod:`frl.parameters`.
+        is ranked and what is frozen: :mod:`frl.training.parameters`.
     settings : TrainSettings
     seed : int
         Seed of the run, which fixes weights and scores.

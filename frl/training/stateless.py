@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from frl.batch_statistics import has_batch_statistics
-from frl.parameters import ParameterSpec
-from frl.snapshot import Snapshot
+from frl.training.batch_statistics import has_batch_statistics
+from frl.training.parameters import ParameterSpec
+from frl.training.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from frl.parameters import Treatment, parameters_of, ranked
 from frl.ranking import kept_edges
-from frl.selection import TopSelector, top_mask_torch
+from frl.training.parameters import Treatment, parameters_of, ranked
+from frl.training.selection import TopSelector, top_mask_torch
 
 MaskBy: TypeAlias = Literal["score", "abs"]
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from frl import wire
-from frl.batch_statistics import has_batch_statistics, use_batch_statistics
 from frl.exchange.ballots import ballot
 from frl.models.initial import initial_scores
-from frl.parameters import Treatment, parameters_of
 from frl.ranking import rank, top_mask
+from frl.training.batch_statistics import has_batch_statistics, use_batch_statistics
+from frl.training.parameters import Treatment, parameters_of
 
 _BITS = (4, 2, 1)
 

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from frl.app.shard_reader import first_line, read_shard
 from frl.data import Split
 from frl.errors import InputError
-from frl.shard_reader import first_line, read_shard
 
 _KEPT = 8
 """Shards of a callable that a process keeps."""
@@ -96,8 +96,8 @@ def read_shards(shards: Any, clients: int | None = None) -> Shards:
     Parameters
     ----------
     shards : sequence of shards, or callable
-        See :func:`frl.shard_reader.read_shard` for what a shard may be. A sequence is read at once;
-        a callable from a client id to a shard is asked where a shard is trained on.
+        What a shard may be: :func:`frl.app.shard_reader.read_shard`. A sequence is read at once; a
+        callable from a client id to a shard is asked where a shard is trained on.
     clients : int, optional
         How many there are; needed for a callable.
 

@@ -7,17 +7,17 @@ from typing import Any, NamedTuple
 from flwr.app import ArrayRecord, MetricRecord
 from torch import Tensor
 
-from frl.app import tensors
+from frl.app.client_app import tensors
+from frl.app.network import Model, Network, check_network
+from frl.app.shard_reader import read_shard
+from frl.app.trying import count_outputs
 from frl.data import Split
 from frl.errors import InputError
-from frl.evaluation import evaluate
 from frl.exchange.messages import read_arrays
 from frl.exchange.plain import holds_ranks
-from frl.network import Model, Network, check_network
-from frl.shard_reader import read_shard
-from frl.supermask import MaskBy
-from frl.training import Trainer
-from frl.trying import count_outputs
+from frl.training.evaluation import evaluate
+from frl.training.ranks import Trainer
+from frl.training.supermask import MaskBy
 
 
 class _Wanted(NamedTuple):
@@ -33,7 +33,7 @@ class StateEvaluation:
 
     What was left open of how a ranking is read, its seed, ``keep`` and ``mask_by``, is filled in by
     the strategy that starts with it, and what was not is compared; see
-    :func:`frl.agreement.agree`.
+    :func:`frl.app.agreement.agree`.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def evaluate_on(
     model : Model
         That of the clients.
     test : shard
-        See :func:`frl.shard_reader.read_shard`.
+        See :func:`frl.app.shard_reader.read_shard`.
     seed, keep, mask_by : optional
         How a ranking is read. A strategy that starts with it on one of our own grids knows them;
         elsewhere they must be given.

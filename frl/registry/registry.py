@@ -1,7 +1,7 @@
 """Names for pluggable parts: register with a decorator, list, and make by name.
 
 A new entry is one new file in the registry's package and no edit anywhere else, or comes from
-outside: see :mod:`frl.plugins`. Only what is asked for is imported.
+outside: see :mod:`frl.registry.plugins`. Only what is asked for is imported.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, get_type_hints
 
-from frl import plugins
 from frl.errors import InputError, unknown
-from frl.source_index import Declared, Parameter, read_package
+from frl.registry import plugins
+from frl.registry.source_index import Declared, Parameter, read_package
 
 __all__ = ["Parameter", "Registry"]
 

@@ -13,6 +13,9 @@ from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.clientapp.typing import Mod
 
+from frl.app.network import Model, Network, check_network
+from frl.app.shards import Shards, largest_label, read_shards
+from frl.app.trying import count_outputs
 from frl.client import Client
 from frl.cohort import CohortTrainer, CudaMemory
 from frl.data import Split
@@ -20,12 +23,9 @@ from frl.errors import InputError, unknown
 from frl.exchange.channel import Channel
 from frl.exchange.messages import CLIENT, CONFIG, Task, read_task, reply_content
 from frl.exchange.plain import plain_channel
-from frl.network import Model, Network, check_network
 from frl.shard_transform import transformed
-from frl.shards import Shards, largest_label, read_shards
-from frl.supermask import MaskBy
-from frl.training import Shard, Trainer, TrainSettings
-from frl.trying import count_outputs
+from frl.training.ranks import Shard, Trainer, TrainSettings
+from frl.training.supermask import MaskBy
 
 _AUGMENTATIONS = ("none", "crop-flip")
 
@@ -169,7 +169,7 @@ def client_app(
         Share of edges that a mask keeps.
     mask_by : {"score", "abs"}
     epochs, batch_size, lr, lr_decay, momentum, weight_decay, augmentation
-        See :class:`frl.training.TrainSettings`; ``lr`` is by default what suits the method.
+        See :class:`frl.training.ranks.TrainSettings`; ``lr`` is by default what suits the method.
     device : str
     mods : sequence of Mod
         Flower mods around the training.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from frl.app.network import Model, make_module, model_name
+from frl.app.shard_reader import first_line
 from frl.errors import InputError
-from frl.network import Model, make_module, model_name
-from frl.shard_reader import first_line
 
 
 @torch.no_grad()

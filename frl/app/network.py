@@ -11,8 +11,8 @@ from frl import methods, models
 from frl.arrays import Arrays
 from frl.errors import InputError, unknown
 from frl.methods.base import Method, Space, Training
-from frl.supermask import MaskBy
-from frl.training import Trainer, TrainSettings
+from frl.training.ranks import Trainer, TrainSettings
+from frl.training.supermask import MaskBy
 
 Model: TypeAlias = Callable[[], nn.Module]
 """A class, or a function without parameters, that makes a plain torch module."""

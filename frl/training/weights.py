@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from frl.batch_statistics import use_batch_statistics
 from frl.models.initial import kaiming_uniform
-from frl.parameters import Treatment, parameters_of
 from frl.ranking import kept_edges, packed_order, sortable
-from frl.snapshot import Snapshot
-from frl.stateless import stateless
-from frl.training import Fit, Place, Shard, TrainSettings, fit
+from frl.training.batch_statistics import use_batch_statistics
+from frl.training.parameters import Treatment, parameters_of
+from frl.training.ranks import Fit, Place, Shard, TrainSettings, fit
+from frl.training.snapshot import Snapshot
+from frl.training.stateless import stateless
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -36,7 +36,7 @@ class WeightTrainer:
     ----------
     module : nn.Module
         The same plain module that would be ranked; what its parameters are called:
-        :mod:`frl.parameters`.
+        :mod:`frl.training.parameters`.
     settings : TrainSettings
     seed : int
     device : str

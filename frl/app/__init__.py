@@ -1,0 +1,1 @@
+"""The ClientApp of a script: an own network on own data."""

@@ -1,0 +1,1 @@
+"""Local training: masks, scores and weights, and what keeps it the same everywhere."""
