@@ -1,8 +1,8 @@
 """Local training of several clients as one batch: stacked values, one launch for all of them.
 
 The arithmetic of each client is that of :func:`frl.training.ranks.fit`: its own data order,
-batches, number of steps, learning rates and augmentation. Only the order of additions inside a kernel may
-differ.
+batches, number of steps, learning rates and augmentation. Only the order of additions inside a
+kernel may differ.
 """
 
 from __future__ import annotations
