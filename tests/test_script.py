@@ -16,7 +16,7 @@ import strategies
 from experiments.config import read
 from experiments.records import RunDirectory
 from experiments.rounds.loop import execute
-from experiments.setup.resident import load_data, load_partition
+from experiments.setup.data import load_data, load_partition
 from frl import models
 from frl.data import Split
 from frl.exchange.messages import read_arrays
