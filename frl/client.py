@@ -9,13 +9,14 @@ from flwr.app import ArrayRecord, Message, RecordDict
 from numpy.typing import NDArray
 
 from frl.exchange.channel import Channel, is_coded
-from frl.exchange.messages import Report, Task, arrays_record, read_task
+from frl.exchange.messages import Report, arrays_record, read_task
 from frl.exchange.state_reader import StateReader
-from frl.training.ranks import Fit, Place, Shard
+from frl.task import Task
+from frl.training.ranks import Fit, Shard
 from frl.training.weights import Weights, sparsify
 
 State: TypeAlias = dict[str, NDArray[Any]]
-Train: TypeAlias = Callable[[State, Shard, Place], tuple[State, Fit]]
+Train: TypeAlias = Callable[[State, Shard, Task], tuple[State, Fit]]
 """Trains from a global state on one shard: ``Trainer.train``, or that of a cohort."""
 
 _RESIDUAL = "residual"
@@ -72,7 +73,7 @@ class Client:
         task = read_task(message)
         shard = self._shard_of(task)
         base = self.read_state(message, memory)
-        update, fit = self._train(base.state, shard, Place(task.seed, task.round, task.client))
+        update, fit = self._train(base.state, shard, task)
         if self._upload_top < 1:
             update = self._largest(update, memory)
         update = self._channel.form.dithered(update, task)

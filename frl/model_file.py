@@ -184,11 +184,11 @@ def _read(path: Path) -> tuple[About, dict[str, NDArray[Any]]]:
         raise InputError(f"{path} is no model file, or damaged: {reason}") from None
 
 
-def _about(told: Any) -> About:
+def _about(stored: Any) -> About:
     """Check what a file says, with types that JSON can have."""
-    if not isinstance(told, dict) or told.pop("format", None) != _FORMAT:
+    if not isinstance(stored, dict) or stored.pop("format", None) != _FORMAT:
         raise ValueError(f"its format is not {_FORMAT!r}")
-    about = About(**told)
+    about = About(**stored)
     numbers = [about.classes, about.seed, about.round, *about.example]
     if about.form not in ("weights", "mask") or not all(
         type(number) is int and 0 <= number < 2**32 for number in numbers

@@ -60,7 +60,7 @@ class RuleStrategy(SeededStrategy):
 
     Parameters
     ----------
-    clients, clients_per_round, seed, redraw, roster, channel, terms, measured
+    clients, clients_per_round, seed, redraw, roster, channel, data_spec, measured
         See :class:`strategies.base.SeededStrategy`.
     rule : Rule
     steps : sequence of PreAggregation
@@ -107,7 +107,7 @@ class RuleStrategy(SeededStrategy):
         root: RootUpdate | None = None,
         oracle: Oracle | None = None,
         channel: Channel | None = None,
-        terms: ConfigRecord | None = None,
+        data_spec: ConfigRecord | None = None,
         measured: Measured | None = None,
     ) -> None:
         super().__init__(
@@ -117,7 +117,7 @@ class RuleStrategy(SeededStrategy):
             redraw=redraw,
             roster=roster,
             channel=channel or Channel(form=_FORMS[rule.space]),
-            terms=terms,
+            data_spec=data_spec,
             measured=measured,
         )
         self.rule = rule

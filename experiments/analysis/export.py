@@ -12,7 +12,7 @@ from torch import nn
 
 from experiments.analysis.ranks_only import require_ranks
 from experiments.records import RunDirectory
-from experiments.records.durable import write_atomically
+from experiments.records.atomic_files import write_atomically
 from experiments.setup import Setup
 from frl.errors import InputError, StoppedError, unknown
 from frl.exchange.messages import digest

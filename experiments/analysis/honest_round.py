@@ -16,7 +16,7 @@ from experiments.config import Config
 from experiments.config.tables import EngineConfig
 from experiments.records import CHECKPOINT, RunDirectory
 from experiments.records.checkpoints import State, checkpoint_of, rounds_kept
-from experiments.rounds.play import play_round
+from experiments.rounds.one_round import run_round
 from experiments.setup import Setup
 from frl.arrays import Arrays
 from frl.errors import InputError
@@ -105,7 +105,7 @@ def repeat_round(
     with setup.start_engine() as grid:
         benign = _Benign(grid, setup.population, number)
         strategy = setup.strategy(grid, f=0)
-        after = play_round(strategy, number, state, grid, benign.send)
+        after = run_round(strategy, number, state, grid, benign.send)
         server = _server(setup, grid, number, state)
     assert strategy.report is not None
     sampled, voters = strategy.report.sampled, strategy.report.admitted

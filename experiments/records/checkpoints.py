@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from experiments.records.durable import make_folder, write_atomically
+from experiments.records.atomic_files import make_folder, write_atomically
 from frl.errors import InputError
 from frl.exchange.messages import digest
 

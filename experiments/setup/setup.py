@@ -26,7 +26,7 @@ from experiments.setup.engine import make_grid
 from experiments.setup.evaluator import Evaluator
 from experiments.setup.strategy import make_redraw, make_rule, make_steps, server_update
 from experiments.setup.trainer import MakeModel, make_trainer
-from frl.data import DataSet, Partition, terms_of, terms_record
+from frl.data import DataSet, Partition, data_spec_of, data_spec_record
 from frl.exchange.channel import Channel
 from frl.grids import LocalGrid, Roster
 from frl.training.ranks import Trainer
@@ -194,7 +194,7 @@ class Setup:
             "redraw": self._redraw,
             "roster": roster,
             "channel": self.channel,
-            "terms": terms_record(terms_of(self.data)) if self.deployed else None,
+            "data_spec": data_spec_record(data_spec_of(self.data)) if self.deployed else None,
             "measured": self.evaluates,
         }
         if isinstance(rule, rules.get("sum")) and not steps:  # type: ignore[arg-type]

@@ -117,7 +117,7 @@ def sweep(
                 watch(started.progress())
             for ready in wait(list(running), timeout=_TICK):
                 assert isinstance(ready, Connection)
-                outcome = running[ready].hear()
+                outcome = running[ready].receive()
                 watch(running[ready].progress())
                 if outcome is not None:
                     running.pop(ready).job.close()
@@ -147,7 +147,7 @@ class _Running:
         self._state: State = "running"
         self._round, self._accuracy, self._error = 0, None, ""
 
-    def hear(self) -> Outcome | None:
+    def receive(self) -> Outcome | None:
         """Take one message; return how the run ended if it did."""
         message = self.job.read()
         if "round" in message:

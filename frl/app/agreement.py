@@ -73,7 +73,7 @@ def agree(
     if app is not None:
         _require_clients(app, state, server)
     if isinstance(evaluate, StateEvaluation):
-        return evaluate.settled(app.network if app else None, server.seed)
+        return evaluate.completed(app.network if app else None, server.seed)
     return evaluate
 
 

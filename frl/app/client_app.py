@@ -21,9 +21,10 @@ from frl.cohort import CohortTrainer, CudaMemory
 from frl.data import Split
 from frl.errors import InputError, unknown
 from frl.exchange.channel import Channel
-from frl.exchange.messages import CLIENT, CONFIG, Task, read_task, reply_content
+from frl.exchange.messages import CLIENT, CONFIG, read_task, reply_content
 from frl.exchange.plain import plain_channel
 from frl.shard_transform import transformed
+from frl.task import Task
 from frl.training.ranks import Shard, Trainer, TrainSettings
 from frl.training.supermask import MaskBy
 

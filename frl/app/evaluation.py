@@ -74,7 +74,7 @@ class StateEvaluation:
         result = evaluate(trainer.module, batch, len(test.labels))
         return MetricRecord({"accuracy": result.accuracy, "loss": result.loss})
 
-    def settled(self, network: Network | None, seed: int) -> StateEvaluation:
+    def completed(self, network: Network | None, seed: int) -> StateEvaluation:
         """Return the evaluation of a run, with what was left open filled in.
 
         Parameters

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from frl.models.initial import kaiming_uniform
 from frl.ranking import kept_edges, packed_order, sortable
+from frl.task import Task
 from frl.training.batch_statistics import use_batch_statistics
 from frl.training.parameters import Treatment, parameters_of
-from frl.training.ranks import Fit, Place, Shard, TrainSettings, fit
+from frl.training.ranks import Fit, Shard, TrainSettings, fit
 from frl.training.snapshot import Snapshot
 from frl.training.stateless import stateless
 
@@ -63,14 +64,14 @@ class WeightTrainer:
                 weight.copy_(torch.from_numpy(np.array(state[name])).view_as(weight))
 
     def train(
-        self, state: dict[str, NDArray[Any]], shard: Shard, place: Place
+        self, state: dict[str, NDArray[Any]], shard: Shard, task: Task
     ) -> tuple[Weights, Fit]:
         """Train from global weights on one shard and return the difference.
 
         A shard of no examples returns zeros.
         """
         self.load(state)
-        result = fit(self.module, shard, self.settings, place)
+        result = fit(self.module, shard, self.settings, task)
         return {name: after - state[name] for name, after in self._read().items()}, result
 
     def _read(self) -> Weights:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.arrays import Arrays
-from frl.exchange.messages import Task
+from frl.task import Task
 from frl.wire import Base, Coding, WireError
 from frl.wire.codings.fixed import Fixed
 

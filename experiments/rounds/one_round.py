@@ -1,4 +1,4 @@
-"""One round of training: ask clients, hear them, and move the global state."""
+"""One round of training: send requests, collect replies, and update the global state."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ Send: TypeAlias = Callable[[list[Message]], Iterable[Message]]
 """Sends messages and yields the replies."""
 
 
-def play_round(
-    strategy: SeededStrategy, number: int, state: State, grid: Grid, send: Send
-) -> State:
+def run_round(strategy: SeededStrategy, number: int, state: State, grid: Grid, send: Send) -> State:
     """Return the global state that a round leads to: the same where the strategy keeps it.
 
     Parameters
