@@ -24,6 +24,7 @@ from safetensors.numpy import save
 from torch import Tensor, nn
 
 from frl import models
+from frl.arrays import Arrays
 from frl.errors import InputError
 from frl.exchange.messages import digest
 from frl.models import DataShape, signed_constant
@@ -166,7 +167,7 @@ def _values(tensor: Tensor) -> NDArray[Any]:
     return values.reshape(tuple(tensor.shape))
 
 
-def _read(path: Path) -> tuple[About, dict[str, NDArray[Any]]]:
+def _read(path: Path) -> tuple[About, Arrays]:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = dict(file.metadata() or {})

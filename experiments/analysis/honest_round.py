@@ -15,7 +15,7 @@ from experiments.analysis.ranks_only import require_ranks
 from experiments.config import Config
 from experiments.config.tables import EngineConfig
 from experiments.records import CHECKPOINT, RunDirectory
-from experiments.records.checkpoints import State, checkpoint_of, rounds_kept
+from experiments.records.checkpoints import checkpoint_of, rounds_kept
 from experiments.rounds.one_round import run_round
 from experiments.setup import Setup
 from frl.arrays import Arrays
@@ -195,7 +195,7 @@ def _server(
     return begin
 
 
-def _compare(after: State, recorded: State, number: int, directory: RunDirectory) -> None:
+def _compare(after: Arrays, recorded: Arrays, number: int, directory: RunDirectory) -> None:
     """Refuse votes that do not lead to the global ranking on record."""
     if any(not np.array_equal(after[name], recorded[name]) for name in recorded):
         raise InputError(

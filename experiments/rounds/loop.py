@@ -11,7 +11,7 @@ from flwr.serverapp import Grid
 
 from experiments.config import Config
 from experiments.records import RunDirectory
-from experiments.records.checkpoints import Checkpoint, State
+from experiments.records.checkpoints import Checkpoint
 from experiments.rounds.memory import Memory
 from experiments.rounds.one_round import run_round
 from experiments.rounds.outcome import Measured, result_of, row_of
@@ -19,6 +19,7 @@ from experiments.rounds.patience import Patience
 from experiments.rounds.row import Progress, Row, Watcher
 from experiments.rounds.vote_record import VoteRecorder
 from experiments.setup import Setup
+from frl.arrays import Arrays
 from frl.grids import LocalGrid, find_roster
 from strategies import SeededStrategy
 
@@ -136,7 +137,7 @@ class Loop:
         self._directory.finish(result)
         return result
 
-    def _run_round(self, number: int, state: State) -> tuple[State, Measured | None, Row]:
+    def _run_round(self, number: int, state: Arrays) -> tuple[Arrays, Measured | None, Row]:
         """Play, measure and describe a round."""
         strategy, begun = self._strategy, time.perf_counter()
         moved = run_round(strategy, number, state, self._grid, self._send)
@@ -153,7 +154,7 @@ class Loop:
         )
         return moved, measured, row._replace(**described._asdict()) if described else row
 
-    def _measure(self, state: State) -> Measured:
+    def _measure(self, state: Arrays) -> Measured:
         evaluator = self._setup.evaluator
         return Measured(evaluator(state), evaluator.attack_success(state, self._setup.attack))
 

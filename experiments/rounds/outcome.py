@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from experiments.records.checkpoints import State
 from experiments.rounds.row import Progress, Row
+from frl.arrays import Arrays
 from frl.errors import InputError
 from frl.exchange.messages import digest
 from frl.training.evaluation import Evaluation
@@ -67,7 +67,7 @@ def row_of(
     )
 
 
-def result_of(rounds: int, measured: Measured, progress: Progress, state: State) -> dict[str, Any]:
+def result_of(rounds: int, measured: Measured, progress: Progress, state: Arrays) -> dict[str, Any]:
     """Put together the result of a run of so many rounds, from its last state."""
     evaluation, success = measured
     return {

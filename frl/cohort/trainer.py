@@ -5,26 +5,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 
+from frl.arrays import Arrays
 from frl.cohort.barrier import current_member
 from frl.cohort.fit import fit_together
 from frl.cohort.sizing import DeviceMemory, cohort_size
-from frl.cohort.stack import Stacked, State, stack_of
+from frl.cohort.stack import Stacked, stack_of
 from frl.task import Task
 from frl.training.ranks import Fit, Shard, Trainer, TrainSettings
 
 log = logging.getLogger(__name__)
 
-Trained: TypeAlias = tuple[State, Fit]
+Trained: TypeAlias = tuple[Arrays, Fit]
 
 
 class Job(NamedTuple):
     """One client's training."""
 
-    state: State
+    state: Arrays
     shard: Shard
     task: Task
 
@@ -60,7 +61,7 @@ class CohortTrainer:
         self._most = 0
         self._stack = stack_of(trainer) if stacked else None
 
-    def train(self, state: dict[str, Any], shard: Shard, task: Task) -> Trained:
+    def train(self, state: Arrays, shard: Shard, task: Task) -> Trained:
         """Train one client, together with the cohort that the calling thread is in."""
         member = current_member()
         job = Job(state, shard, task)

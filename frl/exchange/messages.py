@@ -17,6 +17,7 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from numpy.typing import NDArray
 
+from frl.arrays import Arrays
 from frl.errors import MessageError
 from frl.task import Task
 
@@ -67,9 +68,7 @@ def _pack(array: NDArray[Any]) -> Array:
     return Array(str(contiguous.dtype), contiguous.shape, "numpy.ndarray", data)
 
 
-def read_arrays(
-    record: ArrayRecord, layers: Collection[str] | None = None
-) -> dict[str, NDArray[Any]]:
+def read_arrays(record: ArrayRecord, layers: Collection[str] | None = None) -> Arrays:
     """Unpack one array a layer, without copying: the arrays are read-only views.
 
     Parameters

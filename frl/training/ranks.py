@@ -6,13 +6,14 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import cos, pi
-from typing import Any, NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from frl.arrays import Arrays
 from frl.models.initial import initial_scores, signed_constant, sorted_scores
 from frl.randomness import Purpose, generator
 from frl.ranking import Ranking, rank, unrank
@@ -186,18 +187,16 @@ class Trainer(Protocol):
     settings : TrainSettings
     """
 
-    initial: dict[str, NDArray[Any]]
+    initial: Arrays
     module: nn.Module
     stateless: Stateless | None
     trained: dict[str, Tensor]
     settings: TrainSettings
 
-    def load(self, state: dict[str, NDArray[Any]]) -> None:
+    def load(self, state: Arrays) -> None:
         """Put a global state into the module, and take out what earlier clients left there."""
 
-    def train(
-        self, state: dict[str, NDArray[Any]], shard: Shard, task: Task
-    ) -> tuple[dict[str, NDArray[Any]], Fit]:
+    def train(self, state: Arrays, shard: Shard, task: Task) -> tuple[Arrays, Fit]:
         """Train from a global state on one shard and return the update."""
         ...
 
