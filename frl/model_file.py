@@ -37,7 +37,7 @@ _ABOUT, _CHECKSUM = "about", "sha256"
 
 
 class About(NamedTuple):
-    """What a model file says of its model.
+    """The description of the model in a model file.
 
     Attributes
     ----------

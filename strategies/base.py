@@ -119,7 +119,7 @@ class SeededStrategy(StartableStrategy):
 
     @property
     def memory(self) -> dict[str, NDArray[Any]]:
-        """What the strategy remembers between rounds besides the global state."""
+        """State of the strategy between rounds, besides the global state."""
         return {}
 
     @memory.setter
@@ -258,7 +258,7 @@ class SeededStrategy(StartableStrategy):
 
     @property
     def form(self) -> Form:
-        """What clients send of their updates."""
+        """The form in which clients send their updates."""
         return self._channel.form
 
     def read(self, record: ArrayRecord, client: int) -> Received:

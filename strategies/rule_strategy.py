@@ -35,7 +35,7 @@ Oracle: TypeAlias = Callable[[int, Sequence[int]], int]
 
 _VELOCITY = "server-velocity"
 _FORMS: Mapping[str, Form] = {"ranks": Whole(), "weights": Differences()}
-"""What clients send unless a channel says otherwise."""
+"""The form in which clients send updates unless a channel says otherwise."""
 
 
 def check_chain(rule: Rule, steps: Sequence[PreAggregation], clients: int) -> None:
@@ -138,7 +138,7 @@ class RuleStrategy(SeededStrategy):
 
     @property
     def space(self) -> Space:
-        """What the rule aggregates."""
+        """Contents of updates and global states: ``"ranks"`` or ``"weights"``."""
         return self.rule.space
 
     @property
@@ -148,7 +148,7 @@ class RuleStrategy(SeededStrategy):
 
     @property
     def memory(self) -> dict[str, NDArray[Any]]:
-        """What the rule and the server's momentum remember, for a checkpoint."""
+        """State of the rule and of the server's momentum, for a checkpoint."""
         return {name: tensor.cpu().numpy() for name, tensor in self._memory.items()}
 
     @memory.setter

@@ -1,4 +1,4 @@
-"""One round's train messages on their way through the adversary."""
+"""One round's train messages as they pass through the adversary."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from frl.randomness import Purpose, generator
 
 @dataclass(frozen=True)
 class Adversary:
-    """What an adversary is made of; see :class:`attacks.adversary.grid.AdversarialGrid`."""
+    """The parts of an adversary; see :class:`attacks.adversary.grid.AdversarialGrid`."""
 
     attack: Attack
     malicious: Population

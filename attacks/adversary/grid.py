@@ -117,7 +117,7 @@ class AdversarialGrid(Grid):
 
     @property
     def state(self) -> AttackState:
-        """What the attack remembers between rounds; set it to resume a run."""
+        """State of the attack between rounds; set it to resume a run."""
         return {name: array.copy() for name, array in self._state.items()}
 
     @state.setter

@@ -1,4 +1,4 @@
-"""What one message of a model costs in every coding, next to float32."""
+"""The cost of one message of a model in every coding, next to float32."""
 
 from __future__ import annotations
 

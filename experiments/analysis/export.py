@@ -1,4 +1,4 @@
-"""Take the model of a run home: weights, seed and mask, or ONNX."""
+"""Export of the model of a run: weights, seed and mask, or ONNX."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FORMATS = {
 
 
 class Exported(NamedTuple):
-    """What was written."""
+    """The file that was written."""
 
     path: str
     format: str

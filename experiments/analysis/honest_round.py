@@ -28,7 +28,7 @@ from strategies import SeededStrategy
 
 
 class HonestRound(NamedTuple):
-    """What is known of a round without its malicious clients.
+    """A round of a run without its malicious clients.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What an adversary adds to a round: its own arithmetic over the local training of 25 clients."""
+"""The cost of an adversary in a round: its own arithmetic over the local training of 25 clients."""
 
 from __future__ import annotations
 

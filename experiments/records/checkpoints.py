@@ -24,7 +24,7 @@ _CHECKSUM = "sha256"
 
 
 class Checkpoint(NamedTuple):
-    """Where a run stands after a round.
+    """The state of a run after a round.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What is measured of each finished run: accuracies, and the communication they took."""
+"""Metrics of finished runs: accuracies, and the communication they took."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a set of runs says, over seeds: each rule under each attack, its worst case, comparisons."""
+"""Results over seeds: each rule under each attack, its worst case, and comparisons of rules."""
 
 from __future__ import annotations
 

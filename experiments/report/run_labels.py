@@ -1,4 +1,4 @@
-"""What to call runs beside each other: by what sets them apart, as short as it can be."""
+"""Labels of runs for tables and pictures: short names made of the settings in which they differ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LEFT_OUT = ("engine.", "eval_every", "checkpoint_every", "seed", "data.path", "
 
 
 class Label(NamedTuple):
-    """What a run is: runs with equal labels differ in nothing but their seed.
+    """The label of a run: runs with equal labels differ in nothing but their seed.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a run remembers between rounds, taken together for a checkpoint."""
+"""The memory of a run between rounds, gathered from its parts for a checkpoint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PARTS = ("strategy", "attack", "client", "seen")
 
 
 class Memory:
-    """What a run remembers besides the global state: its strategy, its attack, its clients.
+    """State of a run besides the global state: of its strategy, its attack and its clients.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is recorded of a round that has ended, and of the run at its end."""
+"""The outcome of a round and of a run: evaluation, row and result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from strategies import SeededStrategy
 
 
 class Measured(NamedTuple):
-    """What was measured of a global state; no success without a backdoor."""
+    """The evaluation of a global state; no attack success rate without a backdoor."""
 
     evaluation: Evaluation
     attack_success_rate: float | None

@@ -1,4 +1,4 @@
-"""What a SuperNode's node config says: which client it is, what data it has.
+"""A SuperNode's node config: its client and its data.
 
 ``partition-id=3``: it is client 3, and trains on its part of the run's data set.
 ``data.copy="/srv/mnist"``: where it keeps its copy of the run's data set.

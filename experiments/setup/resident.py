@@ -1,4 +1,4 @@
-"""What a process that runs clients keeps between messages: data, partition and one model."""
+"""The resident state of a process that runs clients: data, partition and one model."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def resident(
 
 
 class OwnResident:
-    """What a process keeps for a run with parts from outside, which come with the client app.
+    """The resident state for a run with parts from outside, which come with the client app.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a server aggregates by, from the configuration of a run."""
+"""The strategy of a run, from its configuration: rule, pre-aggregation and root data."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ State = Literal["waiting", "running", "done", "kept", "failed"]
 
 
 class Progress(NamedTuple):
-    """How one point is getting on.
+    """The progress of one point.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Progress(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How one point ended: with a result, or with the reason why there is none."""
+    """The outcome of one point: a result, or the reason why there is none."""
 
     point: Point
     result: dict[str, Any] | None
@@ -58,7 +58,7 @@ class Outcome(NamedTuple):
 
 
 Watcher = Callable[[Progress | None], None]
-"""Told of every change of a point, and of ``None`` now and then while nothing changes."""
+"""Called with every change of a point, and with ``None`` now and then while nothing changes."""
 
 
 def cores_of(config: Config) -> int:

@@ -32,7 +32,7 @@ _AUGMENTATIONS = ("none", "crop-flip")
 
 
 class Worker(NamedTuple):
-    """What a process keeps for the runs of one seed."""
+    """The resident state of a process for the runs of one seed."""
 
     trainer: Trainer
     channel: Channel

@@ -21,7 +21,7 @@ from frl.training.supermask import MaskBy
 
 
 class _Wanted(NamedTuple):
-    """What a caller fixed of the meaning of a ranking; ``None`` for what is left open."""
+    """Settings of a ranking's meaning that a caller fixed; ``None`` for those left open."""
 
     seed: int | None
     keep: float | None

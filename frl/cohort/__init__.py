@@ -1,4 +1,4 @@
-"""One worker trains many clients at once."""
+"""Cohorts: several clients that one worker trains at once."""
 
 from frl.cohort.barrier import Barrier, membership
 from frl.cohort.sizing import CudaMemory

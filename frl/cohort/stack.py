@@ -1,4 +1,4 @@
-"""What a cohort trains: the scores or weights of several clients, stacked, one row a client."""
+"""Stacks: the scores or weights of the clients of a cohort, one row a client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Stacked: TypeAlias = dict[str, Tensor]
 
 
 class Stack(ABC):
-    """How the values that a trainer moves become weights, and gradients of weights theirs."""
+    """The values that training moves, for all clients of a cohort, and the weights made of them."""
 
     @abstractmethod
     def weights(self, values: Stacked) -> Stacked:
@@ -113,7 +113,7 @@ STACKS: dict[type, Callable[[Any], Stack]] = {
     RankTrainer: ScoreStack,
     WeightTrainer: lambda _: WeightStack(),
 }
-"""How a trainer is stacked, by its exact type: a subclass may train in another way."""
+"""Stacks by the exact type of their trainer: a subclass may train in another way."""
 
 
 def stack_of(trainer: Trainer) -> Stack | None:

@@ -38,7 +38,7 @@ class MalformedError(MessageError):
 
 
 class Report(NamedTuple):
-    """What a client says of its training; nothing in it is trusted, but every figure is finite."""
+    """A client's report of its training; nothing in it is trusted, but every figure is finite."""
 
     examples: int
     loss: float
@@ -47,7 +47,7 @@ class Report(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a reply holds: the record of the update, not looked into, and the report."""
+    """The content of a reply: the record of the update, not decoded yet, and the report."""
 
     record: ArrayRecord
     report: Report

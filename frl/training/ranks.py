@@ -74,7 +74,7 @@ class Shard(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """What local optimisation did, and the seconds it took."""
+    """The result of local optimisation: its loss, its steps and the seconds it took."""
 
     loss: float
     steps: int

@@ -1,4 +1,4 @@
-"""What every kind of picture is made from."""
+"""The base of all kinds of pictures: options, runs and axes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Band = Literal["sd", "ci", "none"]
 
 @dataclass(frozen=True)
 class Options:
-    """What can be chosen about a picture.
+    """Options of a picture.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Options:
 
     @property
     def band_text(self) -> str:
-        """What the band is, in words."""
+        """The meaning of the band, in words."""
         return {"sd": "± one standard deviation over seeds", "ci": "95 % confidence", "none": ""}[
             self.band
         ]

@@ -1,4 +1,4 @@
-"""How the mask moved, how far voters agreed, and how many edges hang by a few votes."""
+"""Movement of the mask, agreement of voters, and edges decided by a few votes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left of each rule at its worst."""
+"""Worst-case accuracy of each rule."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from frl.wire.codings.fixed import Fixed
 
 
 class Form(ABC):
-    """What is sent of one layer of an update; a frozen dataclass of what both sides agreed on.
+    """The form in which updates are sent; a frozen dataclass of what both sides agreed on.
 
     Attributes
     ----------
