@@ -127,9 +127,8 @@ def test_a_script_is_the_run_that_a_configuration_is(case: str, tmp_path: Path) 
         server = strategies.RuleStrategy(clients=10, clients_per_round=8, rule=rule)
     with frl.InProcessGrid(app, clients=10) as grid:
         if config.attack.name != "none":
-            grid = attacks.hide(
-                grid, config.attack.name, fraction=0.3, colluders=config.attack.colluders
-            )
+            attack = attacks.make(config.attack.name, **config.attack.parameters())
+            grid = attacks.hide(grid, attack, fraction=0.3, colluders=config.attack.colluders)
         result = server.start(grid, server.initial(model), num_rounds=2)
 
     assert state_digest(result) == recorded
