@@ -24,7 +24,7 @@ Space: TypeAlias = Literal["ranks", "weights", "data"]
 Update: TypeAlias = Arrays
 """Per layer: int32 positions of shape (n,) in rank space, float32 differences in weight space."""
 AttackState: TypeAlias = dict[str, NDArray[Any]]
-"""What an attack remembers between rounds; arrays, so that a checkpoint can hold it."""
+"""State of an attack between rounds; arrays, so that a checkpoint can hold it."""
 RuleCall: TypeAlias = Callable[[Sequence[Update]], Update]
 """The server's rule as a function: what the global state becomes (ranks) or moves by (weights)."""
 AccuracyCall: TypeAlias = Callable[[Update], float]
@@ -32,7 +32,7 @@ AccuracyCall: TypeAlias = Callable[[Update], float]
 
 
 class Knowledge(Flag):
-    """What an attacker sees. ``OWN`` (its data, its update, the global state) goes without saying.
+    """Knowledge of an attacker. ``OWN`` (its data, its update, the global state) is always there.
 
     ``COLLUDERS``: the honest updates of all colluders. ``BENIGN``: this round's benign updates.
     ``RULE``: the server's rule, to query. ``ACCURACY``: accuracy of any global state on the
@@ -48,7 +48,7 @@ class Knowledge(Flag):
 
 @dataclass(frozen=True)
 class Setting:
-    """What every client of a run knows, malicious or not.
+    """The settings of a run that every client knows, malicious or not.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class PoisonView:
-    """What one malicious client sees when it poisons its shard."""
+    """The view of one malicious client that poisons its shard."""
 
     setting: Setting
     client: int
@@ -83,7 +83,7 @@ class PoisonView:
 
 @dataclass(frozen=True)
 class TamperView:
-    """What one malicious client sees when it changes its own update."""
+    """The view of one malicious client that changes its own update."""
 
     setting: Setting
     client: int
@@ -92,7 +92,7 @@ class TamperView:
 
 @dataclass(frozen=True)
 class CraftView:
-    """What colluders see when they agree on their replies.
+    """The view of colluders that agree on their replies.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ class CraftView:
 
 
 class Crafted(NamedTuple):
-    """What colluders send, one update for each, and what they remember."""
+    """The updates that colluders send, one for each, and the state they keep."""
 
     updates: Sequence[Update]
     state: AttackState

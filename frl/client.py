@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from flwr.app import ArrayRecord, Message, RecordDict
-from numpy.typing import NDArray
 
+from frl.arrays import Arrays
 from frl.exchange.channel import Channel, is_coded
-from frl.exchange.messages import Report, Task, arrays_record, read_task
+from frl.exchange.messages import Report, arrays_record, read_task
 from frl.exchange.state_reader import StateReader
-from frl.training.ranks import Fit, Place, Shard
-from frl.training.weights import Weights, sparsify
+from frl.task import Task
+from frl.training.ranks import Fit, Shard
+from frl.training.weights import sparsify
 
-State: TypeAlias = dict[str, NDArray[Any]]
-Train: TypeAlias = Callable[[State, Shard, Place], tuple[State, Fit]]
+Train: TypeAlias = Callable[[Arrays, Shard, Task], tuple[Arrays, Fit]]
 """Trains from a global state on one shard: ``Trainer.train``, or that of a cohort."""
 
 _RESIDUAL = "residual"
@@ -72,14 +72,14 @@ class Client:
         task = read_task(message)
         shard = self._shard_of(task)
         base = self.read_state(message, memory)
-        update, fit = self._train(base.state, shard, Place(task.seed, task.round, task.client))
+        update, fit = self._train(base.state, shard, task)
         if self._upload_top < 1:
             update = self._largest(update, memory)
         update = self._channel.form.dithered(update, task)
         report = Report(len(shard.labels), fit.loss, fit.seconds, fit.steps)
         return self._channel.send_update(update, base, task, coded=is_coded(message)), report
 
-    def _largest(self, update: Weights, memory: RecordDict) -> Weights:
+    def _largest(self, update: Arrays, memory: RecordDict) -> Arrays:
         kept = memory.array_records.get(_RESIDUAL)
         residual = {} if kept is None else {name: kept[name].numpy() for name in update}
         sent, left = sparsify(update, residual, self._upload_top)

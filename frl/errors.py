@@ -1,4 +1,4 @@
-"""What can be wrong with what a user gave us."""
+"""Errors that this project raises on purpose: bad input, bad messages, runs that cannot go on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class InputError(FRLError, ValueError):
 
 
 class MessageError(FRLError, ValueError):
-    """What somebody sent must not be admitted.
+    """A message that must not be admitted.
 
     Parameters
     ----------

@@ -24,6 +24,7 @@ from safetensors.numpy import save
 from torch import Tensor, nn
 
 from frl import models
+from frl.arrays import Arrays
 from frl.errors import InputError
 from frl.exchange.messages import digest
 from frl.models import DataShape, signed_constant
@@ -36,7 +37,7 @@ _ABOUT, _CHECKSUM = "about", "sha256"
 
 
 class About(NamedTuple):
-    """What a model file says of its model.
+    """The description of the model in a model file.
 
     Attributes
     ----------
@@ -166,7 +167,7 @@ def _values(tensor: Tensor) -> NDArray[Any]:
     return values.reshape(tuple(tensor.shape))
 
 
-def _read(path: Path) -> tuple[About, dict[str, NDArray[Any]]]:
+def _read(path: Path) -> tuple[About, Arrays]:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = dict(file.metadata() or {})
@@ -184,11 +185,11 @@ def _read(path: Path) -> tuple[About, dict[str, NDArray[Any]]]:
         raise InputError(f"{path} is no model file, or damaged: {reason}") from None
 
 
-def _about(told: Any) -> About:
+def _about(stored: Any) -> About:
     """Check what a file says, with types that JSON can have."""
-    if not isinstance(told, dict) or told.pop("format", None) != _FORMAT:
+    if not isinstance(stored, dict) or stored.pop("format", None) != _FORMAT:
         raise ValueError(f"its format is not {_FORMAT!r}")
-    about = About(**told)
+    about = About(**stored)
     numbers = [about.classes, about.seed, about.round, *about.example]
     if about.form not in ("weights", "mask") or not all(
         type(number) is int and 0 <= number < 2**32 for number in numbers

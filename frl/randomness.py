@@ -13,7 +13,7 @@ import numpy as np
 
 @unique
 class Purpose(IntEnum):
-    """What a stream of random numbers is for; the numbers are part of the run's definition."""
+    """Purposes of streams of random numbers; their values are part of the run's definition."""
 
     WEIGHTS = 1
     SCORES = 2

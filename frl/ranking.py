@@ -17,7 +17,7 @@ Positions: TypeAlias = NDArray[np.int32]
 Ranking: TypeAlias = dict[str, Positions]
 
 DIVERGED = "scores are not finite: local training diverged; lower train.lr"
-"""Why a client has no ranking."""
+"""The error of a client whose scores are not finite, and so have no ranking."""
 _BLOCK = 65_536
 _LOW = 0 if sys.byteorder == "little" else 1
 _INFINITY = 0x7F800000

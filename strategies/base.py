@@ -18,13 +18,13 @@ from frl.exchange.channel import Channel
 from frl.exchange.forms import Form
 from frl.exchange.messages import (
     Report,
-    Task,
     arrays_record,
     read_arrays,
     train_content,
 )
 from frl.exchange.received import Received
 from frl.grids import Roster, find_roster
+from frl.task import Task
 from frl.wire import Base
 from strategies.byte_counter import ByteCounter
 from strategies.client_states import ClientStates
@@ -56,8 +56,8 @@ class SeededStrategy(StartableStrategy):
         Which node is which client; by default the grid is asked in the first round.
     channel : Channel, optional
         How states and updates travel; by default as plain arrays, rankings whole.
-    terms : ConfigRecord, optional
-        What clients are told of the data of the run; see :mod:`frl.data.terms`.
+    data_spec : ConfigRecord, optional
+        Shape and classes of the run's data, sent to clients; see :mod:`frl.data.data_spec`.
     measured : callable, optional
         Rounds in which one plain message is encoded for its size; by default none.
 
@@ -82,7 +82,7 @@ class SeededStrategy(StartableStrategy):
         redraw: Redraw | None = None,
         roster: Roster | None = None,
         channel: Channel | None = None,
-        terms: ConfigRecord | None = None,
+        data_spec: ConfigRecord | None = None,
         measured: Measured | None = None,
     ) -> None:
         if not 1 <= clients_per_round <= clients:
@@ -99,7 +99,7 @@ class SeededStrategy(StartableStrategy):
         self._roster = roster
         self._asked: list[tuple[Message, int]] = []
         self._absent: list[int] = []
-        self._terms = terms
+        self._data_spec = data_spec
         self._channel = channel or Channel()
         self._base = Base(0, {})
         self._sent: list[ArrayRecord] = []
@@ -119,7 +119,7 @@ class SeededStrategy(StartableStrategy):
 
     @property
     def memory(self) -> dict[str, NDArray[Any]]:
-        """What the strategy remembers between rounds besides the global state."""
+        """State of the strategy between rounds, besides the global state."""
         return {}
 
     @memory.setter
@@ -174,7 +174,7 @@ class SeededStrategy(StartableStrategy):
                     train_content(
                         state,
                         Task(server_round, client, self.seed),
-                        self._terms,
+                        self._data_spec,
                         remember=remember,
                     ),
                     nodes[client],
@@ -258,7 +258,7 @@ class SeededStrategy(StartableStrategy):
 
     @property
     def form(self) -> Form:
-        """What clients send of their updates."""
+        """The form in which clients send their updates."""
         return self._channel.form
 
     def read(self, record: ArrayRecord, client: int) -> Received:

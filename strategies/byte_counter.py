@@ -13,8 +13,8 @@ from flwr.app import ArrayRecord
 
 from frl.arrays import Arrays
 from frl.exchange.channel import Channel, coded_message
-from frl.exchange.messages import Task
 from frl.exchange.received import Sizes
+from frl.task import Task
 from frl.wire import Base
 from strategies.client_states import ClientStates
 from strategies.gate import Admitted

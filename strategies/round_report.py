@@ -10,7 +10,7 @@ from strategies.gate import Rejected
 
 
 class Counted(NamedTuple):
-    """What a client counted in a round, by a rule that weighs them.
+    """The weight of a client in a round, by a rule that weighs them.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Counted(NamedTuple):
 
 
 class RoundReport(NamedTuple):
-    """What happened at the gate in one round, and what the admitted clients counted.
+    """The outcome of the gate in one round, and the weights of the admitted clients.
 
     Attributes
     ----------

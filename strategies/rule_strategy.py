@@ -35,7 +35,7 @@ Oracle: TypeAlias = Callable[[int, Sequence[int]], int]
 
 _VELOCITY = "server-velocity"
 _FORMS: Mapping[str, Form] = {"ranks": Whole(), "weights": Differences()}
-"""What clients send unless a channel says otherwise."""
+"""The form in which clients send updates unless a channel says otherwise."""
 
 
 def check_chain(rule: Rule, steps: Sequence[PreAggregation], clients: int) -> None:
@@ -60,7 +60,7 @@ class RuleStrategy(SeededStrategy):
 
     Parameters
     ----------
-    clients, clients_per_round, seed, redraw, roster, channel, terms, measured
+    clients, clients_per_round, seed, redraw, roster, channel, data_spec, measured
         See :class:`strategies.base.SeededStrategy`.
     rule : Rule
     steps : sequence of PreAggregation
@@ -107,7 +107,7 @@ class RuleStrategy(SeededStrategy):
         root: RootUpdate | None = None,
         oracle: Oracle | None = None,
         channel: Channel | None = None,
-        terms: ConfigRecord | None = None,
+        data_spec: ConfigRecord | None = None,
         measured: Measured | None = None,
     ) -> None:
         super().__init__(
@@ -117,7 +117,7 @@ class RuleStrategy(SeededStrategy):
             redraw=redraw,
             roster=roster,
             channel=channel or Channel(form=_FORMS[rule.space]),
-            terms=terms,
+            data_spec=data_spec,
             measured=measured,
         )
         self.rule = rule
@@ -138,7 +138,7 @@ class RuleStrategy(SeededStrategy):
 
     @property
     def space(self) -> Space:
-        """What the rule aggregates."""
+        """Contents of updates and global states: ``"ranks"`` or ``"weights"``."""
         return self.rule.space
 
     @property
@@ -148,7 +148,7 @@ class RuleStrategy(SeededStrategy):
 
     @property
     def memory(self) -> dict[str, NDArray[Any]]:
-        """What the rule and the server's momentum remember, for a checkpoint."""
+        """State of the rule and of the server's momentum, for a checkpoint."""
         return {name: tensor.cpu().numpy() for name, tensor in self._memory.items()}
 
     @memory.setter

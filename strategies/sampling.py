@@ -1,4 +1,4 @@
-"""Which clients take part in a round: drawn from the seed and the round, never from node ids."""
+"""Sampling of the clients of a round from the seed and the round, never from node ids."""
 
 from __future__ import annotations
 

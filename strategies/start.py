@@ -1,4 +1,4 @@
-"""How a script starts a strategy: the first global state, and rounds on parts that fit it."""
+"""The start of a strategy from a script: the first global state, and a check of the parts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class StartableStrategy(Strategy):
     @property
     @abstractmethod
     def space(self) -> Space:
-        """What global states hold."""
+        """Contents of global states: ``"ranks"`` or ``"weights"``."""
 
     def initial(self, model: Model) -> ArrayRecord:
         """Global state that round 1 begins with, drawn from the seed.

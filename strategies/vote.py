@@ -67,7 +67,7 @@ class Vote:
 
     @property
     def sums(self) -> Mapping[str, NDArray[Any]]:
-        """What the ballots so far add up to, by layer."""
+        """Sums of the ballots so far, by layer."""
         return self._sums
 
     def result(self) -> Ranking:

@@ -18,7 +18,8 @@ from experiments.config import read
 from frl import methods
 from frl.methods import Training
 from frl.ranking import permutation_fault
-from frl.training.ranks import Place, Shard, TrainSettings
+from frl.task import Task
+from frl.training.ranks import Shard, TrainSettings
 from strategies import rules
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
@@ -58,7 +59,7 @@ def test_a_method_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     module = torch.nn.Sequential(torch.nn.Linear(4, 3, bias=False))
     trainer = methods.make("signs").trainer(module, Training(TrainSettings(lr=0.1), seed=0))
     shard = Shard(torch.eye(4), torch.tensor([0, 1, 2, 0]))
-    step, _ = trainer.train(trainer.initial, shard, Place(0, 1, 0))
+    step, _ = trainer.train(trainer.initial, shard, Task(1, 0, 0))
     assert set(np.abs(step["0"]).tolist()) == {float(np.float32(1e-3))}
     assert read(None, ["strategy.name=signs"]).train.lr == 0.06
 

@@ -1,1 +1,1 @@
-"""How an adversary gets between the server and its malicious clients."""
+"""The adversary between a server and its malicious clients: in a grid, a mod or a client app."""

@@ -1,4 +1,4 @@
-"""How often a trigger works."""
+"""Backdoor success: the share of triggered examples that a model takes for the target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One round's train messages on their way through the adversary."""
+"""One round's train messages as they pass through the adversary."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from frl.randomness import Purpose, generator
 
 @dataclass(frozen=True)
 class Adversary:
-    """What an adversary is made of; see :class:`attacks.adversary.grid.AdversarialGrid`."""
+    """The parts of an adversary; see :class:`attacks.adversary.grid.AdversarialGrid`."""
 
     attack: Attack
     malicious: Population
@@ -84,7 +84,7 @@ class Batch:
             with_orders(message, attack, per_round) if id(message) in ordered else message
             for message in (*messages, *self._extra.values())
         ]
-        self._unheard = set(self._ordered)
+        self._unanswered = set(self._ordered)
 
         self._needs = attack.needs()
         self._colluders = {*self.malicious, *self._extra} if crafts(attack) else set()
@@ -102,9 +102,9 @@ class Batch:
         return not self._awaited
 
     @property
-    def settled(self) -> bool:
-        """Whether no reply can come any more that must not be handed on as it is."""
-        return not self._awaited and not self._unheard
+    def complete(self) -> bool:
+        """Whether every reply has come that must not be handed on unchanged."""
+        return not self._awaited and not self._unanswered
 
     def extra_ids(self) -> list[str]:
         """Message ids of the requests that the strategy did not make, once they are sent."""
@@ -120,7 +120,7 @@ class Batch:
         if client is None:
             return [reply]
         if client in self._ordered:
-            self._unheard.discard(client)
+            self._unanswered.discard(client)
             reply = obeyed(reply, self._adversary.attack)
         needed = client in self._awaited
         self._awaited.discard(client)

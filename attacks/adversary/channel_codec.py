@@ -11,7 +11,7 @@ from flwr.app import ArrayRecord, Message, MessageType, RecordDict
 from attacks.base import Update
 from frl.errors import InputError
 from frl.exchange.channel import Channel, is_coded
-from frl.exchange.messages import ARRAYS, read_answer, read_task, read_terms, train_content
+from frl.exchange.messages import ARRAYS, read_answer, read_data_spec, read_task, train_content
 from frl.exchange.plain import plain_channel
 from frl.exchange.state_reader import StateReader
 from frl.grids import Roster
@@ -90,7 +90,7 @@ class ChannelCodec:
             return None
         task = read_task(request)._replace(client=client)
         return Message(
-            train_content(_record(request), task, read_terms(request)),
+            train_content(_record(request), task, read_data_spec(request)),
             node,
             MessageType.TRAIN,
             group_id=request.metadata.group_id,

@@ -1,4 +1,4 @@
-"""How an adversary reads and rewrites Flower messages without knowing their layout."""
+"""The contract of a codec, by which an adversary reads and rewrites Flower messages."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class AdversarialGrid(Grid):
 
     @property
     def state(self) -> AttackState:
-        """What the attack remembers between rounds; set it to resume a run."""
+        """State of the attack between rounds; set it to resume a run."""
         return {name: array.copy() for name, array in self._state.items()}
 
     @state.setter
@@ -190,7 +190,7 @@ class AdversarialGrid(Grid):
         for batch in concerned:
             if batch.done:
                 self._ready.update({_answered(reply): reply for reply in self._craft(batch)})
-            if batch.settled:
+            if batch.complete:
                 self._pushed.remove(batch)
         return replies + [self._ready.pop(i) for i in asked if i in self._ready]
 

@@ -102,7 +102,7 @@ def hide(
 
 
 class _Known:
-    """What is known of a run, from the train messages of a round."""
+    """The settings of a run as the train messages of a round show them."""
 
     def __init__(
         self, app: ShardApp | None, attack: Attack, codec: Codec, clients_per_round: int | None

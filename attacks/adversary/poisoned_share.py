@@ -1,4 +1,4 @@
-"""Which samples of a shard are poisoned."""
+"""The choice of the samples of a shard that are poisoned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is malicious."""
+"""The malicious part of a population of clients, drawn from the seed."""
 
 from __future__ import annotations
 

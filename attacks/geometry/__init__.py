@@ -1,1 +1,1 @@
-"""Where masks and updates lie in space: boundaries, distances, consensus."""
+"""Geometry of rankings and updates: boundaries of the mask, distances, consensus."""

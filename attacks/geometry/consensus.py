@@ -1,4 +1,4 @@
-"""What rankings agree on: their sum, the order it gives, and a base for attacks made of it."""
+"""The consensus of rankings: their sum, the order it gives, and a base for attacks made of it."""
 
 from __future__ import annotations
 

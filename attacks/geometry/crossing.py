@@ -26,7 +26,7 @@ CANDIDATES = 32
 
 
 class Crossing(NamedTuple):
-    """How many edges to carry over which rank, and which of them get the largest lift.
+    """A plan of a crossing: the edges to carry over each rank, and those with the largest lift.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Crossing(NamedTuple):
 
 @dataclass(frozen=True)
 class Estimate:
-    """What colluders expect of the benign sum of positions, for edges in ascending order of it.
+    """The benign sum of positions that colluders expect, for edges in ascending order of it.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How far a push may go under a bound on squared distances, from one Gram matrix."""
+"""The largest push under a bound on squared distances, from one Gram matrix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How hard to push one target for all rounds: harder than the server lets through helps nobody.
+"""A controller of the strength with which one target is pushed for all rounds.
 
 PoisonedFL's test. Colluders push with a factor; every ``period`` rounds that they take part in it
 is cut if the global state has not moved towards the target in that time: if fewer signs agree than

@@ -1,1 +1,1 @@
-"""What can be worked out from a finished run: certificates, cost, its model as a file."""
+"""Analyses of a finished run: certificates, the cost of messages, its model as a file."""

@@ -1,4 +1,4 @@
-"""What ``frl certify`` prints."""
+"""The report of ``frl certify``, as text and as JSON."""
 
 from __future__ import annotations
 

@@ -28,14 +28,14 @@ ATTACKS: dict[str, dict[str, Any]] = {
     "reversal": {},
     "adaptive": {"source": "benign"},
 }
-"""What is tried, with all there is to know. The last one searches for the worst on other rules than
-the sum, on which the first one already is the best of its kind."""
+"""Attacks that are run on a round, with full knowledge of it. ``boundary`` is the strongest on the
+sum of ranks; ``adaptive`` searches for the strongest on any other rule."""
 
 _Moved: TypeAlias = dict[str, tuple[int, str]]
 
 
 class Proof(NamedTuple):
-    """What is proved of a layer for one number of malicious votes, and what was achieved.
+    """The certificate of a layer for one number of malicious votes, and what attacks achieved.
 
     Attributes
     ----------

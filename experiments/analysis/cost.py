@@ -1,4 +1,4 @@
-"""What one message of a model costs in every coding, next to float32."""
+"""The cost of one message of a model in every coding, next to float32."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from frl.exchange.ballots import ballot
 from frl.exchange.channel import Channel
 from frl.exchange.downlink import coarsen, encode_down
 from frl.exchange.forms import Ballots
-from frl.exchange.messages import Task
 from frl.ranking import top_mask
+from frl.task import Task
 
 _BITS = (8, 6, 4, 3, 2, 1)
 _DITHERED = (4, 2, 1)

@@ -18,11 +18,11 @@ from experiments.setup import Setup
 from frl import models, wire
 from frl.data import Split
 from frl.errors import InputError, unknown
-from frl.exchange.messages import Task
 from frl.models import DataShape
 from frl.ranking import Ranking
+from frl.task import Task
 from frl.training.parameters import ranked
-from frl.training.ranks import Place, Shard
+from frl.training.ranks import Shard
 from frl.training.supermask import output_units
 from strategies import Vote, sample_clients
 
@@ -125,7 +125,7 @@ def _of_run(directory: RunDirectory, source: str, model: str) -> Sample:
     split = Split(dataset.train.inputs[chosen], dataset.train.labels[chosen])
     shard = Shard(*dataset.tensors(split, settings.engine.device))
     initial = trainer.initial
-    update, _ = trainer.train(checkpoint.state, shard, Place(settings.seed, following, client))
+    update, _ = trainer.train(checkpoint.state, shard, Task(following, client, settings.seed))
     return Sample(
         settings.model.name,
         f"{source} after round {checkpoint.round}, client {client}",

@@ -1,4 +1,4 @@
-"""Take the model of a run home: weights, seed and mask, or ONNX."""
+"""Export of the model of a run: weights, seed and mask, or ONNX."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import nn
 
 from experiments.analysis.ranks_only import require_ranks
 from experiments.records import RunDirectory
-from experiments.records.durable import write_atomically
+from experiments.records.atomic_files import write_atomically
 from experiments.setup import Setup
 from frl.errors import InputError, StoppedError, unknown
 from frl.exchange.messages import digest
@@ -28,7 +28,7 @@ FORMATS = {
 
 
 class Exported(NamedTuple):
-    """What was written."""
+    """The file that was written."""
 
     path: str
     format: str

@@ -1,4 +1,4 @@
-"""How likely a yes-or-no vote on an edge fails, as a table."""
+"""A table of the probability that a yes-or-no vote on an edge fails."""
 
 from __future__ import annotations
 

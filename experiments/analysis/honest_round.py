@@ -15,8 +15,8 @@ from experiments.analysis.ranks_only import require_ranks
 from experiments.config import Config
 from experiments.config.tables import EngineConfig
 from experiments.records import CHECKPOINT, RunDirectory
-from experiments.records.checkpoints import State, checkpoint_of, rounds_kept
-from experiments.rounds.play import play_round
+from experiments.records.checkpoints import checkpoint_of, rounds_kept
+from experiments.rounds.one_round import run_round
 from experiments.setup import Setup
 from frl.arrays import Arrays
 from frl.errors import InputError
@@ -28,7 +28,7 @@ from strategies import SeededStrategy
 
 
 class HonestRound(NamedTuple):
-    """What is known of a round without its malicious clients.
+    """A round of a run without its malicious clients.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ def repeat_round(
     with setup.start_engine() as grid:
         benign = _Benign(grid, setup.population, number)
         strategy = setup.strategy(grid, f=0)
-        after = play_round(strategy, number, state, grid, benign.send)
+        after = run_round(strategy, number, state, grid, benign.send)
         server = _server(setup, grid, number, state)
     assert strategy.report is not None
     sampled, voters = strategy.report.sampled, strategy.report.admitted
@@ -195,7 +195,7 @@ def _server(
     return begin
 
 
-def _compare(after: State, recorded: State, number: int, directory: RunDirectory) -> None:
+def _compare(after: Arrays, recorded: Arrays, number: int, directory: RunDirectory) -> None:
     """Refuse votes that do not lead to the global ranking on record."""
     if any(not np.array_equal(after[name], recorded[name]) for name in recorded):
         raise InputError(

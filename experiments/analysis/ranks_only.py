@@ -1,4 +1,4 @@
-"""What is only there for runs by ranks."""
+"""The check that a run is by ranks, for analyses that exist for those alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an adversary adds to a round: its own arithmetic over the local training of 25 clients."""
+"""The cost of an adversary in a round: its own arithmetic over the local training of 25 clients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from attacks.base import CraftView, Knowledge, Setting, TamperView, Update, craf
 from experiments.benchmarks.row import Row, cpu_seconds, one_thread
 from frl import models
 from frl.models import DataShape
-from frl.training.ranks import Place, RankTrainer, Shard, TrainSettings, fit
+from frl.task import Task
+from frl.training.ranks import RankTrainer, Shard, TrainSettings, fit
 
 _SEARCHES = ("adaptive", "dyn_opt", "accuracy_control")
 """They query the rule or measure accuracy, so they cost what the rule or the evaluation costs."""
@@ -28,9 +29,9 @@ def measure(name: str) -> Row:
     trainer = RankTrainer(module, TrainSettings(), seed=0, keep=0.5, mask_by="score")
     shard = Shard(torch.randn(_EXAMPLES, 1, 28, 28), torch.randint(0, 10, (_EXAMPLES,)))
     with one_thread():
-        own = [trainer.train(trainer.initial, shard, Place(0, 1, c))[0] for c in range(_COLLUDERS)]
+        own = [trainer.train(trainer.initial, shard, Task(1, c, 0))[0] for c in range(_COLLUDERS)]
         one_client = median(
-            cpu_seconds(lambda: fit(trainer.module, shard, trainer.settings, Place(0, 1, 0)))
+            cpu_seconds(lambda: fit(trainer.module, shard, trainer.settings, Task(1, 0, 0)))
             for _ in range(_REPEATS)
         )
         shares = {

@@ -12,10 +12,11 @@ import torch
 
 from experiments.benchmarks.row import Row, one_thread
 from frl import models
-from frl.cohort import CohortTrainer, CudaMemory, Gathering, membership
+from frl.cohort import Barrier, CohortTrainer, CudaMemory, membership
 from frl.cohort.trainer import Job
 from frl.models import DataShape
-from frl.training.ranks import Place, RankTrainer, Shard, TrainSettings
+from frl.task import Task
+from frl.training.ranks import RankTrainer, Shard, TrainSettings
 
 _SHAPES = {"lenet": DataShape((1, 28, 28), 10), "conv8": DataShape((3, 32, 32), 10)}
 _CUDA_BARS = {"lenet": 8.0, "conv8": 3.0}
@@ -68,11 +69,11 @@ def _compare(
 
 
 def _side_by_side(cohort: CohortTrainer, jobs: Sequence[Job]) -> None:
-    gathering: Gathering[Any, Any] = Gathering(len(jobs))
+    barrier: Barrier[Any, Any] = Barrier(len(jobs))
 
     def run(number: int) -> None:
         torch.set_num_threads(1)
-        with membership(gathering, number):
+        with membership(barrier, number):
             cohort.train(*jobs[number])
 
     with ThreadPoolExecutor(len(jobs)) as threads:
@@ -93,7 +94,7 @@ def _jobs(trainer: RankTrainer, model: str, device: str, clients: int) -> list[J
                 torch.randn(_EXAMPLES, *shape.example, generator=drawn).to(device),
                 torch.randint(0, shape.classes, (_EXAMPLES,), generator=drawn).to(device),
             ),
-            Place(0, 1, client),
+            Task(1, client, 0),
         )
         for client in range(clients)
     ]

@@ -27,7 +27,8 @@ from frl import models
 from frl.cores import usable_cores
 from frl.exchange.forms import Whole
 from frl.models import DataShape
-from frl.training.ranks import Place, RankTrainer, Shard, TrainSettings, fit
+from frl.task import Task
+from frl.training.ranks import RankTrainer, Shard, TrainSettings, fit
 from strategies.vote import Vote
 
 NAMES = ("sweep-overhead", "plot-100-runs", "vote-record")
@@ -165,7 +166,7 @@ def _record(name: str) -> Row:
     describe = VoteRecorder(setting, Whole(), layers)
     with one_thread():
         client = median(
-            cpu_seconds(lambda: fit(trainer.module, shard, trainer.settings, Place(0, 1, 0)))
+            cpu_seconds(lambda: fit(trainer.module, shard, trainer.settings, Task(1, 0, 0)))
             for _ in range(_REPEATS)
         )
         record = median(

@@ -1,4 +1,4 @@
-"""What must stay the same: memory over rounds, data over workers, cost over the population."""
+"""Figures that must stay level: memory over rounds, data over workers, cost over the population."""
 
 from __future__ import annotations
 

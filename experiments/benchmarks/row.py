@@ -1,4 +1,4 @@
-"""What a benchmark reports: a ratio taken inside one run, and the bar it should meet."""
+"""The row of a benchmark: a ratio taken inside one run, and the bar it should meet."""
 
 from __future__ import annotations
 

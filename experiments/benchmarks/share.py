@@ -1,4 +1,4 @@
-"""Where a round's time goes: the share of local training in rounds of MNIST LeNet on Ray."""
+"""The share of local training in the time of a round of MNIST LeNet on Ray."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ import torch
 from experiments.benchmarks.row import Row, cpu_seconds, one_thread
 from frl import models
 from frl.models import DataShape
-from frl.training.ranks import Place, RankTrainer, Shard, TrainSettings, fit
+from frl.task import Task
+from frl.training.ranks import RankTrainer, Shard, TrainSettings, fit
 
 _BATCH = 8
 _CASES = {
@@ -30,14 +31,14 @@ def measure(name: str) -> Row:
         torch.randn(_BATCH * steps, *shape.example, generator=drawn),
         torch.randint(0, shape.classes, (_BATCH * steps,), generator=drawn),
     )
-    place = Place(0, 1, 0)
+    task = Task(1, 0, 0)
     gentle = settings._replace(lr=0.01)
     masked_times, plain_times = [], []
     with one_thread():
         for repeat in range(_REPEATS + 1):
             trainer.load(trainer.initial)
-            masked = cpu_seconds(lambda: fit(trainer.module, shard, settings, place)) / steps
-            normal = cpu_seconds(lambda: fit(plain, shard, gentle, place)) / steps
+            masked = cpu_seconds(lambda: fit(trainer.module, shard, settings, task)) / steps
+            normal = cpu_seconds(lambda: fit(plain, shard, gentle, task)) / steps
             if repeat:
                 masked_times.append(masked)
                 plain_times.append(normal)

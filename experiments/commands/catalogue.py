@@ -1,4 +1,4 @@
-"""What a configuration can name, generated from the registries."""
+"""The catalogue of names and keys that a configuration takes, generated from the registries."""
 
 from __future__ import annotations
 

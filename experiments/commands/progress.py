@@ -1,4 +1,4 @@
-"""What a person sees of a run: a bar in a terminal, plain lines in a log, a table at the end."""
+"""The progress of a run: a bar in a terminal, plain lines in a log, and a table at the end."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def redteam(
     from experiments import config as configuration
 
     settings = configuration.read(config, override or (), profile)
-    from experiments.records.durable import write_atomically
+    from experiments.records.atomic_files import write_atomically
     from experiments.redteam import Budget, search
     from experiments.redteam.report import as_json as render
     from experiments.redteam.report import markdown

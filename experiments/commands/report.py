@@ -56,7 +56,7 @@ def report(
     """Report accuracies over seeds, what attacks cost, worst cases and comparisons."""
     from experiments.records import load, unfinished
     from experiments.report import tables as report_tables
-    from experiments.report.measures import measure
+    from experiments.report.metrics import measure
     from experiments.report.outcomes import as_json, outcomes, paired, worst_cases
     from frl.errors import InputError
 

@@ -1,4 +1,4 @@
-"""What a configuration names, looked up before anything starts, and without importing torch."""
+"""Early look-up of the parts that a configuration names, without importing torch."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class _Open(BaseModel):
 
 
 class DataConfig(Table):
-    """Which data, and who holds what."""
+    """The data, and their partition among clients."""
 
     name: str = Field("digits", description="short name, hub id or folder (frl list datasets)")
     path: str = Field("", description="local folder that holds the data set")
@@ -45,7 +45,7 @@ class DataConfig(Table):
 
 
 class ModelConfig(Table):
-    """Which network."""
+    """The network."""
 
     name: str = Field("conv2", description="frl list models, or a path package.module:Name")
 
@@ -62,7 +62,7 @@ class TrainConfig(Table):
 
 
 class StrategyConfig(_Open):
-    """How the server aggregates; further keys are parameters of the rule."""
+    """The method and the server's aggregation; further keys are parameters of the rule."""
 
     name: str = Field("frl", description="frl list methods; frl: rankings; fedavg: weights")
     keep: float = Field(0.5, gt=0, le=1, description="share of edges in the mask")
@@ -99,7 +99,7 @@ class StrategyConfig(_Open):
 
     @property
     def method(self) -> Method:
-        """What the name stands for."""
+        """The method of that name."""
         return methods.make(self.name)
 
     @model_validator(mode="before")
@@ -128,7 +128,7 @@ class AttackConfig(_Open):
 
 
 class EngineConfig(Table):
-    """Where clients run."""
+    """The engine that runs clients."""
 
     name: str = Field("inprocess", description="frl list engines")
     workers: int = Field(0, ge=0, description="Ray workers; 0: one a core")

@@ -9,39 +9,38 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from experiments.records.durable import make_folder, write_atomically
+from experiments.records.atomic_files import make_folder, write_atomically
+from frl.arrays import Arrays
 from frl.errors import InputError
 from frl.exchange.messages import digest
 
 log = logging.getLogger(__name__)
 
-State = dict[str, NDArray[Any]]
 _KEPT = 2
 _CHECKSUM = "sha256"
 
 
 class Checkpoint(NamedTuple):
-    """Where a run stands after a round.
+    """The state of a run after a round.
 
     Attributes
     ----------
     round : int
-    state : State
+    state : Arrays
         Global state.
     progress : dict
         What the result needs to know of the rounds so far.
-    memory : State
+    memory : Arrays
         What the strategy, the attack and the clients remember.
     """
 
     round: int
-    state: State
+    state: Arrays
     progress: dict[str, Any]
-    memory: State
+    memory: Arrays
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -121,7 +120,7 @@ def _read(path: Path) -> Checkpoint:
     expected = about.pop(_CHECKSUM)
     if _checksum(about, tensors) != expected:
         raise ValueError("its checksum is wrong")
-    parts: dict[str, State] = {"state": {}, "memory": {}}
+    parts: dict[str, Arrays] = {"state": {}, "memory": {}}
     for key, array in tensors.items():
         part, _, name = key.partition("/")
         parts[part][name] = array
@@ -129,7 +128,7 @@ def _read(path: Path) -> Checkpoint:
     return Checkpoint(int(about["round"]), parts["state"], progress, parts["memory"])
 
 
-def _checksum(about: dict[str, str], tensors: State) -> str:
+def _checksum(about: dict[str, str], tensors: Arrays) -> str:
     return hashlib.sha256(f"{sorted(about.items())}{digest(tensors)}".encode()).hexdigest()
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from experiments import config as configuration
 from experiments.config import Config
-from experiments.records.durable import append, only_writer, write_atomically
+from experiments.records.atomic_files import append, only_writer, write_atomically
 from frl.errors import InputError
 
 if TYPE_CHECKING:

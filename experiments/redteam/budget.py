@@ -12,7 +12,7 @@ _SHORT = 3
 
 
 class Budget(NamedTuple):
-    """How many runs under attack each stage has.
+    """The number of runs under attack in each stage.
 
     Attributes
     ----------

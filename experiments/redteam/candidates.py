@@ -1,4 +1,4 @@
-"""What an attacker can try: every attack that fits, with the values of its parameters."""
+"""Candidates of the search: every attack that fits, with the values of its parameters."""
 
 from __future__ import annotations
 

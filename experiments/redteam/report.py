@@ -1,4 +1,4 @@
-"""What a search found, as a table and as JSON, with the command of each attack."""
+"""The report of a search: a table and JSON, with the command of each attack."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ Runner = Callable[[Sequence[Point]], Iterator[Outcome]]
 
 
 class Attempt(NamedTuple):
-    """What an attack did to the defence.
+    """The effect of an attack on the defence.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Attempt(NamedTuple):
 
 
 class Search(NamedTuple):
-    """What a search found.
+    """The result of a search.
 
     Attributes
     ----------
@@ -139,7 +139,7 @@ def search(
 
 
 class _Field:
-    """Where attacks are tried: one defence, one folder."""
+    """A runner of attacks against one defence, in one folder."""
 
     def __init__(self, config: Config, out: Path, run: Runner) -> None:
         self.config = config

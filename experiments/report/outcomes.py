@@ -1,4 +1,4 @@
-"""What a set of runs says, over seeds: each rule under each attack, its worst case, comparisons."""
+"""Results over seeds: each rule under each attack, its worst case, and comparisons of rules."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from experiments.report.labels import CLEAN, natural
-from experiments.report.measures import LAST
+from experiments.report.metrics import LAST
+from experiments.report.run_labels import CLEAN, natural
 from experiments.report.statistics import Comparison, Estimate, compare, estimate
 from frl.errors import InputError, unknown
 
@@ -22,7 +22,7 @@ class Outcome(NamedTuple):
     Attributes
     ----------
     setting, defence, attack : str
-        See :class:`experiments.report.labels.Label`.
+        See :class:`experiments.report.run_labels.Label`.
     final, best, last : Estimate
         Accuracy after the last round, the best, and the mean of the last ten evaluations.
     impact : Estimate or None
@@ -73,7 +73,7 @@ def outcomes(runs: pd.DataFrame) -> list[Outcome]:
     Parameters
     ----------
     runs : DataFrame
-        As :func:`experiments.report.measures.measure` returns it.
+        As :func:`experiments.report.metrics.measure` returns it.
     """
     rows = []
     for (setting, defence), of_rule in runs.groupby(["setting", "defence"]):
@@ -118,7 +118,7 @@ def paired(runs: pd.DataFrame, first: str, second: str) -> list[Paired]:
     Parameters
     ----------
     runs : DataFrame
-        As :func:`experiments.report.measures.measure` returns it.
+        As :func:`experiments.report.metrics.measure` returns it.
     first, second : str
         Names of rules as a report shows them.
 

@@ -1,4 +1,4 @@
-"""What a few runs allow one to say: means with their confidence, and paired comparisons."""
+"""Statistics of a few runs: means with confidence intervals, and paired comparisons."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from experiments.report.measures import LAST
+from experiments.report.metrics import LAST
 from experiments.report.outcomes import Outcome, Paired, Worst
 from experiments.report.statistics import CONFIDENCE, Estimate
 

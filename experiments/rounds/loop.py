@@ -11,14 +11,15 @@ from flwr.serverapp import Grid
 
 from experiments.config import Config
 from experiments.records import RunDirectory
-from experiments.records.checkpoints import Checkpoint, State
+from experiments.records.checkpoints import Checkpoint
 from experiments.rounds.memory import Memory
+from experiments.rounds.one_round import run_round
 from experiments.rounds.outcome import Measured, result_of, row_of
 from experiments.rounds.patience import Patience
-from experiments.rounds.play import play_round
 from experiments.rounds.row import Progress, Row, Watcher
 from experiments.rounds.vote_record import VoteRecorder
 from experiments.setup import Setup
+from frl.arrays import Arrays
 from frl.grids import LocalGrid, find_roster
 from strategies import SeededStrategy
 
@@ -123,7 +124,7 @@ class Loop:
         progress, patience = Progress(**start.progress), Patience(config.engine.max_failures)
         measured: Measured | None = None
         for number in range(start.round + 1, config.rounds + 1):
-            state, measured, row = self._play(number, state)
+            state, measured, row = self._run_round(number, state)
             progress.add(row)
             self._directory.append(row._asdict())
             if number % config.checkpoint_every == 0 or number == config.rounds:
@@ -136,10 +137,10 @@ class Loop:
         self._directory.finish(result)
         return result
 
-    def _play(self, number: int, state: State) -> tuple[State, Measured | None, Row]:
+    def _run_round(self, number: int, state: Arrays) -> tuple[Arrays, Measured | None, Row]:
         """Play, measure and describe a round."""
         strategy, begun = self._strategy, time.perf_counter()
-        moved = play_round(strategy, number, state, self._grid, self._send)
+        moved = run_round(strategy, number, state, self._grid, self._send)
         last = number == self._setup.config.rounds
         described = self._describe and self._describe(state, moved, strategy.vote, full=last)
         trained = time.perf_counter()
@@ -153,7 +154,7 @@ class Loop:
         )
         return moved, measured, row._replace(**described._asdict()) if described else row
 
-    def _measure(self, state: State) -> Measured:
+    def _measure(self, state: Arrays) -> Measured:
         evaluator = self._setup.evaluator
         return Measured(evaluator(state), evaluator.attack_success(state, self._setup.attack))
 

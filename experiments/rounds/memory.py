@@ -1,4 +1,4 @@
-"""What a run remembers between rounds, taken together for a checkpoint."""
+"""The memory of a run between rounds, gathered from its parts for a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
 from attacks.adversary.grid import AdversarialGrid
-from experiments.records.checkpoints import State
+from frl.arrays import Arrays
 from frl.grids import LocalGrid
 from strategies import SeededStrategy
 
@@ -17,7 +17,7 @@ _PARTS = ("strategy", "attack", "client", "seen")
 
 
 class Memory:
-    """What a run remembers besides the global state: its strategy, its attack, its clients.
+    """State of a run besides the global state: of its strategy, its attack and its clients.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Memory:
         engine = grid.wrapped if isinstance(grid, AdversarialGrid) else grid
         self._engine = engine if isinstance(engine, LocalGrid) else None
 
-    def everything(self) -> State:
+    def everything(self) -> Arrays:
         """Return it as arrays, for a checkpoint."""
         parts = {"strategy": self._strategy.memory}
         if self._adversary is not None:
@@ -44,7 +44,7 @@ class Memory:
 
     def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
         """Put it back."""
-        parts: dict[str, State] = {name: {} for name in _PARTS}
+        parts: dict[str, Arrays] = {name: {} for name in _PARTS}
         for name, array in memory.items():
             part, _, key = name.partition("/")
             parts[part][key] = array

@@ -1,12 +1,12 @@
-"""What is recorded of a round that has ended, and of the run at its end."""
+"""The outcome of a round and of a run: evaluation, row and result."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from experiments.records.checkpoints import State
 from experiments.rounds.row import Progress, Row
+from frl.arrays import Arrays
 from frl.errors import InputError
 from frl.exchange.messages import digest
 from frl.training.evaluation import Evaluation
@@ -14,7 +14,7 @@ from strategies import SeededStrategy
 
 
 class Measured(NamedTuple):
-    """What was measured of a global state; no success without a backdoor."""
+    """The evaluation of a global state; no attack success rate without a backdoor."""
 
     evaluation: Evaluation
     attack_success_rate: float | None
@@ -67,7 +67,7 @@ def row_of(
     )
 
 
-def result_of(rounds: int, measured: Measured, progress: Progress, state: State) -> dict[str, Any]:
+def result_of(rounds: int, measured: Measured, progress: Progress, state: Arrays) -> dict[str, Any]:
     """Put together the result of a run of so many rounds, from its last state."""
     evaluation, success = measured
     return {

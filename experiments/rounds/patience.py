@@ -1,4 +1,4 @@
-"""When a run stops because its clients keep failing."""
+"""The limit on failures of clients at which a run stops."""
 
 from __future__ import annotations
 

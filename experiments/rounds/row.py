@@ -1,4 +1,4 @@
-"""What is recorded of each round, and what they add up to."""
+"""The row of a round in the record, and the totals of all rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """What is recorded of a round; ``accuracy`` and ``loss`` are ``None`` between evaluations.
+    """The record of a round; ``accuracy`` and ``loss`` are ``None`` between evaluations.
 
     ``churn``, ``agreement`` and ``margins`` are those of
     :class:`experiments.rounds.vote_record.VoteRecord`; ``margins`` are counted in the last round
@@ -41,12 +41,12 @@ class Row(NamedTuple):
 
 
 Watcher = Callable[[Row], None]
-"""Told of every round once it is recorded."""
+"""Called with every round once it is recorded."""
 
 
 @dataclass
 class Progress:
-    """What a result needs to know of the rounds so far."""
+    """Totals of the rounds so far, for the result of the run."""
 
     best_accuracy: float = 0.0
     seconds: float = 0.0

@@ -1,4 +1,4 @@
-"""What is recorded of a vote: how much the mask moved, how far voters agreed, and by how much.
+"""The record of a vote: movement of the mask, agreement of voters, and margins of its edges.
 
 All of it comes from the sums of the vote and the rankings before and after it, in a few passes over
 the edges: the ballots themselves are gone by then.

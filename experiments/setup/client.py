@@ -46,7 +46,7 @@ def discreet(message: Message, context: Context, call_next: ClientAppCallable) -
 
 
 class Answers:
-    """What a client does with a message.
+    """The handlers of a client: one method for each type of message.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from attacks.adversary.backdoor_success import attack_success_rate
 from attacks.base import Attack, Backdoor
+from frl.arrays import Arrays
 from frl.data import DataSet, Split
 from frl.training.batch_statistics import least_batch
 from frl.training.evaluation import Evaluation, batches, evaluate
@@ -34,11 +35,11 @@ class Evaluator:
         self._trainer = trainer
         self._device = device
 
-    def __call__(self, state: dict[str, NDArray[Any]]) -> Evaluation:
+    def __call__(self, state: Arrays) -> Evaluation:
         """Measure accuracy and loss on the whole test split."""
         return self.on(state, self._data.test)
 
-    def on(self, state: dict[str, NDArray[Any]], split: Split) -> Evaluation:
+    def on(self, state: Arrays, split: Split) -> Evaluation:
         """Measure accuracy and loss on some examples."""
         self._trainer.load(state)
 
@@ -48,7 +49,7 @@ class Evaluator:
 
         return evaluate(self._trainer.module, batch, len(split.labels), _BATCH)
 
-    def attack_success(self, state: dict[str, NDArray[Any]], attack: Attack | None) -> float | None:
+    def attack_success(self, state: Arrays, attack: Attack | None) -> float | None:
         """Share of triggered test examples taken for the target; ``None`` without a backdoor."""
         if not isinstance(attack, Backdoor):
             return None

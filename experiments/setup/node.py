@@ -1,4 +1,4 @@
-"""What a SuperNode's node config says: which client it is, what data it has.
+"""A SuperNode's node config: its client and its data.
 
 ``partition-id=3``: it is client 3, and trains on its part of the run's data set.
 ``data.copy="/srv/mnist"``: where it keeps its copy of the run's data set.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from flwr.app import Context, Message
 
 from frl.errors import InputError, unknown
-from frl.exchange.messages import read_terms
+from frl.exchange.messages import read_data_spec
 
 if TYPE_CHECKING:
     from experiments.setup.resident import Resident
@@ -62,14 +62,14 @@ def check(node_config: Mapping[str, object]) -> None:
 def resident_for(message: Message, context: Context) -> Resident:
     """Return what this process keeps for the run and the node of a train message."""
     from experiments.setup.resident import resident
-    from frl.data.terms import terms_from
+    from frl.data.data_spec import data_spec_from
 
     node = context.node_config
     check(node)
     own = None
     if OWN in node:
-        terms = read_terms(message)
-        if terms is None:
+        data_spec = read_data_spec(message)
+        if data_spec is None:
             raise InputError(f"{OWN}: the server does not say what data the run takes")
-        own = (str(node[OWN]), terms_from(terms))
+        own = (str(node[OWN]), data_spec_from(data_spec))
     return resident(context.run_config, str(node.get(COPY, "")), own)

@@ -1,4 +1,4 @@
-"""What a process that runs clients keeps between messages: data, partition and one model."""
+"""The resident state of a process that runs clients: data, partition and one model."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from frl import data
 from frl.client import Client
 from frl.cohort import CohortTrainer, CudaMemory
 from frl.data import Partition, Split
-from frl.exchange.messages import Report, Task
+from frl.exchange.messages import Report
 from frl.shard_transform import transformed
+from frl.task import Task
 from frl.training.ranks import Shard, Trainer
 
 
@@ -69,7 +70,7 @@ class Resident:
 
 
 def resident(
-    run_config: Mapping[str, Any], copy: str = "", own: tuple[str, data.Terms] | None = None
+    run_config: Mapping[str, Any], copy: str = "", own: tuple[str, data.DataSpec] | None = None
 ) -> Resident:
     """Return this process's resident for a flat run configuration, built on first use.
 
@@ -78,7 +79,7 @@ def resident(
     run_config : mapping
     copy : str
         Where this machine keeps the data set of the run; by default where the run says.
-    own : tuple of (str, Terms), optional
+    own : tuple of (str, DataSpec), optional
         This machine's own folder, which is all it trains on, and what the run takes.
     """
     with _building:
@@ -86,7 +87,7 @@ def resident(
 
 
 class OwnResident:
-    """What a process keeps for a run with parts from outside, which come with the client app.
+    """The resident state for a run with parts from outside, which come with the client app.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ _building = Lock()
 
 
 @lru_cache(maxsize=1)
-def _resident(flat: str, copy: str, own: tuple[str, data.Terms] | None) -> Resident:
+def _resident(flat: str, copy: str, own: tuple[str, data.DataSpec] | None) -> Resident:
     config = of_flower_run({**json.loads(flat), **({"data.path": copy} if copy else {})})
     if own:
         return Resident(Setup(config, data=data.load_own(*own)), whole=True)

@@ -26,7 +26,7 @@ from experiments.setup.engine import make_grid
 from experiments.setup.evaluator import Evaluator
 from experiments.setup.strategy import make_redraw, make_rule, make_steps, server_update
 from experiments.setup.trainer import MakeModel, make_trainer
-from frl.data import DataSet, Partition, terms_of, terms_record
+from frl.data import DataSet, Partition, data_spec_of, data_spec_record
 from frl.exchange.channel import Channel
 from frl.grids import LocalGrid, Roster
 from frl.training.ranks import Trainer
@@ -41,7 +41,7 @@ _KEPT = ("config", "deployed", "_own_model", "_own_data")
 
 
 class Setup:
-    """What a run is put together from.
+    """The parts of a run, each made once from the configuration.
 
     A copy, as one that travels to another process, makes its own parts.
 
@@ -90,7 +90,7 @@ class Setup:
 
     @cached_property
     def partition(self) -> Partition:
-        """Who holds which training examples."""
+        """The training examples of each client."""
         return load_partition(self.config, self.data)
 
     @cached_property
@@ -100,42 +100,42 @@ class Setup:
 
     @cached_property
     def evaluator(self) -> Evaluator:
-        """What measures global states on the test examples."""
+        """The evaluator of global states on the test examples."""
         return Evaluator(self.data, self.trainer, self.config.engine.device)
 
     @cached_property
     def coding(self) -> Coding:
-        """How updates are coded."""
+        """The coding of updates."""
         return make_coding(self.config.strategy)
 
     @cached_property
     def channel(self) -> Channel:
-        """What server and clients agreed on."""
+        """The channel that server and clients agreed on."""
         return make_channel(self.config, self.trainer, deployed=self.deployed)
 
     @cached_property
     def attack(self) -> Attack | None:
-        """What malicious clients do."""
+        """The attack of the malicious clients."""
         return make_attack(self.config)
 
     @cached_property
     def population(self) -> Population:
-        """Who is malicious."""
+        """The malicious clients."""
         return make_population(self.config)
 
     @cached_property
     def setting(self) -> Setting:
-        """What every client knows of the run."""
+        """The settings of the run that every client knows."""
         return make_setting(self.config, self.data, self.trainer)
 
     @cached_property
     def rule(self) -> Rule:
-        """What turns updates into the next global state."""
+        """The rule that turns updates into the next global state."""
         return make_rule(self.config)
 
     @cached_property
     def steps(self) -> Sequence[PreAggregation]:
-        """What is done to updates before the rule."""
+        """The steps that change updates before the rule."""
         return make_steps(self.config)
 
     @cached_property
@@ -194,7 +194,7 @@ class Setup:
             "redraw": self._redraw,
             "roster": roster,
             "channel": self.channel,
-            "terms": terms_record(terms_of(self.data)) if self.deployed else None,
+            "data_spec": data_spec_record(data_spec_of(self.data)) if self.deployed else None,
             "measured": self.evaluates,
         }
         if isinstance(rule, rules.get("sum")) and not steps:  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What a server aggregates by, from the configuration of a run."""
+"""The strategy of a run, from its configuration: rule, pre-aggregation and root data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from frl.errors import InputError
 from frl.randomness import Purpose, generator
 from frl.registry import Registry
 from frl.registry.call_syntax import Call, parse_calls
-from frl.training.ranks import Place, Shard, Trainer
+from frl.task import Task
+from frl.training.ranks import Shard, Trainer
 from strategies import pre_aggregation, rules
 from strategies.base import Redraw
 from strategies.pre_aggregation import PreAggregation
@@ -88,7 +89,7 @@ def server_update(config: Config, dataset: DataSet, trainer: Trainer) -> RootUpd
 
     def update(round: int, state: Arrays) -> Arrays:
         shard = Shard(*dataset.tensors(split, config.engine.device))
-        moved, _ = trainer.train(state, shard, Place(config.seed, round, _SERVER))
+        moved, _ = trainer.train(state, shard, Task(round, _SERVER, config.seed))
         return moved
 
     return update

@@ -1,4 +1,4 @@
-"""One run in a process of its own, which tells another one how it is getting on.
+"""A job of a sweep: one run in a process of its own, which reports its progress over a pipe.
 
 The processes are forked from a server that has imported what a run needs, so a run starts at once;
 it shares nothing with the others, and dies with the one that started it.

@@ -1,4 +1,4 @@
-"""What a sweep prints when it has ended: each variation over its seeds."""
+"""The summary of a sweep: each variation over its seeds."""
 
 from __future__ import annotations
 

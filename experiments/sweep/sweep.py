@@ -25,7 +25,7 @@ State = Literal["waiting", "running", "done", "kept", "failed"]
 
 
 class Progress(NamedTuple):
-    """How one point is getting on.
+    """The progress of one point.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Progress(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How one point ended: with a result, or with the reason why there is none."""
+    """The outcome of one point: a result, or the reason why there is none."""
 
     point: Point
     result: dict[str, Any] | None
@@ -58,7 +58,7 @@ class Outcome(NamedTuple):
 
 
 Watcher = Callable[[Progress | None], None]
-"""Told of every change of a point, and of ``None`` now and then while nothing changes."""
+"""Called with every change of a point, and with ``None`` now and then while nothing changes."""
 
 
 def cores_of(config: Config) -> int:
@@ -117,7 +117,7 @@ def sweep(
                 watch(started.progress())
             for ready in wait(list(running), timeout=_TICK):
                 assert isinstance(ready, Connection)
-                outcome = running[ready].hear()
+                outcome = running[ready].receive()
                 watch(running[ready].progress())
                 if outcome is not None:
                     running.pop(ready).job.close()
@@ -147,7 +147,7 @@ class _Running:
         self._state: State = "running"
         self._round, self._accuracy, self._error = 0, None, ""
 
-    def hear(self) -> Outcome | None:
+    def receive(self) -> Outcome | None:
         """Take one message; return how the run ended if it did."""
         message = self.job.read()
         if "round" in message:

@@ -1,4 +1,4 @@
-"""What a person sees of a sweep: a live table in a terminal, plain lines in a log."""
+"""The progress of a sweep on screen: a live table in a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STYLES = {"running": "cyan", "done": "green", "kept": "green", "failed": "red"}
 
 
 class View:
-    """What is known of every point.
+    """The latest progress of every point.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class View:
         }
 
     def note(self, change: Progress) -> None:
-        """Take in a change; what ended last comes last."""
+        """Add a change; the point that ended last comes last."""
         path = change.point.directory.path
         if self._known[path].state != change.state:
             self._known.pop(path)

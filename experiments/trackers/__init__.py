@@ -1,4 +1,4 @@
-"""Where else a run is recorded, if asked: each sink is one file in this package."""
+"""Trackers: further places where a run is recorded, one file each."""
 
 from __future__ import annotations
 

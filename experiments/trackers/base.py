@@ -1,4 +1,4 @@
-"""What a sink of a run's figures must do."""
+"""The contract of a tracker, which records a run's figures elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LAYERS = ("churn", "agreement")
 
 
 class Tracker(ABC):
-    """Told of a run as it goes on; its docstring's first line is what ``frl list trackers`` shows.
+    """A sink of a run's figures; its docstring's first line is what ``frl list trackers`` shows.
 
     A tracker that raises is left out for the rest of the run, which goes on.
     """

@@ -43,7 +43,7 @@ class Tracking:
         self._result: Mapping[str, Any] | None = None
 
     def watch(self, row: Row, also: Watcher | None = None) -> None:
-        """Take a round in; ``also`` is told of it as well."""
+        """Pass a round on to every tracker, and to ``also``."""
         if also is not None:
             also(row)
         if not self._begun:
@@ -55,7 +55,7 @@ class Tracking:
             self._each(lambda tracker: tracker.round(row.round, figures))
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Take the result in."""
+        """Keep the result, which every tracker is given at the end."""
         self._result = result
 
     def __enter__(self) -> Tracking:

@@ -1,4 +1,4 @@
-"""Whether the parts of a run that a script put together fit each other."""
+"""The check that the parts of a run that a script put together fit each other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Evaluate: TypeAlias = Callable[[int, ArrayRecord], MetricRecord | None]
 
 
 class ServerSide(NamedTuple):
-    """What a strategy knows of its run; ``keep`` is ``None`` where it does not matter to it."""
+    """A strategy as it describes its run; ``keep`` is ``None`` where it does not matter to it."""
 
     clients: int
     seed: int
@@ -73,7 +73,7 @@ def agree(
     if app is not None:
         _require_clients(app, state, server)
     if isinstance(evaluate, StateEvaluation):
-        return evaluate.settled(app.network if app else None, server.seed)
+        return evaluate.completed(app.network if app else None, server.seed)
     return evaluate
 
 

@@ -21,9 +21,10 @@ from frl.cohort import CohortTrainer, CudaMemory
 from frl.data import Split
 from frl.errors import InputError, unknown
 from frl.exchange.channel import Channel
-from frl.exchange.messages import CLIENT, CONFIG, Task, read_task, reply_content
+from frl.exchange.messages import CLIENT, CONFIG, read_task, reply_content
 from frl.exchange.plain import plain_channel
 from frl.shard_transform import transformed
+from frl.task import Task
 from frl.training.ranks import Shard, Trainer, TrainSettings
 from frl.training.supermask import MaskBy
 
@@ -31,7 +32,7 @@ _AUGMENTATIONS = ("none", "crop-flip")
 
 
 class Worker(NamedTuple):
-    """What a process keeps for the runs of one seed."""
+    """The resident state of a process for the runs of one seed."""
 
     trainer: Trainer
     channel: Channel

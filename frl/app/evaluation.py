@@ -21,7 +21,7 @@ from frl.training.supermask import MaskBy
 
 
 class _Wanted(NamedTuple):
-    """What a caller fixed of the meaning of a ranking; ``None`` for what is left open."""
+    """Settings of a ranking's meaning that a caller fixed; ``None`` for those left open."""
 
     seed: int | None
     keep: float | None
@@ -74,7 +74,7 @@ class StateEvaluation:
         result = evaluate(trainer.module, batch, len(test.labels))
         return MetricRecord({"accuracy": result.accuracy, "loss": result.loss})
 
-    def settled(self, network: Network | None, seed: int) -> StateEvaluation:
+    def completed(self, network: Network | None, seed: int) -> StateEvaluation:
         """Return the evaluation of a run, with what was left open filled in.
 
         Parameters

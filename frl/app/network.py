@@ -22,7 +22,7 @@ _FIRST: dict[Space, str] = {"ranks": "frl", "weights": "fedavg"}
 
 
 class Network(NamedTuple):
-    """What a global state is the state of; with the seed of the run it fixes the module.
+    """The network that a global state belongs to; with the seed of the run it fixes the module.
 
     Attributes
     ----------
@@ -42,12 +42,12 @@ class Network(NamedTuple):
 
     @property
     def space(self) -> Space:
-        """What its global states hold: ``"ranks"`` or ``"weights"``."""
+        """Contents of its global states: ``"ranks"`` or ``"weights"``."""
         return self._made.space
 
     @property
     def learning_rate(self) -> float:
-        """What suits the method in round 1."""
+        """The learning rate of round 1 that suits the method."""
         return self._made.learning_rate
 
     def trainer(
@@ -114,7 +114,7 @@ def make_module(model: Model, seed: int) -> nn.Module:
 
 
 def model_name(model: Model) -> str:
-    """Where a model is defined: ``"package.module:Name"``."""
+    """Return the path of a model's definition: ``"package.module:Name"``."""
     name = getattr(model, "__qualname__", type(model).__qualname__)
     return f"{getattr(model, '__module__', '?')}:{name}"
 

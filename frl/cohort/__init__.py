@@ -1,7 +1,7 @@
-"""One worker trains many clients at once."""
+"""Cohorts: several clients that one worker trains at once."""
 
-from frl.cohort.gathering import Gathering, membership
+from frl.cohort.barrier import Barrier, membership
 from frl.cohort.sizing import CudaMemory
 from frl.cohort.trainer import CohortTrainer
 
-__all__ = ["CohortTrainer", "CudaMemory", "Gathering", "membership"]
+__all__ = ["Barrier", "CohortTrainer", "CudaMemory", "membership"]

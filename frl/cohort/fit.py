@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.func import vmap
 
 from frl.cohort.stack import Stack, Stacked
+from frl.task import Task
 from frl.training.augmentation import augment
 from frl.training.ranks import (
     Fit,
-    Place,
     Shard,
     TrainSettings,
     augmenter,
@@ -35,7 +35,7 @@ def fit_together(
     values: Stacked,
     shards: Sequence[Shard],
     settings: TrainSettings,
-    places: Sequence[Place],
+    tasks: Sequence[Task],
 ) -> list[Fit]:
     """Minimise each client's cross-entropy over its own shard by SGD, in place.
 
@@ -52,7 +52,7 @@ def fit_together(
     shards : sequence of Shard
         Longest first.
     settings : TrainSettings
-    places : sequence of Place
+    tasks : sequence of Task
 
     Returns
     -------
@@ -62,11 +62,11 @@ def fit_together(
     begun = time.perf_counter()
     call.restore()
     plans = [
-        local_steps(len(shard.labels), settings, place)
-        for shard, place in zip(shards, places, strict=True)
+        local_steps(len(shard.labels), settings, task)
+        for shard, task in zip(shards, tasks, strict=True)
     ]
     rows = [rows_of(plan, shard) for plan, shard in zip(plans, shards, strict=True)]
-    changes = [augmenter(place) for place in places]
+    changes = [augmenter(task) for task in tasks]
     momenta = {name: torch.zeros_like(tensor) for name, tensor in values.items()}
     device = next(iter(values.values())).device
     totals = torch.zeros(len(shards), device=device)

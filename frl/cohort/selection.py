@@ -19,7 +19,7 @@ def sortable(values: Tensor) -> Tensor:
 def mask_by_topk(values: Tensor, k: int) -> Tensor:
     """Mark the ``k`` largest of each row with ``torch.topk``; see :func:`top_masks`."""
     threshold = values.topk(k, dim=1, sorted=False).values.amin(dim=1, keepdim=True)
-    return _settle(values > threshold, values == threshold, k)
+    return _break_ties(values > threshold, values == threshold, k)
 
 
 def mask_by_bisection(values: Tensor, k: int) -> Tensor:
@@ -35,7 +35,7 @@ def mask_by_bisection(values: Tensor, k: int) -> Tensor:
         enough = (keys >= middle).sum(dim=1, keepdim=True) >= k
         low = torch.where(enough, middle, low)
         high = torch.where(enough, high, middle - 1)
-    return _settle(keys > low, keys == low, k)
+    return _break_ties(keys > low, keys == low, k)
 
 
 def top_masks(values: Tensor, k: int, how: str = "topk") -> Tensor:
@@ -97,7 +97,7 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _settle(above: Tensor, tied: Tensor, k: int) -> Tensor:
+def _break_ties(above: Tensor, tied: Tensor, k: int) -> Tensor:
     missing = k - above.sum(dim=1, keepdim=True)
     from_the_end = tied.flip(1).cumsum(dim=1).flip(1)
     return above | (tied & (from_the_end <= missing))

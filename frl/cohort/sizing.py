@@ -1,4 +1,4 @@
-"""How many clients fit into a device's memory at once."""
+"""The number of clients that fit into a device's memory at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _USED = 0.8
 
 
 class DeviceMemory(Protocol):
-    """What is known of a device's memory."""
+    """The memory of a device: what is free, and what some work takes."""
 
     def free(self) -> int:
         """Bytes that this process may still take."""

@@ -1,4 +1,4 @@
-"""What a cohort trains: the scores or weights of several clients, stacked, one row a client."""
+"""Stacks: the scores or weights of the clients of a cohort, one row a client."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
+from frl.arrays import Arrays
 from frl.cohort.selection import fastest_selection, rank_rows, top_masks
 from frl.ranking import DIVERGED
 from frl.training.ranks import RankTrainer, Trainer
@@ -19,13 +19,12 @@ from frl.training.weights import WeightTrainer
 
 log = logging.getLogger(__name__)
 
-State: TypeAlias = dict[str, NDArray[Any]]
 Stacked: TypeAlias = dict[str, Tensor]
 """By layer, one row a client: shape (clients, *shape of the weight)."""
 
 
 class Stack(ABC):
-    """How the values that a trainer moves become weights, and gradients of weights theirs."""
+    """The values that training moves, for all clients of a cohort, and the weights made of them."""
 
     @abstractmethod
     def weights(self, values: Stacked) -> Stacked:
@@ -36,7 +35,7 @@ class Stack(ABC):
         """Turn gradients of the weights into those of the values, in place."""
 
     @abstractmethod
-    def updates(self, states: Sequence[State], values: Stacked) -> list[State | Exception]:
+    def updates(self, states: Sequence[Arrays], values: Stacked) -> list[Arrays | Exception]:
         """Return what each client sends, or why it can send nothing."""
 
 
@@ -74,7 +73,7 @@ class ScoreStack(Stack):
                 gradient.mul_(values[name].sign())
         return gradients
 
-    def updates(self, states: Sequence[State], values: Stacked) -> list[State | Exception]:
+    def updates(self, states: Sequence[Arrays], values: Stacked) -> list[Arrays | Exception]:
         """Rank the scores of each client."""
         finite = np.ones(len(states), dtype=bool)
         positions = {}
@@ -101,7 +100,7 @@ class WeightStack(Stack):
         """Return them unchanged."""
         return gradients
 
-    def updates(self, states: Sequence[State], values: Stacked) -> list[State | Exception]:
+    def updates(self, states: Sequence[Arrays], values: Stacked) -> list[Arrays | Exception]:
         """Subtract the global weights."""
         after = {name: weights.flatten(1).cpu().numpy() for name, weights in values.items()}
         return [
@@ -114,7 +113,7 @@ STACKS: dict[type, Callable[[Any], Stack]] = {
     RankTrainer: ScoreStack,
     WeightTrainer: lambda _: WeightStack(),
 }
-"""How a trainer is stacked, by its exact type: a subclass may train in another way."""
+"""Stacks by the exact type of their trainer: a subclass may train in another way."""
 
 
 def stack_of(trainer: Trainer) -> Stack | None:

@@ -5,31 +5,33 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 
+from frl.arrays import Arrays
+from frl.cohort.barrier import current_member
 from frl.cohort.fit import fit_together
-from frl.cohort.gathering import current_member
 from frl.cohort.sizing import DeviceMemory, cohort_size
-from frl.cohort.stack import Stacked, State, stack_of
-from frl.training.ranks import Fit, Place, Shard, Trainer, TrainSettings
+from frl.cohort.stack import Stacked, stack_of
+from frl.task import Task
+from frl.training.ranks import Fit, Shard, Trainer, TrainSettings
 
 log = logging.getLogger(__name__)
 
-Trained: TypeAlias = tuple[State, Fit]
+Trained: TypeAlias = tuple[Arrays, Fit]
 
 
 class Job(NamedTuple):
     """One client's training."""
 
-    state: State
+    state: Arrays
     shard: Shard
-    place: Place
+    task: Task
 
 
 class CohortTrainer:
-    """Trains the members of a gathering together, and anybody else alone.
+    """A trainer that trains the members of a cohort together, and other clients alone.
 
     If a cohort does not fit into memory, it is halved from then on. If it fails otherwise, its
     members train one by one, so that only the one at fault fails. So do clients of a module that
@@ -59,10 +61,10 @@ class CohortTrainer:
         self._most = 0
         self._stack = stack_of(trainer) if stacked else None
 
-    def train(self, state: dict[str, Any], shard: Shard, place: Place) -> Trained:
-        """Train one client, as a member of the gathering that the calling thread is in."""
+    def train(self, state: Arrays, shard: Shard, task: Task) -> Trained:
+        """Train one client, together with the cohort that the calling thread is in."""
         member = current_member()
-        job = Job(state, shard, place)
+        job = Job(state, shard, task)
         return self._alone(job) if member is None else member.submit(job, self.train_all)
 
     def train_all(self, jobs: Sequence[Job]) -> list[Trained | Exception]:
@@ -126,7 +128,7 @@ class CohortTrainer:
             values,
             [job.shard for job in jobs],
             settings or self._trainer.settings,
-            [job.place for job in jobs],
+            [job.task for job in jobs],
         )
         updates = self._stack.updates([job.state for job in jobs], values)
         return [

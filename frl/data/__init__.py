@@ -1,28 +1,28 @@
 """Data sets as shared read-only arrays, and who holds which examples."""
 
 from frl.data.arrays import dataset_of
+from frl.data.data_spec import DataSpec, data_spec_from, data_spec_of, data_spec_record
 from frl.data.dataset import Columns, DataSet, Split
 from frl.data.own import OwnDataError, WholePartition, load_own
 from frl.data.partitions import Partition, StoredPartition, VirtualPartition, partition
 from frl.data.sources import load, sources
-from frl.data.terms import Terms, terms_from, terms_of, terms_record
 
 __all__ = [
     "Columns",
     "DataSet",
+    "DataSpec",
     "OwnDataError",
     "Partition",
     "Split",
     "StoredPartition",
-    "Terms",
     "VirtualPartition",
     "WholePartition",
+    "data_spec_from",
+    "data_spec_of",
+    "data_spec_record",
     "dataset_of",
     "load",
     "load_own",
     "partition",
     "sources",
-    "terms_from",
-    "terms_of",
-    "terms_record",
 ]

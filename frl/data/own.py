@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from frl.data.data_spec import DataSpec
 from frl.data.dataset import DataSet, Split
 from frl.data.decoding import decode, read_splits
 from frl.data.sources import fingerprint
 from frl.data.store import Store, cache_folder
-from frl.data.terms import Terms
 from frl.errors import InputError
 
 log = logging.getLogger("flwr")
@@ -41,7 +41,7 @@ class WholePartition(NamedTuple):
         return np.arange(self.examples)
 
 
-def load_own(folder: str, terms: Terms) -> DataSet:
+def load_own(folder: str, data_spec: DataSpec) -> DataSet:
     """Read a local folder as the training examples of one client.
 
     Labels are matched by name, whatever codes they have here; numbers that are no names of classes
@@ -52,7 +52,7 @@ def load_own(folder: str, terms: Terms) -> DataSet:
     folder : str
         What ``datasets`` can read: Parquet, CSV or JSON files, or a folder of images for each
         class. A test split is not needed and not read.
-    terms : Terms
+    data_spec : DataSpec
         Of the run.
 
     Raises
@@ -66,20 +66,20 @@ def load_own(folder: str, terms: Terms) -> DataSet:
         log.error("data.path: %s", error)
         raise OwnDataError("data.path: the folder cannot be read as a data set") from None
     inputs, labels = arrays["inputs"], np.asarray(arrays["labels"])
-    if inputs.shape[1:] != terms.example:
+    if inputs.shape[1:] != data_spec.example:
         raise OwnDataError(
             f"data.path: examples have shape {tuple(inputs.shape[1:])}; the run takes "
-            f"{terms.example}"
+            f"{data_spec.example}"
         )
     return DataSet(
         name="own",
-        train=Split(inputs, _recoded(labels, about["labels"], terms.labels)),
+        train=Split(inputs, _recoded(labels, about["labels"], data_spec.labels)),
         test=Split(inputs[:0], labels[:0]),
-        classes=len(terms.labels),
-        mean=terms.mean,
-        std=terms.std,
-        augmentation=terms.augmentation,
-        labels=terms.labels,
+        classes=len(data_spec.labels),
+        mean=data_spec.mean,
+        std=data_spec.std,
+        augmentation=data_spec.augmentation,
+        labels=data_spec.labels,
     )
 
 

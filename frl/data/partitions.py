@@ -1,4 +1,4 @@
-"""Who holds which training examples: two arrays, or a draw that is made when it is asked for."""
+"""Partitions: the training examples of each client, as two arrays or drawn on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where data come from: the embedded digits, a local folder, or a data set of the Hugging Face hub.
+"""Sources of data: the embedded digits, a local folder, or a data set of the Hugging Face hub.
 
 A local folder and a hub id take the same path through ``datasets``; what is decoded is kept as
 memory-mapped arrays (:mod:`frl.data.store`).

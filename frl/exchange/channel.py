@@ -22,9 +22,10 @@ from frl.errors import unknown
 from frl.exchange.ballots import refine
 from frl.exchange.downlink import coarsen, decode_down, encode_down
 from frl.exchange.forms import Form, Whole
-from frl.exchange.messages import ARRAYS, MalformedError, Task, arrays_record, read_arrays
+from frl.exchange.messages import ARRAYS, MalformedError, arrays_record, read_arrays
 from frl.exchange.received import Received, Sizes
 from frl.exchange.steps import is_steps, join
+from frl.task import Task
 from frl.wire import Base, Coding
 
 CODED = "coded"

@@ -1,7 +1,7 @@
 """Train messages and replies: their layout, and reading arrays without trust.
 
 A train message holds ``arrays`` (the global state, one array a layer) and ``config`` (round, client
-id and seed); in a deployment also ``terms``: what data must be like. A reply holds ``arrays`` (the
+id and seed); in a deployment also ``terms``, the data spec. A reply holds ``arrays`` (the
 update) and ``metrics``, and nothing else.
 """
 
@@ -17,9 +17,11 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from numpy.typing import NDArray
 
+from frl.arrays import Arrays
 from frl.errors import MessageError
+from frl.task import Task
 
-ARRAYS, CONFIG, METRICS, TERMS = "arrays", "config", "metrics", "terms"
+ARRAYS, CONFIG, METRICS, DATA_SPEC = "arrays", "config", "metrics", "terms"
 ROUND, CLIENT, SEED = "server-round", "client-id", "seed"
 REMEMBER = "remember-state"
 EXAMPLES, LOSS, SECONDS, STEPS = "num-examples", "train-loss", "train-seconds", "train-steps"
@@ -35,16 +37,8 @@ class MalformedError(MessageError):
     """A message that does not hold what it must."""
 
 
-class Task(NamedTuple):
-    """What a train message asks."""
-
-    round: int
-    client: int
-    seed: int
-
-
 class Report(NamedTuple):
-    """What a client says of its training; nothing in it is trusted, but every figure is finite."""
+    """A client's report of its training; nothing in it is trusted, but every figure is finite."""
 
     examples: int
     loss: float
@@ -53,7 +47,7 @@ class Report(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a reply holds: the record of the update, not looked into, and the report."""
+    """The content of a reply: the record of the update, not decoded yet, and the report."""
 
     record: ArrayRecord
     report: Report
@@ -74,9 +68,7 @@ def _pack(array: NDArray[Any]) -> Array:
     return Array(str(contiguous.dtype), contiguous.shape, "numpy.ndarray", data)
 
 
-def read_arrays(
-    record: ArrayRecord, layers: Collection[str] | None = None
-) -> dict[str, NDArray[Any]]:
+def read_arrays(record: ArrayRecord, layers: Collection[str] | None = None) -> Arrays:
     """Unpack one array a layer, without copying: the arrays are read-only views.
 
     Parameters
@@ -130,7 +122,7 @@ def _read(name: str, array: Array) -> NDArray[Any]:
 def train_content(
     state: ArrayRecord,
     task: Task,
-    terms: ConfigRecord | None = None,
+    data_spec: ConfigRecord | None = None,
     *,
     remember: bool = False,
 ) -> RecordDict:
@@ -142,14 +134,14 @@ def train_content(
     if remember:
         config[REMEMBER] = True
     content = RecordDict({ARRAYS: state, CONFIG: config})
-    if terms is not None:
-        content[TERMS] = terms
+    if data_spec is not None:
+        content[DATA_SPEC] = data_spec
     return content
 
 
-def read_terms(message: Message) -> ConfigRecord | None:
-    """Return what a train message says of the data of the run, if it does."""
-    record = message.content.get(TERMS)
+def read_data_spec(message: Message) -> ConfigRecord | None:
+    """Return the data spec that a train message carries, ``None`` where it has none."""
+    record = message.content.get(DATA_SPEC)
     return record if isinstance(record, ConfigRecord) else None
 
 

@@ -23,7 +23,7 @@ class Sizes(NamedTuple):
 
 
 class Received(NamedTuple):
-    """What was read of a client's record, and what it took.
+    """An update as it was read from a client's record, and its size.
 
     Attributes
     ----------

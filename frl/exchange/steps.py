@@ -30,7 +30,7 @@ _REACH = 6
 
 
 class Rounding(Protocol):
-    """How clients round their rankings, as :class:`frl.exchange.forms.Ballots` do."""
+    """The rounding of rankings by clients, as :class:`frl.exchange.forms.Ballots` have it."""
 
     @property
     def bits(self) -> int:

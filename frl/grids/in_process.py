@@ -9,7 +9,7 @@ import torch
 from flwr.app import Message
 
 from frl.grids.local import LocalGrid
-from frl.grids.side_by_side import chunks, run_apps, told
+from frl.grids.side_by_side import chunks, describe_error, run_apps
 
 
 class InProcessGrid(LocalGrid):
@@ -36,7 +36,7 @@ class InProcessGrid(LocalGrid):
             torch.set_num_threads(threads)
         for message, context, reply in zip(messages, contexts, replies, strict=True):
             if isinstance(reply, Exception):
-                yield self._failure(message, *told(reply))
+                yield self._failure(message, *describe_error(reply))
                 continue
             self._keep_state(message.metadata.dst_node_id, context.state)
             yield reply

@@ -1,4 +1,4 @@
-"""Everything we use of Flower outside its public API, in one place.
+"""The internals of Flower that this project uses beyond its public API, in one place.
 
 Flower offers no public way to make messages outside one of its own runs, nor to number them.
 """

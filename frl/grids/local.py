@@ -1,4 +1,4 @@
-"""What our engines share: virtual clients behind Flower's public ``Grid``."""
+"""The base of our engines: virtual clients behind Flower's public ``Grid``."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Failure(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a worker hands back for one message."""
+    """The answer of a worker to one request: a message taken apart, or a failure."""
 
     parcel: Parcel | None
     big: dict[str, FlatRecord]

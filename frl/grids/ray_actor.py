@@ -13,7 +13,7 @@ from flwr.clientapp import ClientApp
 from frl.grids.internals import identify_process
 from frl.grids.local import RunConfig, client_context
 from frl.grids.parcel import Failure, Reply, Request, flatten, join, restore, split
-from frl.grids.side_by_side import run_apps, told
+from frl.grids.side_by_side import describe_error, run_apps
 
 _STATES_KEPT = 2
 
@@ -80,4 +80,4 @@ def _reply(reply: Message | Exception, context: Context) -> Reply:
 
 
 def _failed(error: Exception) -> Reply:
-    return Reply(None, {}, None, Failure(*told(error)))
+    return Reply(None, {}, None, Failure(*describe_error(error)))

@@ -1,4 +1,4 @@
-"""What Ray's long error messages say, in a line."""
+"""Ray's long error messages, shortened to one line."""
 
 
 def first_sentence(error: Exception) -> str:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from flwr.app import Message, RecordDict
@@ -17,6 +16,7 @@ from frl.errors import InputError, StoppedError
 from frl.grids.local import FIRST_NODE, LocalGrid, RunConfig
 from frl.grids.parcel import Failure, Reply, Request, join, restore, split
 from frl.grids.ray_errors import first_sentence, last_line
+from frl.grids.ray_jobs import Job, Worker
 from frl.grids.ray_start import be_quiet, check_resources, start_ray
 from frl.grids.ray_store import RoundStore, send_app
 from frl.grids.side_by_side import chunks
@@ -24,42 +24,13 @@ from frl.grids.side_by_side import chunks
 log = logging.getLogger(__name__)
 
 _DEPTH = 2
-"""Messages an actor may hold: the one it works on, and one more so that it never waits.
+"""Jobs an actor may hold: the one it works on, and one more so that it never waits.
 
-The last messages of a round are not handed out ahead: they go to whoever is free first.
+The last jobs of a round are not dispatched ahead: they go to the first actor that is free.
 """
-
-
 _CLOSE_WITHIN = 10.0
 _WARN_AFTER = 30.0
 """Seconds without any worker after which a warning says what is awaited."""
-
-
-@dataclass
-class _Worker:
-    """One actor and what it was given, oldest first; ``starting`` is ``None`` once it is up.
-
-    ``lost`` are the references, with their deadlines, of what others took over from it: it may have
-    begun with them all the same, and is busy until they resolve.
-    """
-
-    actor: Any
-    starting: Any
-    held: deque[_Job] = field(default_factory=deque)
-    lost: dict[Any, float | None] = field(default_factory=dict)
-
-    @property
-    def load(self) -> int:
-        return len(self.held) + len(self.lost)
-
-
-@dataclass
-class _Job:
-    """A cohort of messages on its way."""
-
-    messages: list[Message]
-    attempts: int = 0
-    ref: Any = None
 
 
 class RayGrid(LocalGrid):
@@ -126,8 +97,8 @@ class RayGrid(LocalGrid):
             if self._owns_ray:
                 ray.shutdown()
             raise
-        self._stillborn = 0
-        self._workers = [_Worker(*self._spawn()) for _ in range(workers)]
+        self._failed_starts = 0
+        self._workers = [Worker(*self._spawn()) for _ in range(workers)]
 
     def worker_pids(self) -> list[int]:
         """Process ids of the actors, once all of them are up."""
@@ -168,43 +139,45 @@ class RayGrid(LocalGrid):
         actor: Any = remote.remote(self._sent_app, self.clients, self.run_config)
         return actor, actor.ready.remote()
 
-    def _replace(self, worker: _Worker) -> None:
+    def _replace(self, worker: Worker) -> None:
         self._ray.kill(worker.actor)
         worker.held, worker.lost = deque(), {}
         worker.actor, worker.starting = self._spawn()
 
     def _answer(self, messages: Iterable[Message], deadline: float | None) -> Iterator[Message]:
-        self._abandon()
-        waiting = deque(_Job(cohort) for cohort in chunks(messages, self.cohort))
+        self._replace_busy()
+        waiting = deque(Job(cohort) for cohort in chunks(messages, self.cohort))
         store = RoundStore(self._ray)
         begun = time.monotonic()
         try:
-            while waiting and self._none_is_up() and not _past(deadline):
+            while waiting and self._no_worker_is_ready() and not _past(deadline):
                 yield from self._collect(waiting, deadline)
             if deadline is not None:
                 deadline += time.monotonic() - begun
             while waiting or any(worker.held for worker in self._workers):
-                self._hand_out(waiting, store)
-                self._take_over(waiting, store, deadline)
+                self._dispatch(waiting, store)
+                self._reassign_queued(waiting, store, deadline)
                 yield from self._collect(waiting, deadline)
                 if _past(deadline):
                     break
         except GeneratorExit:
-            self._abandon()
+            self._replace_busy()
             raise
-        self._abandon()
+        self._replace_busy()
 
-    def _hand_out(self, waiting: deque[_Job], store: RoundStore) -> None:
-        """Give messages to the workers that are up, as many as they may hold."""
+    def _dispatch(self, waiting: deque[Job], store: RoundStore) -> None:
+        """Send jobs to the workers that are up, as many as each may hold."""
         up = [worker for worker in self._workers if worker.starting is None]
         while waiting and up:
             worker = min(up, key=lambda worker: worker.load)
             if worker.load and (worker.load >= _DEPTH or len(waiting) <= len(up)):
                 return
-            self._give(worker, waiting.popleft(), store)
+            self._send_job(worker, waiting.popleft(), store)
 
-    def _take_over(self, waiting: deque[_Job], store: RoundStore, deadline: float | None) -> None:
-        """Let free workers do what is queued behind a client that may never answer."""
+    def _reassign_queued(
+        self, waiting: deque[Job], store: RoundStore, deadline: float | None
+    ) -> None:
+        """Move jobs that are queued behind a slow one to free workers (work stealing)."""
         up = [worker for worker in self._workers if worker.starting is None]
         for free in [worker for worker in up if not worker.load and not waiting]:
             slow = max(up, key=lambda worker: len(worker.held))
@@ -214,12 +187,12 @@ class RayGrid(LocalGrid):
             self._ray.cancel(job.ref)
             slow.lost[job.ref] = deadline
             job.attempts -= 1
-            self._give(free, job, store)
+            self._send_job(free, job, store)
 
-    def _none_is_up(self) -> bool:
+    def _no_worker_is_ready(self) -> bool:
         return all(worker.starting is not None for worker in self._workers)
 
-    def _give(self, worker: _Worker, job: _Job, store: RoundStore) -> None:
+    def _send_job(self, worker: Worker, job: Job, store: RoundStore) -> None:
         requests = []
         for message in job.messages:
             parcel, big = split(message)
@@ -230,8 +203,8 @@ class RayGrid(LocalGrid):
         job.ref = worker.actor.answer.remote(requests)
         worker.held.append(job)
 
-    def _collect(self, waiting: deque[_Job], deadline: float | None) -> Iterator[Message]:
-        """Wait for one reply, start or death, and take all that is there by then."""
+    def _collect(self, waiting: deque[Job], deadline: float | None) -> Iterator[Message]:
+        """Wait until a worker replies, starts or dies, and collect every reply there is by then."""
         where = {job.ref: (worker, job) for worker in self._workers for job in worker.held}
         starting = {w.starting: w for w in self._workers if w.starting is not None}
         lost = {ref: worker for worker in self._workers for ref in worker.lost}
@@ -239,11 +212,11 @@ class RayGrid(LocalGrid):
         if not where:
             left = _WARN_AFTER if left is None else min(left, _WARN_AFTER)
         done, _ = self._ray.wait([*where, *starting, *lost], num_returns=1, timeout=left)
-        if not done and self._none_is_up():
+        if not done and self._no_worker_is_ready():
             log.warning("no worker is up; waiting for Ray to offer what one needs")
         for ref in done:
             if ref in starting:
-                self._welcome(starting[ref])
+                self._register_started(starting[ref])
                 continue
             if ref in lost:
                 lost[ref].lost.pop(ref, None)
@@ -257,36 +230,36 @@ class RayGrid(LocalGrid):
                     f"Ray's object store is full: the reply of client {client} does not fit in"
                 ) from None
             except self._ray.exceptions.RayError as error:
-                yield from self._bury(worker, waiting, first_sentence(error))
+                yield from self._replace_dead(worker, waiting, first_sentence(error))
                 return
             worker.held.remove(job)
             for message, reply in zip(job.messages, replies, strict=True):
-                yield self._opened(message, reply)
+                yield self._read_reply(message, reply)
 
-    def _opened(self, message: Message, reply: Reply) -> Message:
+    def _read_reply(self, message: Message, reply: Reply) -> Message:
         if reply.parcel is None or reply.failure is not None:
             return self._failure(message, *(reply.failure or Failure("no reply", "")))
         if reply.state is not None:
             self._keep_state(message.metadata.dst_node_id, reply.state)
         return join(reply.parcel, {name: restore(flat) for name, flat in reply.big.items()})
 
-    def _welcome(self, worker: _Worker) -> None:
+    def _register_started(self, worker: Worker) -> None:
         """Note that a worker is up, or replace it if it died while starting."""
         try:
             self._ray.get(worker.starting)
         except self._ray.exceptions.RayError as error:
-            self._stillborn += 1
-            if self._stillborn >= self._attempts * len(self._workers):
+            self._failed_starts += 1
+            if self._failed_starts >= self._attempts * len(self._workers):
                 raise StoppedError(f"Ray workers do not start: {last_line(error)}") from None
             self._replace(worker)
             return
-        self._stillborn = 0
+        self._failed_starts = 0
         worker.starting = None
 
-    def _bury(self, worker: _Worker, waiting: deque[_Job], reason: str) -> Iterator[Message]:
+    def _replace_dead(self, worker: Worker, waiting: deque[Job], reason: str) -> Iterator[Message]:
         """Replace a dead worker; what it held is done again, unless it keeps killing workers.
 
-        Only the cohort being worked on can have killed it; the one queued behind it is innocent.
+        Only the cohort being worked on can have killed it; the one queued behind it did not.
         """
         jobs = list(worker.held)
         self._replace(worker)
@@ -300,12 +273,12 @@ class RayGrid(LocalGrid):
             log.warning("a worker died; its work is done again (%s)", reason)
             last = job.attempts == self._attempts - 1
             parts = chunks(job.messages, 1 if last else len(job.messages))
-            waiting.extend(_Job(part, job.attempts) for part in parts)
+            waiting.extend(Job(part, job.attempts) for part in parts)
 
-    def _abandon(self) -> None:
+    def _replace_busy(self) -> None:
         """Replace workers that are still busy, so that the next round begins with free ones.
 
-        One that only ends what another took over is let be, up to the deadline of that.
+        One whose jobs another took over may go on with them, up to their deadline.
         """
         for worker in self._workers:
             if worker.held or any(_past(deadline) for deadline in worker.lost.values()):

@@ -1,4 +1,4 @@
-"""What goes into Ray's object store: the client app, and the records of a round."""
+"""Records of a round and the client app in Ray's object store."""
 
 from __future__ import annotations
 

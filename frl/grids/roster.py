@@ -1,4 +1,4 @@
-"""Which node is which client, on grids whose node ids say nothing about it."""
+"""Rosters: the node of each client, on grids whose node ids do not tell it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from frl.one_line import one_line
 log = logging.getLogger("flwr")
 
 ANY = -1
-"""What a node answers that leaves the choice to the server."""
+"""Answer of a node that leaves the choice of its client to the server."""
 NOBODY = -2
 """Stands for the answer of a node that takes no part until it connects anew."""
 _PAUSE = 0.5
@@ -27,10 +27,10 @@ _ANSWER_WITHIN = 300.0
 
 @runtime_checkable
 class Roster(Protocol):
-    """Knows the nodes of clients."""
+    """A table of the nodes of clients."""
 
     def nodes_of(self, clients: Iterable[int]) -> Mapping[int, int]:
-        """Node ids of those of some clients that are there, by client."""
+        """Return the node id of each of these clients that is connected, by client."""
         ...
 
 
@@ -85,7 +85,7 @@ class NodeRoster:
         return len(self._holders)
 
     def nodes_of(self, clients: Iterable[int]) -> dict[int, int]:
-        """Node ids of those of some clients that are there; waits until it is at least one."""
+        """Return the node id of each client that is connected; waits until at least one is."""
         wanted = list(clients)
         deadline = time.monotonic() + self._patience
         waiting = False
@@ -100,25 +100,25 @@ class NodeRoster:
             time.sleep(_PAUSE)
 
     def refresh(self) -> None:
-        """Look who is connected, ask who is new, and hear who has answered."""
+        """Update the nodes: drop the gone, query the new, collect answers, assign clients."""
         connected = set(self._grid.get_node_ids())
         self.connected = len(connected)
         for gone in self._claims.keys() - connected:
             del self._claims[gone]
         self._holders = {c: node for c, node in self._holders.items() if node in self._claims}
         self._warned &= connected
-        self._ask(sorted(connected - self._claims.keys() - set(self._questions.values())))
-        self._hear(connected)
-        self._seat()
+        self._query(sorted(connected - self._claims.keys() - set(self._questions.values())))
+        self._collect_answers(connected)
+        self._assign_clients()
 
-    def _ask(self, nodes: list[int]) -> None:
+    def _query(self, nodes: list[int]) -> None:
         asked = [Message(RecordDict(), n, MessageType.QUERY, ttl=_ANSWER_WITHIN) for n in nodes]
         if asked:
             self._grid.push_messages(asked)
         for question in asked:
             self._questions[question.metadata.message_id] = question.metadata.dst_node_id
 
-    def _hear(self, connected: set[int]) -> None:
+    def _collect_answers(self, connected: set[int]) -> None:
         replies = self._grid.pull_messages(list(self._questions)) if self._questions else ()
         for reply in replies:
             node = self._questions.pop(reply.metadata.reply_to_message_id, None)
@@ -136,10 +136,10 @@ class NodeRoster:
                 client = NOBODY
             self._claims[node] = client
 
-    def _seat(self) -> None:
+    def _assign_clients(self) -> None:
         """Give every connected node the client it claims, or any that is left."""
-        seated = set(self._holders.values())
-        waiting = [node for node in sorted(self._claims) if node not in seated]
+        assigned = set(self._holders.values())
+        waiting = [node for node in sorted(self._claims) if node not in assigned]
         for node in waiting:
             client = self._claims[node]
             if 0 <= client < self._clients and self._holders.setdefault(client, node) != node:
@@ -155,7 +155,7 @@ class NodeRoster:
 
 
 def find_roster(grid: Grid, clients: int, *, least: int = 0, patience: float = 120.0) -> Roster:
-    """Find out which node is which client.
+    """Return the roster of a grid, once enough clients are connected.
 
     Our own engines know. On Flower's runtimes: wait for nodes, see :class:`NodeRoster`.
 

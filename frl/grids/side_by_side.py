@@ -1,4 +1,4 @@
-"""Client apps that run side by side in one process, so that they can train as a cohort."""
+"""Threads of one process that run several client apps, so that these can train as a cohort."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from frl.cohort.gathering import Gathering, membership
+from frl.cohort.barrier import Barrier, membership
 
 T = TypeVar("T")
 
@@ -22,8 +22,8 @@ def run_apps(
 ) -> list[Message | Exception]:
     """Run a client app on several messages, each in its own thread on one core.
 
-    A single message runs in the calling thread. Training of several meets in a gathering, see
-    :mod:`frl.cohort`.
+    A single message runs in the calling thread. Several wait for each other at a barrier to train
+    together, see :mod:`frl.cohort`.
 
     Returns
     -------
@@ -32,11 +32,11 @@ def run_apps(
     """
     if len(requests) == 1:
         return [_run(app, *requests[0])]
-    gathering: Gathering[Any, Any] = Gathering(len(requests))
+    barrier: Barrier[Any, Any] = Barrier(len(requests))
 
     def run(number: int) -> Message | Exception:
         torch.set_num_threads(1)
-        with membership(gathering, number):
+        with membership(barrier, number):
             return _run(app, *requests[number])
 
     with ThreadPoolExecutor(len(requests)) as threads:
@@ -50,8 +50,8 @@ def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield chunk
 
 
-def told(error: Exception) -> tuple[str, str]:
-    """Return an exception in a line, and with its traceback."""
+def describe_error(error: Exception) -> tuple[str, str]:
+    """Return an exception as one line, and with its traceback."""
     try:
         said = f": {error}"
     except Exception:

@@ -15,7 +15,7 @@ Space: TypeAlias = Literal["ranks", "weights"]
 
 
 class Training(NamedTuple):
-    """What a trainer is told of a run.
+    """The settings of a run that a trainer needs.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Building a module so that whatever is random in its constructor follows from a seed."""
+"""The construction of a module whose random parts follow from a seed."""
 
 from __future__ import annotations
 

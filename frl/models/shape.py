@@ -1,4 +1,4 @@
-"""What a data set looks like to a model."""
+"""The shape of a data set as a model sees it: one example, and the number of classes."""
 
 from __future__ import annotations
 

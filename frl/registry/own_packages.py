@@ -1,4 +1,4 @@
-"""Whether the other packages of this project are found, or folders of the user's in their place.
+"""The check that the project's packages are imported, not folders of the same name.
 
 They have generic names, so a folder ``attacks/`` beside a script is found before ours.
 """
@@ -57,7 +57,7 @@ def _spec(name: str, path: list[str] | None) -> ModuleSpec | None:
 
 
 def _place(spec: ModuleSpec | None) -> Path | None:
-    """Where a package or module is; ``None`` for a bare folder, which shadows nothing."""
+    """Return the path of a package or module; ``None`` for a bare folder, which shadows nothing."""
     if spec is None or spec.origin is None:
         return None
     origin = Path(spec.origin).resolve()

@@ -57,7 +57,7 @@ class Declared(NamedTuple):
 
 
 class Index(NamedTuple):
-    """What a package declares, and its modules that register something less plainly."""
+    """Entries that a package declares, and its modules that register something less plainly."""
 
     declared: dict[str, Declared]
     unclear: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The random numbers of a forward pass, such as Dropout's: torch's generator, seeded by place.
+"""The random numbers of a forward pass, such as Dropout's: torch's generator, seeded by task.
 
 Other sources (``random``, ``numpy.random``, a generator of the module's own) cannot be seen from
 here; a module that draws from them has no reproducible result.

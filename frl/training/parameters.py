@@ -39,7 +39,7 @@ _MANY_WEIGHTS = (nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
 
 
 class Treatment(StrEnum):
-    """What is done with a parameter where rankings are trained."""
+    """The role of a parameter where rankings are trained."""
 
     RANKED = "ranked"
     ZERO = "frozen at zero"

@@ -6,16 +6,18 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import cos, pi
-from typing import Any, NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from frl.arrays import Arrays
 from frl.models.initial import initial_scores, signed_constant, sorted_scores
 from frl.randomness import Purpose, generator
 from frl.ranking import Ranking, rank, unrank
+from frl.task import Task
 from frl.training.augmentation import augment
 from frl.training.batch_statistics import least_batch, use_batch_statistics
 from frl.training.evaluation import batches
@@ -71,16 +73,8 @@ class Shard(NamedTuple):
     labels: Tensor
 
 
-class Place(NamedTuple):
-    """Where in a run a client trains; with the seed it fixes all randomness."""
-
-    seed: int
-    round: int
-    client: int
-
-
 class Fit(NamedTuple):
-    """What local optimisation did, and the seconds it took."""
+    """The result of local optimisation: its loss, its steps and the seconds it took."""
 
     loss: float
     steps: int
@@ -95,18 +89,16 @@ class LocalStep(NamedTuple):
     rows: NDArray[np.int64]
 
 
-def local_steps(
-    count: int, settings: TrainSettings, place: Place, least: int = 1
-) -> list[LocalStep]:
+def local_steps(count: int, settings: TrainSettings, task: Task, least: int = 1) -> list[LocalStep]:
     """Return the steps of one client on ``count`` examples.
 
     Each epoch is a new permutation of the shard; its last batch may be smaller, but one of fewer
     than ``least`` examples joins the batch before. A shard of fewer takes no step.
     """
-    shuffle = generator(place.seed, Purpose.SHUFFLE, round=place.round, client=place.client)
+    shuffle = generator(task.seed, Purpose.SHUFFLE, round=task.round, client=task.client)
     steps = []
     for epoch in range(settings.epochs if count >= least else 0):
-        order, rate = shuffle.permutation(count), settings.rate(place.round, epoch)
+        order, rate = shuffle.permutation(count), settings.rate(task.round, epoch)
         for start, stop in batches(count, settings.batch_size, least):
             steps.append(LocalStep(start == 0, rate, order[start:stop]))
     return steps
@@ -127,12 +119,12 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Non
     return nullcontext()
 
 
-def augmenter(place: Place) -> np.random.Generator:
+def augmenter(task: Task) -> np.random.Generator:
     """Return the random numbers with which one client changes its training images."""
-    return generator(place.seed, Purpose.AUGMENT, round=place.round, client=place.client)
+    return generator(task.seed, Purpose.AUGMENT, round=task.round, client=task.client)
 
 
-def fit(module: nn.Module, shard: Shard, settings: TrainSettings, place: Place) -> Fit:
+def fit(module: nn.Module, shard: Shard, settings: TrainSettings, task: Task) -> Fit:
     """Minimise cross-entropy over a shard by SGD, in place.
 
     Parameters
@@ -141,7 +133,7 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, place: Place) 
         Its parameters are trained, whatever they are (scores or weights), but for frozen ones.
     shard : Shard
     settings : TrainSettings
-    place : Place
+    task : Task
 
     Returns
     -------
@@ -158,11 +150,11 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, place: Place) 
         fused=True,
     )
     module.train()
-    changes = augmenter(place)
-    steps = local_steps(count, settings, place, least_batch(module))
+    changes = augmenter(task)
+    steps = local_steps(count, settings, task, least_batch(module))
     device = shard.labels.device
     total = torch.zeros((), device=device)
-    with seeded_forward(place.seed, round=place.round, client=place.client, device=device):
+    with seeded_forward(task.seed, round=task.round, client=task.client, device=device):
         for step, batch in zip(steps, rows_of(steps, shard), strict=True):
             optimiser.param_groups[0]["lr"] = step.rate
             inputs = augment(shard.inputs[batch], settings.augmentation, changes)
@@ -195,18 +187,16 @@ class Trainer(Protocol):
     settings : TrainSettings
     """
 
-    initial: dict[str, NDArray[Any]]
+    initial: Arrays
     module: nn.Module
     stateless: Stateless | None
     trained: dict[str, Tensor]
     settings: TrainSettings
 
-    def load(self, state: dict[str, NDArray[Any]]) -> None:
+    def load(self, state: Arrays) -> None:
         """Put a global state into the module, and take out what earlier clients left there."""
 
-    def train(
-        self, state: dict[str, NDArray[Any]], shard: Shard, place: Place
-    ) -> tuple[dict[str, NDArray[Any]], Fit]:
+    def train(self, state: Arrays, shard: Shard, task: Task) -> tuple[Arrays, Fit]:
         """Train from a global state on one shard and return the update."""
         ...
 
@@ -285,11 +275,11 @@ class RankTrainer:
             for name, scores in self.trained.items()
         }
 
-    def train(self, ranking: Ranking, shard: Shard, place: Place) -> tuple[Ranking, Fit]:
+    def train(self, ranking: Ranking, shard: Shard, task: Task) -> tuple[Ranking, Fit]:
         """Train from a ranking on one shard and return the new ranking.
 
         A shard of no examples returns the ranking it was given.
         """
         self.load(ranking)
-        result = fit(self.module, shard, self.settings, place)
+        result = fit(self.module, shard, self.settings, task)
         return (self.ranking() if result.steps else ranking), result

@@ -1,4 +1,4 @@
-"""What a forward pass leaves in a module besides its parameters, put back before every client."""
+"""Snapshots of a module's state besides its parameters, restored before every client."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Stateless:
         self._untrained = Snapshot(self._module)
 
     def restore(self) -> None:
-        """Take out what earlier calls left in the module."""
+        """Undo what earlier calls left in the module."""
         self._untrained.restore()
 
     def __call__(self, values: Mapping[str, Tensor], inputs: Tensor) -> Tensor:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from frl.arrays import Arrays
 from frl.models.initial import kaiming_uniform
 from frl.ranking import kept_edges, packed_order, sortable
+from frl.task import Task
 from frl.training.batch_statistics import use_batch_statistics
 from frl.training.parameters import Treatment, parameters_of
-from frl.training.ranks import Fit, Place, Shard, TrainSettings, fit
+from frl.training.ranks import Fit, Shard, TrainSettings, fit
 from frl.training.snapshot import Snapshot
 from frl.training.stateless import stateless
-
-Weights = dict[str, NDArray[np.float32]]
 
 
 class WeightTrainer:
@@ -52,35 +49,33 @@ class WeightTrainer:
         self.stateless = stateless(self.module, specs)
         self.settings = settings
         self.trained: dict[str, Tensor] = {spec.layer: spec.tensor for spec in specs}
-        self.initial: Weights = self._read()
+        self.initial: Arrays = self._read()
         self._untrained = Snapshot(self.module)
 
-    def load(self, state: dict[str, NDArray[Any]]) -> None:
+    def load(self, state: Arrays) -> None:
         """Set the weights, in place."""
         self._untrained.restore()
         with torch.no_grad():
             for name, weight in self.trained.items():
                 weight.copy_(torch.from_numpy(np.array(state[name])).view_as(weight))
 
-    def train(
-        self, state: dict[str, NDArray[Any]], shard: Shard, place: Place
-    ) -> tuple[Weights, Fit]:
+    def train(self, state: Arrays, shard: Shard, task: Task) -> tuple[Arrays, Fit]:
         """Train from global weights on one shard and return the difference.
 
         A shard of no examples returns zeros.
         """
         self.load(state)
-        result = fit(self.module, shard, self.settings, place)
+        result = fit(self.module, shard, self.settings, task)
         return {name: after - state[name] for name, after in self._read().items()}, result
 
-    def _read(self) -> Weights:
+    def _read(self) -> Arrays:
         return {
             name: weight.detach().cpu().numpy().reshape(-1).copy()
             for name, weight in self.trained.items()
         }
 
 
-def sparsify(update: Weights, residual: Weights, share: float) -> tuple[Weights, Weights]:
+def sparsify(update: Arrays, residual: Arrays, share: float) -> tuple[Arrays, Arrays]:
     """Keep the largest coordinates of each layer and remember the rest (error feedback).
 
     Parameters

@@ -13,7 +13,7 @@ from frl.ranking import Positions
 
 
 class Coding(ABC):
-    """How one layer's array becomes bytes; a frozen dataclass of what both sides agreed on.
+    """A coding of one layer's array as bytes; a frozen dataclass of what both sides agreed on.
 
     Attributes
     ----------

@@ -23,7 +23,7 @@ _CHECKSUM = struct.Struct("<I")
 
 
 class Frame(NamedTuple):
-    """What a header says.
+    """The fields of a header.
 
     Attributes
     ----------

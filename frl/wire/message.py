@@ -63,7 +63,7 @@ def decode(
     accept: Coding | Sequence[Coding],
     *,
     base: Base | None = None,
-) -> dict[str, NDArray[Any]]:
+) -> Arrays:
     """Decode a message that may be anything.
 
     Time and memory are bounded by the receiver's own ``layers``, whatever the message says.

@@ -42,7 +42,7 @@ _MOST_VOTERS = 1 << 20
 
 
 class Expected(NamedTuple):
-    """What is known of the sums of one layer before they are sent.
+    """The context of the sums of one layer: what both sides know of them before they are sent.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What malicious votes cannot do: bounds on a round's vote, proved in ``docs/certificates.md``."""
+"""Certificates: proved bounds on the effect of malicious votes, see ``docs/certificates.md``."""
 
 from strategies.certificates.honest import Honest
 from strategies.certificates.mask import Certificate, Parts, Reach, certify, trivial

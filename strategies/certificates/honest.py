@@ -16,7 +16,7 @@ from strategies.certificates.mask import Sums
 from strategies.stack.order import in_order
 
 Weigh: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
-"""What votes count as, edge by edge."""
+"""Maps votes to what each of them counts, edge by edge."""
 
 
 def _as_it_is(votes: NDArray[Any]) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""What malicious votes cannot do to a mask: proved bounds, from the honest votes of a round.
+"""Certificates of a mask: proved bounds on the edges that malicious votes can move.
 
 A layer's edges are ranked by an integer *sum*, ties by the previous ranking, and the top of them
 are in the mask. :class:`Reach` says what malicious votes can make of the sums; from it alone follow
@@ -23,7 +23,7 @@ Sums: TypeAlias = NDArray[np.int64]
 
 
 class Reach(NamedTuple):
-    """What malicious votes can make of the sums of a layer's edges.
+    """Bounds on what malicious votes can make of the sums of a layer's edges.
 
     For every set of malicious votes there are ``votes`` rearrangements of ``values`` whose sum
     ``X`` satisfies ``lowered[e] + X[e] <= sum of e <= raised[e] + X[e]`` for every edge ``e``.
@@ -45,7 +45,7 @@ class Reach(NamedTuple):
 
 
 class Certificate(NamedTuple):
-    """What is proved of the mask of one layer.
+    """The certificate of the mask of one layer.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Certificate(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """Where the mask lies in the ranking: its ``low`` lowest and ``high`` highest edges.
+    """The position of the mask in the ranking: its ``low`` lowest and ``high`` highest edges.
 
     Masks by score have ``low = 0``; masks by absolute score keep edges of both ends.
     """

@@ -1,4 +1,4 @@
-"""What malicious votes can do under each rule on rankings.
+"""The reach of malicious votes under each rule on rankings.
 
 :func:`reach` is open: a rule in a new file registers its own with ``@reach.register``; one that has
 none gets the trivial certificate.

@@ -1,4 +1,4 @@
-"""How likely a yes-or-no vote on one edge fails: two bounds and the exact value.
+"""The probability that a yes-or-no vote on one edge fails: two bounds and the exact value.
 
 The model: ``clients`` voters, a share of them malicious. A benign voter is right about the edge
 with probability ``right``, independently of the others; a malicious one reverses what it thinks and

@@ -97,7 +97,7 @@ class PreAggregation(Assuming, ABC):
 
 
 class Prepared(NamedTuple):
-    """What a chain hands to a rule: updates, and a context with one client id for each row."""
+    """The result of a chain, for a rule: updates, and a context with one client id for each row."""
 
     updates: Tensor
     context: RuleContext

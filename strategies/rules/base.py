@@ -22,7 +22,7 @@ RuleState: TypeAlias = dict[str, Tensor]
 
 
 class RuleContext(NamedTuple):
-    """What the server knows of a round besides the updates.
+    """The context of a round: what the server knows besides the updates.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class RuleContext(NamedTuple):
 
 
 class Aggregate(NamedTuple):
-    """What a rule returns: the aggregated vector and the state to hand back next round.
+    """The result of a rule: the aggregated vector and the state to hand back next round.
 
     For a rule on weights ``vector`` is the float32 update to add to the global weights. For a rule
     on ranks it is a reputation: the next ranking sorts each layer by it, ties by the previous

@@ -1,4 +1,4 @@
-"""What is registered, as rows and as a Markdown table."""
+"""The table of all registered rules, as rows and as Markdown."""
 
 from __future__ import annotations
 

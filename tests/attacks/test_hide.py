@@ -22,13 +22,13 @@ from attacks.adversary.orders import IGNORED, RECORD
 from attacks.base import Attack
 from frl.exchange.messages import (
     Report,
-    Task,
     arrays_record,
     read_arrays,
     reply_content,
     train_content,
 )
 from frl.grids import FIRST_NODE, find_roster
+from frl.task import Task
 from tests.attacks import flower
 from tests.attacks.flower import FakeGrid, make_app
 from tests.own import CLIENTS, Net, pairs

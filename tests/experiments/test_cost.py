@@ -16,7 +16,7 @@ from experiments.analysis.cost_sample import sample
 from experiments.cli import main
 from experiments.config import read
 from experiments.records import RunDirectory, load
-from experiments.report.measures import exchanged
+from experiments.report.metrics import exchanged
 from experiments.report.plotting import accuracy_curves
 from experiments.rounds.loop import execute
 from experiments.setup import Setup

@@ -75,8 +75,8 @@ def test_own_folders_of_the_shards_make_the_same_run(tmp_path: Path) -> None:
     """Examples are in another order there, so the shards are put into that order here, too."""
     folders = shard_folders(tmp_path)
     setup = Setup(read(None, KEYS))
-    terms = data.terms_of(setup.data)
-    held = [data.load_own(str(folder), terms) for folder in folders]
+    data_spec = data.data_spec_of(setup.data)
+    held = [data.load_own(str(folder), data_spec) for folder in folders]
     dataset, partition = setup.data, setup.partition
 
     for client, own in enumerate(held):
@@ -102,7 +102,7 @@ def test_a_folder_without_some_classes_keeps_their_codes(tmp_path: Path) -> None
                 folder / str(label) / f"{number}.png"
             )
 
-    own = data.load_own(str(folder), data.terms_of(data.load("digits")))
+    own = data.load_own(str(folder), data.data_spec_of(data.load("digits")))
 
     assert own.train.labels.tolist() == [3, 3, 7, 7]
     assert own.classes == 10
@@ -113,9 +113,9 @@ def test_numbers_are_codes_where_classes_have_names(tmp_path: Path) -> None:
     made = datasets.Dataset.from_dict(columns).cast_column("image", datasets.Image())
     (tmp_path / "own").mkdir()
     made.to_parquet(tmp_path / "own" / "some.parquet")
-    terms = data.terms_of(data.load("digits"))._replace(labels=("cat", "dog", "owl"))
+    data_spec = data.data_spec_of(data.load("digits"))._replace(labels=("cat", "dog", "owl"))
 
-    assert data.load_own(str(tmp_path / "own"), terms).train.labels.tolist() == [2, 0, 2]
+    assert data.load_own(str(tmp_path / "own"), data_spec).train.labels.tolist() == [2, 0, 2]
 
 
 def misfits(folder: Path) -> dict[str, tuple[dict[str, Any], str]]:

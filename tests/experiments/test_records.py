@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from experiments.config import Config, read
-from experiments.records import RunDirectory, durable
+from experiments.records import RunDirectory, atomic_files
 from experiments.records.checkpoints import Checkpoint
 from experiments.rounds.loop import execute
 from frl.errors import InputError, StoppedError
@@ -226,7 +226,7 @@ def test_a_full_disk_stops_a_run_that_can_be_resumed(
         nonlocal full
         full = row.round == 2
 
-    monkeypatch.setattr(durable.os, call, fail)
+    monkeypatch.setattr(atomic_files.os, call, fail)
     with pytest.raises(StoppedError, match=r"cannot write .*: No space left on device"):
         execute(read(None, SMALL), directory, watch=fill)
     full = False

@@ -6,9 +6,9 @@ import logging
 
 import pytest
 
-from experiments.report.labels import Label, run_labels
-from experiments.report.measures import measure
+from experiments.report.metrics import measure
 from experiments.report.outcomes import as_json, outcomes, paired, worst_cases
+from experiments.report.run_labels import Label, run_labels
 from experiments.report.tables import as_csv, latex, markdown, tables
 from frl.errors import InputError
 from tests.experiments.recorded import recorded, together

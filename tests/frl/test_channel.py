@@ -10,7 +10,7 @@ import pytest
 from experiments.analysis.rankings import base_ranking, moved_ranking
 from frl.exchange.channel import Channel
 from frl.exchange.forms import Ballots, Whole
-from frl.exchange.messages import Task
+from frl.task import Task
 from frl.wire import Base, WireError
 
 LAYERS = {"conv": 800, "fc": 60_000}

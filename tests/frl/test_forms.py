@@ -11,7 +11,8 @@ from experiments.analysis.rankings import base_ranking, moved_ranking
 from frl.errors import InputError, MessageError
 from frl.exchange.channel import Channel
 from frl.exchange.forms import Ballots, Differences, Form, Top, Whole
-from frl.exchange.messages import MalformedError, Task
+from frl.exchange.messages import MalformedError
+from frl.task import Task
 from frl.wire import Base, WireError
 
 LAYERS = {"conv": 800, "fc": 6000}

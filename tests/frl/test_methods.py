@@ -13,13 +13,14 @@ from torch import nn
 
 from experiments.config import flatten, read
 from experiments.records import RunDirectory
-from experiments.report.labels import run_labels
+from experiments.report.run_labels import run_labels
 from experiments.rounds.loop import execute
 from frl import methods
 from frl.cohort import CohortTrainer
 from frl.errors import InputError
 from frl.methods import Method, Space, Training
-from frl.training.ranks import Fit, Place, Shard
+from frl.task import Task
+from frl.training.ranks import Fit, Shard
 from frl.training.weights import WeightTrainer
 from strategies import rules
 
@@ -29,8 +30,8 @@ SMALL = ["rounds=2", "clients=8", "clients_per_round=4", "train.epochs=1"]
 class SignTrainer(WeightTrainer):
     """Sends the signs of what training changed."""
 
-    def train(self, state: Any, shard: Shard, place: Place) -> tuple[Any, Fit]:
-        update, fit = super().train(state, shard, place)
+    def train(self, state: Any, shard: Shard, task: Task) -> tuple[Any, Fit]:
+        update, fit = super().train(state, shard, task)
         return {n: np.sign(u).astype(np.float32) * np.float32(1e-3) for n, u in update.items()}, fit
 
 

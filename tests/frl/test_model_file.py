@@ -14,9 +14,10 @@ from torch import nn
 from frl import models
 from frl.errors import InputError
 from frl.model_file import About, load_model, pack_model
+from frl.task import Task
 from frl.training.evaluation import evaluate
 from frl.training.forward_randomness import seeded_forward
-from frl.training.ranks import Place, RankTrainer, Trainer, TrainSettings
+from frl.training.ranks import RankTrainer, Trainer, TrainSettings
 from frl.training.supermask import detach
 from frl.training.weights import WeightTrainer
 from tests.frl.zoo import CLASSES, EXAMPLES, ROWS, ZOO, shard_for
@@ -33,7 +34,7 @@ def trained(by: str, module: nn.Module, name: str) -> Trainer:
         ours: Trainer = WeightTrainer(module, SETTINGS, seed=3)
     else:
         ours = RankTrainer(module, SETTINGS, seed=3, keep=0.4, mask_by="score")
-    state, _ = ours.train(ours.initial, shard_for(name, 24), Place(3, 1, 1))
+    state, _ = ours.train(ours.initial, shard_for(name, 24), Task(1, 1, 3))
     if by == "weights":
         state = {layer: ours.initial[layer] + moved for layer, moved in state.items()}
     ours.load(state)

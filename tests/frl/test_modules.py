@@ -1,4 +1,4 @@
-"""Modules of every kind: what a client makes of them depends on its place alone."""
+"""Modules of every kind: what a client makes of them depends on its task alone."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from torch.func import functional_call
 
 from frl import models
 from frl.ranking import kept_edges
+from frl.task import Task
 from frl.training.evaluation import Evaluation, evaluate
 from frl.training.forward_randomness import seeded_forward
 from frl.training.parameters import Treatment, parameters_of, ranked
-from frl.training.ranks import Place, RankTrainer, Shard, Trainer, TrainSettings, local_steps
+from frl.training.ranks import RankTrainer, Shard, Trainer, TrainSettings, local_steps
 from frl.training.supermask import Supermask, detach, score_parameters, supermasks
 from frl.training.weights import WeightTrainer
 from tests.frl.zoo import EXAMPLES, ROWS, ZOO, shard_for
@@ -102,15 +103,15 @@ def test_gradients_are_those_of_the_masked_weights_times_theta(name: str, mask_b
 @every_module
 @both_trainers
 def test_an_update_depends_on_its_place_alone(name: str, by: str) -> None:
-    data, place = shard_for(name, 17), Place(0, 2, 4)
+    data, task = shard_for(name, 17), Task(2, 4, 0)
     torch.manual_seed(1)
-    alone, fit = trainer(name, by).train(trainer(name, by).initial, data, place)
+    alone, fit = trainer(name, by).train(trainer(name, by).initial, data, task)
     torch.manual_seed(2)
     busy = trainer(name, by)
-    busy.train(busy.initial, shard_for(name, 30, seed=9), Place(0, 2, 3))
+    busy.train(busy.initial, shard_for(name, 30, seed=9), Task(2, 3, 0))
     measure(busy, name)
-    after_others, _ = busy.train(busy.initial, data, place)
-    again, _ = busy.train(busy.initial, data, place)
+    after_others, _ = busy.train(busy.initial, data, task)
+    again, _ = busy.train(busy.initial, data, task)
 
     assert fit.steps in (2, 3)
     assert np.isfinite(fit.loss)
@@ -124,7 +125,7 @@ def test_an_evaluation_does_not_see_who_trained_before(name: str, by: str) -> No
     ours = trainer(name, by)
     before = measure(ours, name)
 
-    ours.train(ours.initial, shard_for(name, 30, seed=9), Place(0, 2, 3))
+    ours.train(ours.initial, shard_for(name, 30, seed=9), Task(2, 3, 0))
 
     assert measure(ours, name) == before
     assert measure(trainer(name, by), name) == before
@@ -135,15 +136,15 @@ def test_random_numbers_differ_between_clients_and_rounds(name: str) -> None:
     ours, data = trainer(name), shard_for(name, 8)
     ours.module.train()
 
-    def output(place: Place) -> torch.Tensor:
+    def output(task: Task) -> torch.Tensor:
         ours.load(ours.initial)
-        with seeded_forward(place.seed, round=place.round, client=place.client):
+        with seeded_forward(task.seed, round=task.round, client=task.client):
             return ours.module(data.inputs)
 
-    first = output(Place(0, 1, 1))
-    for other in (Place(0, 1, 2), Place(0, 2, 1), Place(1, 1, 1)):
+    first = output(Task(1, 1, 0))
+    for other in (Task(1, 2, 0), Task(2, 1, 0), Task(1, 1, 1)):
         assert not torch.equal(first, output(other))
-    assert torch.equal(first, output(Place(0, 1, 1)))
+    assert torch.equal(first, output(Task(1, 1, 0)))
 
 
 def test_training_leaves_the_generator_of_torch_alone() -> None:
@@ -152,7 +153,7 @@ def test_training_leaves_the_generator_of_torch_alone() -> None:
     expected = torch.rand(4)
     torch.manual_seed(3)
 
-    ours.train(ours.initial, shard_for("dropout", 9), Place(0, 1, 1))
+    ours.train(ours.initial, shard_for("dropout", 9), Task(1, 1, 0))
     measure(ours, "dropout")
 
     assert torch.equal(torch.rand(4), expected)
@@ -165,7 +166,7 @@ def test_by_ranks_nothing_but_scores_moves(name: str) -> None:
     frozen = {n: p.clone() for n, p in ours.module.named_parameters() if id(p) not in scores}
     theta = {layer: mask.theta.clone() for layer, mask in supermasks(ours.module).items()}
 
-    ours.train(ours.initial, shard_for(name, 17), Place(0, 1, 1))
+    ours.train(ours.initial, shard_for(name, 17), Task(1, 1, 0))
 
     held = dict(ours.module.named_parameters())
     assert all(torch.equal(held[n], values) for n, values in frozen.items())
@@ -177,7 +178,7 @@ def test_by_ranks_nothing_but_scores_moves(name: str) -> None:
 def test_by_weights_every_parameter_is_in_the_state_once(name: str) -> None:
     ours = trainer(name, "weights")
 
-    update, _ = ours.train(ours.initial, shard_for(name, 17), Place(0, 1, 1))
+    update, _ = ours.train(ours.initial, shard_for(name, 17), Task(1, 1, 0))
 
     expected = sum(parameter.numel() for parameter in plain(name).parameters())
     assert sum(values.size for values in ours.initial.values()) == expected
@@ -207,14 +208,14 @@ def test_taken_off_the_masks_leave_the_plain_module(name: str) -> None:
 def test_weights_are_trained_as_by_plain_sgd() -> None:
     """Biases, factors of norms and all: an optimiser of torch's over the parameters of a module."""
     for name in ("batch_norm", "lstm", "attention"):
-        ours, data, place = trainer(name, "weights"), shard_for(name, 17), Place(0, 1, 1)
+        ours, data, task = trainer(name, "weights"), shard_for(name, 17), Task(1, 1, 0)
 
-        update, _ = ours.train(ours.initial, data, place)
+        update, _ = ours.train(ours.initial, data, task)
 
         module = plain(name)
         models.kaiming_uniform(module, 0)
         optimiser = torch.optim.SGD(module.parameters(), lr=0.2, momentum=0.9, weight_decay=1e-4)
-        for step in local_steps(17, SETTINGS, place, 2 if name == "batch_norm" else 1):
+        for step in local_steps(17, SETTINGS, task, 2 if name == "batch_norm" else 1):
             rows = torch.from_numpy(step.rows)
             optimiser.zero_grad()
             nn.functional.cross_entropy(module(data.inputs[rows]), data.labels[rows]).backward()
@@ -238,13 +239,13 @@ def test_batch_statistics_are_those_of_the_batch_in_evaluation_too() -> None:
 
 
 def test_a_single_last_example_joins_the_batch_before_where_a_batch_norm_needs_two() -> None:
-    place = Place(0, 1, 1)
+    task = Task(1, 1, 0)
 
-    assert [len(step.rows) for step in local_steps(17, SETTINGS, place)] == [8, 8, 1]
-    assert [len(step.rows) for step in local_steps(17, SETTINGS, place, 2)] == [8, 9]
-    assert local_steps(1, SETTINGS, place, 2) == []
+    assert [len(step.rows) for step in local_steps(17, SETTINGS, task)] == [8, 8, 1]
+    assert [len(step.rows) for step in local_steps(17, SETTINGS, task, 2)] == [8, 9]
+    assert local_steps(1, SETTINGS, task, 2) == []
     ours = trainer("batch_norm_1d")
-    alone, fit = ours.train(ours.initial, shard_for("batch_norm_1d", 1), place)
+    alone, fit = ours.train(ours.initial, shard_for("batch_norm_1d", 1), task)
     assert fit.steps == 0
     assert_equal(alone, ours.initial)
 
@@ -326,7 +327,7 @@ def test_a_parameter_that_the_user_froze_is_kept_and_no_part_of_the_state() -> N
     weight = built[0].weight.clone()
     by_ranks = RankTrainer(built, SETTINGS, seed=7, keep=0.5, mask_by="score")
 
-    by_ranks.train(by_ranks.initial, shard_for("bias", 9), Place(7, 1, 1))
+    by_ranks.train(by_ranks.initial, shard_for("bias", 9), Task(1, 1, 7))
 
     assert list(by_ranks.initial) == ["2"]
     assert torch.equal(by_ranks.module[0].weight, weight)
@@ -378,7 +379,7 @@ def test_the_same_module_on_two_machines() -> None:
         torch.manual_seed(machine)
         module = models.build(Fourier, 5)
         ours = RankTrainer(module, SETTINGS, seed=5, keep=0.5, mask_by="score")
-        updates.append(ours.train(ours.initial, shard_for("bias", 9), Place(5, 1, 1))[0])
+        updates.append(ours.train(ours.initial, shard_for("bias", 9), Task(1, 1, 5))[0])
 
     assert_equal(*updates)
     assert not torch.equal(models.build(Fourier, 6).basis, models.build(Fourier, 5).basis)

@@ -51,12 +51,12 @@ class Nodes:
         return replies
 
 
-def seats(grid: Nodes, clients: int = 3, *, roster: NodeRoster | None = None) -> dict[int, int]:
+def assigned(grid: Nodes, clients: int = 3, *, roster: NodeRoster | None = None) -> dict[int, int]:
     return (roster or NodeRoster(grid, clients, patience=0)).nodes_of(range(clients))
 
 
 def test_nodes_are_the_clients_they_say() -> None:
-    assert seats(Nodes({70: 2, 50: 0, 90: 1})) == {0: 50, 1: 90, 2: 70}
+    assert assigned(Nodes({70: 2, 50: 0, 90: 1})) == {0: 50, 1: 90, 2: 70}
 
 
 def test_a_node_is_asked_once() -> None:
@@ -72,18 +72,18 @@ def test_a_node_is_asked_once() -> None:
 def test_the_first_node_of_a_client_keeps_it_until_it_is_gone() -> None:
     grid = Nodes({70: 0})
     roster = NodeRoster(grid, 3, patience=0)
-    assert seats(grid, roster=roster) == {0: 70}
+    assert assigned(grid, roster=roster) == {0: 70}
 
     grid.claims[50] = 0
-    assert seats(grid, roster=roster) == {0: 70}
+    assert assigned(grid, roster=roster) == {0: 70}
     del grid.claims[70]
-    assert seats(grid, roster=roster) == {0: 50}
+    assert assigned(grid, roster=roster) == {0: 50}
 
 
 def test_a_node_speaks_for_one_client_only() -> None:
     grid = Nodes({70: 0, 60: 0, 50: 0})
 
-    found = seats(grid)
+    found = assigned(grid)
 
     assert list(found) == [0]
 
@@ -96,11 +96,11 @@ def test_a_node_that_comes_back_is_asked_again() -> None:
     roster.refresh()
     grid.claims[70] = 2
 
-    assert seats(grid, roster=roster) == {2: 70}
+    assert assigned(grid, roster=roster) == {2: 70}
 
 
 def test_nodes_without_a_claim_take_what_nobody_claims() -> None:
-    assert seats(Nodes({10: ANY, 20: ANY, 30: 0})) == {0: 30, 1: 10, 2: 20}
+    assert assigned(Nodes({10: ANY, 20: ANY, 30: 0})) == {0: 30, 1: 10, 2: 20}
 
 
 @pytest.mark.parametrize("answer", [3, -2, "0", 1.0, Error(2, "no client id")])
@@ -108,14 +108,14 @@ def test_other_answers_make_a_node_nobody(answer: object, caplog: pytest.LogCapt
     grid = Nodes({10: answer, 20: 1})
     roster = NodeRoster(grid, 3, patience=0)
 
-    assert seats(grid, roster=roster) == {1: 20}
-    assert seats(grid, roster=roster) == {1: 20}
+    assert assigned(grid, roster=roster) == {1: 20}
+    assert assigned(grid, roster=roster) == {1: 20}
     assert grid.asked == [10, 20]
     assert caplog.text.count("node 10") == 1
 
 
 def test_a_silent_node_holds_nobody_up() -> None:
-    assert seats(Nodes({10: None, 20: 1})) == {1: 20}
+    assert assigned(Nodes({10: None, 20: 1})) == {1: 20}
 
 
 def test_fewer_clients_than_expected_are_an_error() -> None:

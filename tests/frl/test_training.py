@@ -9,8 +9,9 @@ from torch.nn import functional
 from frl import models
 from frl.models import DataShape
 from frl.randomness import Purpose, generator
+from frl.task import Task
 from frl.training.augmentation import augment
-from frl.training.ranks import Place, RankTrainer, Shard, TrainSettings
+from frl.training.ranks import RankTrainer, Shard, TrainSettings
 from frl.training.supermask import score_parameters
 
 SHAPE = DataShape((1, 8, 8), 10)
@@ -60,7 +61,7 @@ def test_training_agrees_with_a_hand_written_masked_network(mask_by: str) -> Non
     }
     data = shard(21)
 
-    ours.train(start, data, Place(seed=5, round=3, client=9))
+    ours.train(start, data, Task(round=3, client=9, seed=5))
 
     optimiser = torch.optim.SGD(scores.values(), lr=1, momentum=0.9, weight_decay=1e-3)
     shuffle = generator(5, Purpose.SHUFFLE, round=3, client=9)
@@ -94,10 +95,10 @@ def test_training_depends_on_place_alone() -> None:
     ours, other = trainer(), trainer()
     start, data = ours.initial, shard(20)
 
-    first, _ = ours.train(start, data, Place(0, 1, 2))
-    other.train(start, shard(5), Place(0, 1, 3))
-    second, _ = other.train(start, data, Place(0, 1, 2))
-    elsewhere, _ = other.train(start, data, Place(0, 2, 2))
+    first, _ = ours.train(start, data, Task(1, 2, 0))
+    other.train(start, shard(5), Task(1, 3, 0))
+    second, _ = other.train(start, data, Task(1, 2, 0))
+    elsewhere, _ = other.train(start, data, Task(2, 2, 0))
 
     for name in start:
         np.testing.assert_array_equal(first[name], second[name])
@@ -107,7 +108,7 @@ def test_training_depends_on_place_alone() -> None:
 def test_a_shard_without_examples_returns_the_global_ranking() -> None:
     ours = trainer()
 
-    ranking, fit = ours.train(ours.initial, shard(0), Place(0, 1, 0))
+    ranking, fit = ours.train(ours.initial, shard(0), Task(1, 0, 0))
 
     assert fit.steps == 0
     for name, positions in ours.initial.items():
@@ -117,7 +118,7 @@ def test_a_shard_without_examples_returns_the_global_ranking() -> None:
 def test_a_shard_of_one_example_trains() -> None:
     ours = trainer()
 
-    ranking, fit = ours.train(ours.initial, shard(1), Place(0, 1, 0))
+    ranking, fit = ours.train(ours.initial, shard(1), Task(1, 0, 0))
 
     assert fit.steps == 2
     assert any(not np.array_equal(ranking[n], p) for n, p in ours.initial.items())

@@ -9,7 +9,8 @@ from torch.nn import functional
 from frl import models
 from frl.models import DataShape
 from frl.randomness import Purpose, generator
-from frl.training.ranks import Place, Shard, TrainSettings
+from frl.task import Task
+from frl.training.ranks import Shard, TrainSettings
 from frl.training.weights import WeightTrainer, sparsify
 
 SHAPE = DataShape((6,), 3)
@@ -30,7 +31,7 @@ def test_an_update_is_the_difference_that_sgd_makes() -> None:
     ours = trainer(epochs=1, batch_size=4, lr=0.1, momentum=0.9, weight_decay=1e-3)
     data = shard(10)
 
-    update, fit = ours.train(ours.initial, data, Place(3, 1, 2))
+    update, fit = ours.train(ours.initial, data, Task(1, 2, 3))
 
     plain = models.make("mlp", SHAPE)
     models.kaiming_uniform(plain, 0)
@@ -50,7 +51,7 @@ def test_an_update_is_the_difference_that_sgd_makes() -> None:
 def test_no_examples_no_difference() -> None:
     ours = trainer()
 
-    update, _ = ours.train(ours.initial, shard(0), Place(0, 1, 0))
+    update, _ = ours.train(ours.initial, shard(0), Task(1, 0, 0))
 
     assert all((values == 0).all() for values in update.values())
 
@@ -59,7 +60,7 @@ def test_the_initial_state_survives_training() -> None:
     ours = trainer()
     before = {name: values.copy() for name, values in ours.initial.items()}
 
-    ours.train(ours.initial, shard(12), Place(0, 1, 0))
+    ours.train(ours.initial, shard(12), Task(1, 0, 0))
 
     for name, values in before.items():
         np.testing.assert_array_equal(ours.initial[name], values)

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from experiments.report.labels import CLEAN, Label, natural, run_labels
-from experiments.report.measures import exchanged
+from experiments.report.metrics import exchanged
 from experiments.report.plots import register
 from experiments.report.plots.base import Options, Plot, Runs, draw_line, title_of
+from experiments.report.run_labels import CLEAN, Label, natural, run_labels
 from frl.errors import InputError
 
 _BANDS = 8

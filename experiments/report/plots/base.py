@@ -1,4 +1,4 @@
-"""What every kind of picture is made from."""
+"""The base of all kinds of pictures: options, runs and axes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from scipy.special import stdtrit
 
 from experiments.records import find_runs, load, unfinished
-from experiments.report.labels import run_labels
-from experiments.report.measures import measure
+from experiments.report.metrics import measure
 from experiments.report.plots.style import look
+from experiments.report.run_labels import run_labels
 from experiments.report.statistics import CONFIDENCE
 from frl.errors import InputError
 
@@ -32,7 +32,7 @@ Band = Literal["sd", "ci", "none"]
 
 @dataclass(frozen=True)
 class Options:
-    """What can be chosen about a picture.
+    """Options of a picture.
 
     Attributes
     ----------
@@ -65,8 +65,8 @@ class Options:
         return pd.DataFrame({"mean": mean, "low": low, "high": high})
 
     @property
-    def told(self) -> str:
-        """What the band is, in words."""
+    def band_text(self) -> str:
+        """The meaning of the band, in words."""
         return {"sd": "± one standard deviation over seeds", "ci": "95 % confidence", "none": ""}[
             self.band
         ]
@@ -98,7 +98,7 @@ class Runs:
         return find_runs(*self._paths)
 
     def finished(self, without: str = "", where: Mapping[str, str] | None = None) -> pd.DataFrame:
-        """Measure the finished runs; see :func:`experiments.report.measures.measure`.
+        """Measure the finished runs; see :func:`experiments.report.metrics.measure`.
 
         Parameters
         ----------

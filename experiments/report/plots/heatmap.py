@@ -6,10 +6,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.report.labels import CLEAN
 from experiments.report.plots import register
 from experiments.report.plots.base import Options, Plot, Runs, title_of
 from experiments.report.plots.style import MAP
+from experiments.report.run_labels import CLEAN
 
 _DARK_BELOW = 55.0
 

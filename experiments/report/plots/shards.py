@@ -1,4 +1,4 @@
-"""Who holds which labels."""
+"""The labels in the shard of each client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How pictures look: told apart by colour-blind readers, on a screen and in print."""
+"""The style of pictures: colours that colour-blind readers tell apart, on a screen and in print."""
 
 from __future__ import annotations
 

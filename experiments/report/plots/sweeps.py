@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.report.labels import CLEAN, Label
 from experiments.report.plots import register
 from experiments.report.plots.base import Options, Plot, Runs, draw_line, title_of
+from experiments.report.run_labels import CLEAN, Label
 from frl.errors import InputError
 
 

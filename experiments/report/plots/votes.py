@@ -1,4 +1,4 @@
-"""How the mask moved, how far voters agreed, and how many edges hang by a few votes."""
+"""Movement of the mask, agreement of voters, and edges decided by a few votes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from experiments.report.labels import run_labels
 from experiments.report.plots import register
 from experiments.report.plots.base import Options, Plot, Runs, draw_line, title_of
 from experiments.report.plots.style import COLOURS
+from experiments.report.run_labels import run_labels
 from frl.errors import InputError
 
 _SHOWN = 5.0

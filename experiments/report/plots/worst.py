@@ -1,4 +1,4 @@
-"""What is left of each rule at its worst."""
+"""Worst-case accuracy of each rule."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.report.labels import CLEAN
 from experiments.report.outcomes import Worst, outcomes, worst_cases
 from experiments.report.plots import register
 from experiments.report.plots.base import Options, Plot, Runs, title_of
 from experiments.report.plots.style import COLOURS
+from experiments.report.run_labels import CLEAN
 from frl.errors import InputError
 
 
@@ -54,7 +54,7 @@ class WorstCase(Plot):
         axes.set_xlim(0, 100)
         axes.grid(visible=False, axis="y")
         several = max(row.final.n for row in rows) > 1
-        band = f", lines: {options.told}" if several and options.told else ""
+        band = f", lines: {options.band_text}" if several and options.band_text else ""
         axes.set_xlabel(f"final test accuracy (%){band}")
         axes.set_title(title_of(finished), loc="left", fontsize=10)
         figure.legend(loc="outside lower left", ncols=2)

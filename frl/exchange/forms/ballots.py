@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from frl.arrays import Arrays
 from frl.exchange.ballots import ballot, dithered, noise, refine
 from frl.exchange.forms.base import Form
-from frl.exchange.messages import Task
 from frl.exchange.steps import MOST_NOISES, encode_step, follow
 from frl.ranking import Positions
+from frl.task import Task
 from frl.wire import Base, Coding
 from frl.wire.boundaries import boundaries, midranks
 from frl.wire.codings.ballot import Ballot

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.arrays import Arrays
-from frl.exchange.messages import Task
+from frl.task import Task
 from frl.wire import Base, Coding, WireError
 from frl.wire.codings.fixed import Fixed
 
 
 class Form(ABC):
-    """What is sent of one layer of an update; a frozen dataclass of what both sides agreed on.
+    """The form in which updates are sent; a frozen dataclass of what both sides agreed on.
 
     Attributes
     ----------

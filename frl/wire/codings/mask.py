@@ -21,7 +21,7 @@ _SCALE = 1_000_000
 @register("mask")
 @dataclass(frozen=True)
 class Mask(Coding):
-    """Which edges are kept.
+    """The mask: one bit an edge, set where it is kept.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ _LENGTH = struct.Struct("<I")
 
 @dataclass(frozen=True)
 class _Sparse(Coding):
-    """What both sparse codings share.
+    """The base of both sparse codings.
 
     Decoded votes are *doubled* ranks, so that the mean of the missing ranks stays an integer: a
     sent edge of rank ``r`` votes ``2 r``; an edge that was not sent votes ``n - m - 1``, twice the

@@ -85,7 +85,7 @@ def _used(table: NDArray[np.uint8]) -> int:
 
 
 def _tuple_size(used: int, count: int) -> int:
-    """How many symbols of a run of ``count`` are coded as one."""
+    """Return the number of symbols of a run of ``count`` that are coded as one."""
     size = 1
     while (
         size < _LONGEST_TUPLE

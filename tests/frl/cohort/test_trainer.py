@@ -17,7 +17,8 @@ from frl.cohort import trainer as cohort_trainer
 from frl.cohort.sizing import cohort_size
 from frl.cohort.trainer import Job
 from frl.models import DataShape
-from frl.training.ranks import Place, RankTrainer, Shard, Trainer, TrainSettings
+from frl.task import Task
+from frl.training.ranks import RankTrainer, Shard, Trainer, TrainSettings
 from frl.training.weights import WeightTrainer
 from tests.frl.zoo import EXAMPLES, ROWS, ZOO, shard_for
 
@@ -44,7 +45,7 @@ def shard(count: int) -> Shard:
 
 
 def jobs(trainer: Trainer, sizes: Sequence[int] = SIZES) -> list[Job]:
-    return [Job(trainer.initial, shard(n), Place(0, 3, client)) for client, n in enumerate(sizes)]
+    return [Job(trainer.initial, shard(n), Task(3, client, 0)) for client, n in enumerate(sizes)]
 
 
 def stacked(make: Callable[[], Trainer], **options: Any) -> list[Any]:
@@ -255,7 +256,7 @@ def test_every_module_trains_as_if_it_were_alone(
 
     def asked(trainer: Trainer) -> list[Job]:
         sizes = enumerate((13, 17, 8))
-        return [Job(trainer.initial, shard_for(name, n, seed=c), Place(0, 3, c)) for c, n in sizes]
+        return [Job(trainer.initial, shard_for(name, n, seed=c), Task(3, c, 0)) for c, n in sizes]
 
     single, cohort = make(), make()
     alone = [single.train(*job) for job in asked(single)]

@@ -1,4 +1,4 @@
-"""What is measured of each finished run: accuracies, and the communication they took."""
+"""Metrics of finished runs: accuracies, and the communication they took."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 import pandas as pd
 
-from experiments.report.labels import run_labels
+from experiments.report.run_labels import run_labels
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def measure(rounds: pd.DataFrame, reach: float | None = None) -> pd.DataFrame:
     -------
     DataFrame
         One row a run that got to its last round: its configuration; ``setting``, ``defence`` and
-        ``attack`` as :func:`experiments.report.labels.run_labels` names them; in percent ``final``,
+        ``attack`` of its :class:`experiments.report.run_labels.Label`; in percent ``final``,
         ``best``, ``last`` (mean of the last ten evaluations) and ``success`` of a backdoor; and
         ``megabytes`` that all clients exchanged until ``reach``, and its ``reached`` round. Of
         runs with the same label and seed one is left.

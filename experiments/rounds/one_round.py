@@ -1,4 +1,4 @@
-"""One round of training: ask clients, hear them, and move the global state."""
+"""One round of training: send requests, collect replies, and update the global state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 from flwr.app import ConfigRecord, Message
 from flwr.serverapp import Grid
 
-from experiments.records.checkpoints import State
+from frl.arrays import Arrays
 from frl.exchange.messages import arrays_record, read_arrays
 from strategies import SeededStrategy
 
@@ -16,9 +16,9 @@ Send: TypeAlias = Callable[[list[Message]], Iterable[Message]]
 """Sends messages and yields the replies."""
 
 
-def play_round(
-    strategy: SeededStrategy, number: int, state: State, grid: Grid, send: Send
-) -> State:
+def run_round(
+    strategy: SeededStrategy, number: int, state: Arrays, grid: Grid, send: Send
+) -> Arrays:
     """Return the global state that a round leads to: the same where the strategy keeps it.
 
     Parameters

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from frl.cohort.gathering import Gathering, current_member, membership
+from frl.cohort.barrier import Barrier, current_member, membership
 
 
 def meet(*members: Callable[[Callable[[Any], Any]], Any]) -> tuple[list[Any], list[list[Any]]]:
     """Run members side by side; return what each returned or raised, and what was done together."""
-    gathering: Gathering[Any, Any] = Gathering(len(members))
+    barrier: Barrier[Any, Any] = Barrier(len(members))
     together: list[list[Any]] = []
 
     def work(jobs: Sequence[Any]) -> list[Any]:
@@ -22,7 +22,7 @@ def meet(*members: Callable[[Callable[[Any], Any]], Any]) -> tuple[list[Any], li
         return [ValueError(job) if job == "bad" else f"done {job}" for job in jobs]
 
     def run(number: int) -> Any:
-        with membership(gathering, number):
+        with membership(barrier, number):
             member = current_member()
             assert member is not None
             try:
@@ -73,14 +73,14 @@ def test_only_the_one_at_fault_fails() -> None:
 
 
 def test_work_that_fails_as_a_whole_fails_in_every_member() -> None:
-    gathering: Gathering[Any, Any] = Gathering(2)
+    barrier: Barrier[Any, Any] = Barrier(2)
 
     def work(jobs: Sequence[Any]) -> list[Any]:
         raise RuntimeError("no device")
 
     def run(number: int) -> None:
-        with membership(gathering, number), pytest.raises(RuntimeError, match="no device"):
-            gathering.submit(number, number, work)
+        with membership(barrier, number), pytest.raises(RuntimeError, match="no device"):
+            barrier.submit(number, number, work)
 
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(run, range(2)))

@@ -1,4 +1,4 @@
-"""What data must be like to take part in a run, told to clients that bring data of their own."""
+"""The data spec of a run: what a client's own data must be like, sent along with its messages."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from flwr.app import ConfigRecord
 
 
-class Terms(NamedTuple):
-    """What the data set of a run says of every client's data.
+class DataSpec(NamedTuple):
+    """Shape, classes and normalisation that the data of every client share.
 
     Attributes
     ----------
@@ -32,31 +32,31 @@ class Terms(NamedTuple):
     augmentation: str
 
 
-def terms_of(dataset: DataSet) -> Terms:
-    """Return the terms that a data set sets."""
-    return Terms(
+def data_spec_of(dataset: DataSet) -> DataSpec:
+    """Return the data spec of a data set."""
+    return DataSpec(
         dataset.shape.example, dataset.labels, dataset.mean, dataset.std, dataset.augmentation
     )
 
 
-def terms_record(terms: Terms) -> ConfigRecord:
-    """Pack terms for a message."""
+def data_spec_record(data_spec: DataSpec) -> ConfigRecord:
+    """Pack a data spec for a message."""
     from flwr.app import ConfigRecord
 
     return ConfigRecord(
         {
-            "example": list(terms.example),
-            "labels": list(terms.labels),
-            "mean": list(terms.mean),
-            "std": list(terms.std),
-            "augmentation": terms.augmentation,
+            "example": list(data_spec.example),
+            "labels": list(data_spec.labels),
+            "mean": list(data_spec.mean),
+            "std": list(data_spec.std),
+            "augmentation": data_spec.augmentation,
         }
     )
 
 
-def terms_from(record: ConfigRecord) -> Terms:
-    """Unpack terms from a message."""
-    return Terms(
+def data_spec_from(record: ConfigRecord) -> DataSpec:
+    """Unpack a data spec from a message."""
+    return DataSpec(
         tuple(cast(list[int], record["example"])),
         tuple(cast(list[str], record["labels"])),
         tuple(cast(list[float], record["mean"])),

@@ -1,4 +1,4 @@
-"""A meeting point of client apps that run side by side, so that their training runs as one.
+"""A barrier at which the client apps of a cohort wait, so that their training runs as one batch.
 
 Each app of a cohort runs in a thread of its own, as if it were alone, until it trains. There it
 waits; once every app still running has come, one thread trains for all of them, and each goes on
@@ -23,8 +23,8 @@ class _Outcome(NamedTuple):
     error: Exception | None
 
 
-class Gathering(Generic[Job, Result]):
-    """Waits for the members of a cohort.
+class Barrier(Generic[Job, Result]):
+    """A barrier for the members of a cohort, which does their work together.
 
     Parameters
     ----------
@@ -82,30 +82,30 @@ class Gathering(Generic[Job, Result]):
 
 
 class Member(NamedTuple):
-    """A thread's place in a gathering."""
+    """One thread of a cohort: its barrier and its number there."""
 
-    gathering: Gathering[Any, Any]
+    barrier: Barrier[Any, Any]
     number: int
 
     def submit(self, job: Job, work: Work[Job, Result]) -> Result:
-        """See :meth:`Gathering.submit`."""
-        return cast(Result, self.gathering.submit(self.number, job, work))
+        """See :meth:`Barrier.submit`."""
+        return cast(Result, self.barrier.submit(self.number, job, work))
 
 
 _member: ContextVar[Member | None] = ContextVar("member", default=None)
 
 
 def current_member() -> Member | None:
-    """Return the calling thread's place in a gathering; ``None`` where it runs alone."""
+    """Return the calling thread's membership of a cohort; ``None`` where it runs alone."""
     return _member.get()
 
 
 @contextmanager
-def membership(gathering: Gathering[Any, Any], number: int) -> Iterator[None]:
+def membership(barrier: Barrier[Any, Any], number: int) -> Iterator[None]:
     """Make the calling thread a member, and let it leave at the end."""
-    token = _member.set(Member(gathering, number))
+    token = _member.set(Member(barrier, number))
     try:
         yield
     finally:
         _member.reset(token)
-        gathering.leave()
+        barrier.leave()

@@ -1,4 +1,4 @@
-"""What to call runs beside each other: by what sets them apart, as short as it can be."""
+"""Labels of runs for tables and pictures: short names made of the settings in which they differ."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from frl.methods import Method
 CLEAN = "clean"
 
 _DEFENCE, _ATTACK = ("strategy.", "train."), ("attack.",)
-_NOT_TOLD = ("engine.", "eval_every", "checkpoint_every", "seed", "data.path", "strategy.coding")
+_LEFT_OUT = ("engine.", "eval_every", "checkpoint_every", "seed", "data.path", "strategy.coding")
 """Keys that do not change what a run learns, and the seed."""
 
 
 class Label(NamedTuple):
-    """What a run is: runs with equal labels differ in nothing but their seed.
+    """The label of a run: runs with equal labels differ in nothing but their seed.
 
     Attributes
     ----------
@@ -63,8 +63,8 @@ def run_labels(runs: pd.DataFrame) -> list[Label]:
     ]
     setting = _differing(configs, lambda key: not key.startswith(_DEFENCE + _ATTACK))
     attacked = [config for config in configs if not is_clean(config)]
-    of_defence = _told_keys(configs, _rule, _DEFENCE, ("name", "rule"))
-    of_attack = _told_keys(attacked, _attack_name, _ATTACK, ("name",))
+    of_defence = _differing_keys(configs, _rule, _DEFENCE, ("name", "rule"))
+    of_attack = _differing_keys(attacked, _attack_name, _ATTACK, ("name",))
     labels = []
     for config in configs:
         rule, attack = _rule(config), CLEAN
@@ -72,8 +72,8 @@ def run_labels(runs: pd.DataFrame) -> list[Label]:
         if not is_clean(config):
             name = _attack_name(config)
             attack = _described(config, name, of_attack[name])
-        told = [_told(key, config[key]) for key in setting if key in config]
-        labels.append(Label(", ".join(told), defence, attack))
+        texts = [_text_of(key, config[key]) for key in setting if key in config]
+        labels.append(Label(", ".join(texts), defence, attack))
     return labels
 
 
@@ -89,10 +89,10 @@ def is_clean(config: Mapping[str, Any]) -> bool:
 
 
 def _is_key(column: str) -> bool:
-    return ("." in column or column in _DEFAULTS) and not column.startswith(_NOT_TOLD)
+    return ("." in column or column in _DEFAULTS) and not column.startswith(_LEFT_OUT)
 
 
-def _told_keys(
+def _differing_keys(
     configs: Iterable[dict[str, Any]],
     name: Callable[[dict[str, Any]], str],
     table: tuple[str, ...],
@@ -114,12 +114,12 @@ def _described(config: dict[str, Any], name: str, keys: Iterable[str]) -> str:
     """Add to a name what differs between the runs of that name, unless it is a default."""
     method = _method(config)
     defaults = {**_DEFAULTS, "train.lr": method.learning_rate if method else 0.0}
-    told = [
-        _told(key, config[key])
+    texts = [
+        _text_of(key, config[key])
         for key in keys
         if key in config and config[key] != defaults.get(key)
     ]
-    return ", ".join([name, *told])
+    return ", ".join([name, *texts])
 
 
 def _differing(configs: list[dict[str, Any]], wanted: Callable[[str], bool]) -> list[str]:
@@ -144,7 +144,7 @@ def _attack_name(config: Mapping[str, Any]) -> str:
     return str(config["attack.name"])
 
 
-def _told(key: str, value: Any) -> str:
+def _text_of(key: str, value: Any) -> str:
     if key == "attack.fraction":
         return f"{value:.0%} malicious"
     if key in ("data.name", "model.name", "data.partition"):
