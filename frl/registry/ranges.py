@@ -28,7 +28,7 @@ BOUNDS: dict[str, type[Ge | Gt | Le | Lt]] = {"Ge": Ge, "Gt": Gt, "Le": Le, "Lt"
 
 
 @cache
-def ranged_fields(part: type) -> dict[str, Any]:
+def ranged_fields(part: type[Any]) -> dict[str, Any]:
     """Annotations of the fields of a dataclass that declare a range."""
     if not dataclasses.is_dataclass(part):
         return {}

@@ -157,7 +157,7 @@ class Registry(Generic[T]):
             for key, value in params.items()
         }
 
-    def check_made(self, part: object) -> None:
+    def check_made(self, part: Any) -> None:
         """Refuse a part that was made directly with a parameter outside its declared range.
 
         Raises
