@@ -19,8 +19,8 @@ def result(rule: Rule, values: np.ndarray = VALUES) -> np.ndarray:
 
 def one_round(rule: Rule, values: np.ndarray, state: RuleState) -> tuple[np.ndarray, RuleState]:
     context = RuleContext(clients=tuple(range(len(values))), layers=(values.shape[1],))
-    done = rule.aggregate(torch.from_numpy(values), context, state)
-    return done.vector.numpy(), done.state
+    vector, state, *_ = rule.aggregate(torch.from_numpy(values), context, state)
+    return vector.numpy(), state
 
 
 def test_mean() -> None:

@@ -35,7 +35,9 @@ def test_centered_clipping_goes_on_from_the_last_aggregate() -> None:
     for shift in (0, 3, -1):
         for _ in range(3):
             centre = centre + clip(VALUES + shift - centre, 5).mean(axis=0)
-        vector, state = rule.aggregate(torch.from_numpy(VALUES + np.float32(shift)), context, state)
+        vector, state, *_ = rule.aggregate(
+            torch.from_numpy(VALUES + np.float32(shift)), context, state
+        )
         assert np.allclose(vector, centre, atol=1e-5)
 
 
@@ -88,7 +90,7 @@ def test_foolsgold_remembers_clients_over_rounds() -> None:
             histories[client] = histories.get(client, np.zeros(D)) + row
         weights = foolsgold_weights(np.stack([histories[client] for client in clients]))
         context = RuleContext(clients, (D,), round=number, seed=2)
-        vector, state = rule.aggregate(torch.from_numpy(values), context, state)
+        vector, state, *_ = rule.aggregate(torch.from_numpy(values), context, state)
         assert np.allclose(vector, weights @ values / weights.sum(), atol=1e-4)
         assert np.allclose(weights, foolsgold_weights(values), atol=0.05) == (number == 1)
     assert state["clients"].tolist() == [0, 1, 4, 6, 8, 9]
