@@ -16,7 +16,7 @@ import strategies
 from experiments.config import read
 from experiments.records import RunDirectory
 from experiments.rounds.loop import execute
-from experiments.setup.resident import load_data, load_partition
+from experiments.setup.data import load_data, load_partition
 from frl import models
 from frl.data import Split
 from frl.exchange.messages import read_arrays
@@ -27,7 +27,7 @@ import attacks, frl, strategies
 app = frl.client_app(Net, shards, epochs=1)
 with frl.{grid} as grid:
     grid = attacks.hide(grid, {attack!r}, fraction=0.3, seed=0)
-    server = strategies.FRL(clients=len(shards), clients_per_round=8, seed=0)
+    server = strategies.FRL(clients=len(shards), clients_per_round=10, seed=0)
     first = server.initial(Net)
     result = server.start(grid, first, num_rounds=3, evaluate_fn=frl.evaluate_on(Net, test))
 frl.save(result, path)
@@ -127,9 +127,8 @@ def test_a_script_is_the_run_that_a_configuration_is(case: str, tmp_path: Path) 
         server = strategies.RuleStrategy(clients=10, clients_per_round=8, rule=rule)
     with frl.InProcessGrid(app, clients=10) as grid:
         if config.attack.name != "none":
-            grid = attacks.hide(
-                grid, config.attack.name, fraction=0.3, colluders=config.attack.colluders
-            )
+            attack = attacks.make(config.attack.name, **config.attack.parameters())
+            grid = attacks.hide(grid, attack, fraction=0.3, colluders=config.attack.colluders)
         result = server.start(grid, server.initial(model), num_rounds=2)
 
     assert state_digest(result) == recorded

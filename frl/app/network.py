@@ -104,7 +104,8 @@ def make_module(model: Model, seed: int) -> nn.Module:
     try:
         return models.build(model, seed)
     except InputError as error:
-        raise InputError(f"model {model_name(model)}: {error}") from None
+        reason = str(error).removeprefix("model: ")
+        raise InputError(f"model {model_name(model)}: {reason}") from None
     except Exception as error:
         raise InputError(
             f"model {model_name(model)}: cannot be made without arguments: "

@@ -37,7 +37,7 @@ def build(
     with seeded_forward(seed):
         module = factory()
         if not isinstance(module, nn.Module):
-            raise InputError(f"model: takes a torch module; got {type(module).__name__}")
+            raise InputError(f"model: makes a {type(module).__name__}; takes a torch module")
         if example is not None and _is_lazy(module):
             _materialise(module, example)
     return module

@@ -13,7 +13,7 @@ from pathlib import Path
 from frl.errors import InputError
 
 PACKAGES = ("frl", "strategies", "attacks", "experiments")
-_HERE = Path(__file__).resolve().parents[1]
+_HERE = Path(__file__).resolve().parents[2]
 
 
 class ShadowedError(InputError, ImportError):

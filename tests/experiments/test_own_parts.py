@@ -136,7 +136,7 @@ def two_needed(shape: DataShape, width: int) -> nn.Module:
     [
         ({"model": Net()}, "takes a module's class, or a function"),
         ({"model": two_needed}, "needs shape, width; takes no argument, or a DataShape alone"),
-        ({"model": lambda: 3}, "made a int; takes a torch module"),
+        ({"model": lambda: 3}, "makes a int; takes a torch module"),
         ({"data": 3}, "data: got int; takes a DataSet, or a pair"),
         ({"data": (X, Y)}, "data: train takes a pair of arrays"),
         ({"data": ((X, Y[:9]), TEST)}, r"labels of shape \(9,\); takes an integer for each of 500"),

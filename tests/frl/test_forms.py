@@ -76,7 +76,7 @@ def test_a_restored_ranking_is_one_that_sends_the_same(form: Form) -> None:
             ),
         ),
     ],
-    ids=str,
+    ids=["all", "signs", "largest"],
 )
 def test_codings_of_differences_keep_what_the_form_says(form, kept) -> None:  # type: ignore[no-untyped-def]
     plain = received(Channel(form=form), WEIGHTS, START, coded=False).update

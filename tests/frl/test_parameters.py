@@ -92,7 +92,7 @@ def test_a_layer_alone_is_called_by_its_parameter() -> None:
 @pytest.mark.parametrize(
     ("factory", "example", "message"),
     [
-        (lambda: [nn.Linear(3, 2)], None, "takes a torch module; got list"),
+        (lambda: [nn.Linear(3, 2)], None, "makes a list; takes a torch module"),
         (
             lambda: nn.Sequential(nn.Linear(3, 2), nn.LazyLinear(2)),
             (4,),

@@ -90,7 +90,7 @@ def test_rank_rules_get_ballots_on_the_scale_of_ranks(way: str, rule: str, coded
         root=None,
     )
     updates = torch.from_numpy(np.array(stack, dtype=np.int32))
-    aggregate, _ = made.aggregate(updates, context, made.initial_state())
+    aggregate = made.aggregate(updates, context, made.initial_state()).vector
     parts = np.split(aggregate.numpy(), np.cumsum(list(N.values()))[:-1])
     expected = {n: rank_by(v, previous[n]) for n, v in zip(N, parts, strict=True)}
     assert_same(found, expected)
