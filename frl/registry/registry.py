@@ -157,7 +157,7 @@ class Registry(Generic[T]):
             for key, value in params.items()
         }
 
-    def check_made(self, part: Any) -> None:
+    def check_made(self, part: object) -> None:
         """Refuse a part that was made directly with a parameter outside its declared range.
 
         Raises
@@ -165,8 +165,9 @@ class Registry(Generic[T]):
         InputError
             Naming the parameter, what it got and what it takes.
         """
-        name = self.name_of(type(part)) or type(part).__name__
-        for key, annotation in ranged_fields(type(part)).items():
+        made: Any = type(part)
+        name = self.name_of(made) or made.__name__
+        for key, annotation in ranged_fields(made).items():
             self._checked(name, key, getattr(part, key), annotation, strict=True)
 
     def _checked(
