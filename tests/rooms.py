@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-DOORS = ("cli", "client_app", "server_app")
-"""Modules on the top floor that programs call; they may import every room."""
+DOORS = ("__init__", "api", "cli", "client_app", "server_app")
+"""Modules on the top floor that programs and scripts call; they may import every room."""
 
 
 def arrows(package: Path) -> dict[tuple[str, str], int]:
@@ -76,7 +76,11 @@ def _imported(path: Path) -> Iterator[str]:
 def _print(package: Path) -> None:
     between = arrows(package)
     inner = {pair: n for pair, n in between.items() if pair[0] not in DOORS}
-    print(f"{len(rooms(package))} rooms on the top floor, {len(between)} arrows")  # noqa: T201
+    held = [room for room in rooms(package) if room not in DOORS]
+    print(  # noqa: T201
+        f"{len(held)} rooms on the top floor with {len(inner)} arrows between them, "
+        f"{len(between) - len(inner)} more from the doors"
+    )
     for (room, other), count in sorted(between.items()):
         print(f"{room} -> {other}: {count}")  # noqa: T201
     for number, floor in enumerate(floors(inner)):

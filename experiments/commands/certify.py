@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from experiments.commands.options import AsJson
 from frl.errors import InputError
 
 
@@ -34,7 +35,7 @@ def certify(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Draw a PNG, PDF or SVG file.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Prove how much of the mask M malicious votes cannot move, on the votes of a real round."""
     from experiments.records import RunDirectory

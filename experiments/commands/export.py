@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from experiments.commands.options import AsJson
+
 
 def export(
     directory: Annotated[Path, typer.Argument(help="Run directory.")],
@@ -18,7 +20,7 @@ def export(
             "--format", help="weights, mask (seed and one bit an edge) or onnx; by the suffix."
         ),
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the model of a run to a file; frl.load_model(path) gives a plain torch module."""
     from experiments.records import RunDirectory

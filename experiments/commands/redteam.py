@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from experiments.commands.options import AsJson, Jobs, Overrides, Profile, complain
+
 if TYPE_CHECKING:
     from experiments.sweep.grid import Point
     from experiments.sweep.sweep import Outcome
@@ -21,11 +23,8 @@ def redteam(
     config: Annotated[
         Path | None, typer.Argument(help="TOML file of the defence; without one: the defaults.")
     ] = None,
-    override: Annotated[
-        list[str] | None,
-        typer.Option("-o", "--override", metavar="KEY=VALUE", help="Set a configuration key."),
-    ] = None,
-    profile: Annotated[str, typer.Option(help="Profile of the file, such as quick.")] = "",
+    override: Overrides = None,
+    profile: Profile = "",
     budget: Annotated[int, typer.Option(min=1, help="Runs under attack, short ones too.")] = 96,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of the worst attacks.")] = 3,
     benign: Annotated[
@@ -34,10 +33,8 @@ def redteam(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the runs; default: runs/redteam-RULE.")
     ] = None,
-    jobs: Annotated[
-        int, typer.Option(min=0, help="Most runs at once; 0: as many as fit the cores.")
-    ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
+    jobs: Jobs = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Search every attack and its parameters for the one that hurts a defence most.
 
@@ -70,7 +67,7 @@ def redteam(
     try:
         found = search(settings, folder, spent, run, benign=benign)
     except KeyboardInterrupt:
-        typer.echo("frl: interrupted; the same command carries on where it was", err=True)
+        complain("interrupted; the same command carries on where it was")
         raise
     given = [word for key in override or () for word in ("-o", key)]
     given += ["--profile", profile] if profile else []

@@ -30,9 +30,9 @@ def make_grid(config: Config, app: ClientApp | None = None) -> LocalGrid:
     InputError
         If there is less than it asks for.
     """
-    from experiments import client_app
+    from experiments.setup.client import app as configured
 
-    app = app or client_app.app
+    app = app or configured
     engine, flat = config.engine, flatten(config)
     log.info("clients run on %s", describe(config))
     if engine.name == "ray":

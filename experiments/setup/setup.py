@@ -223,7 +223,7 @@ class Setup:
         """
         if self._own_model is None and self._own_data is None:
             return make_grid(self.config)
-        from experiments.client_app import make_app
+        from experiments.setup.client import make_app
         from experiments.setup.resident import OwnResident
 
         return make_grid(self.config, make_app(OwnResident(self)))

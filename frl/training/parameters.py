@@ -171,7 +171,7 @@ def _check_layer(path: str, layer: nn.Module) -> None:
     if any(tensor is not None and is_lazy(cast(Any, tensor)) for _, tensor in held):
         raise InputError(
             f"layer {path!r} ({type(layer).__name__}) has no shape yet; pass one batch through "
-            "the module first, or hand over a factory to frl.models.seeded"
+            "the module first, or hand over a factory to frl.models.build"
         )
     computed = isinstance(layer, _ONE_WEIGHT) and layer._parameters.get("weight") is None
     if computed or parametrize.is_parametrized(layer):

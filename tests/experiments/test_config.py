@@ -8,7 +8,6 @@ import pytest
 
 from experiments.config import (
     FLOWER_KEYS,
-    LEARNING_RATES,
     Config,
     dump,
     flatten,
@@ -19,6 +18,7 @@ from experiments.config import (
 )
 from experiments.config.configuration import defaults
 from experiments.config.pyproject import rewritten
+from frl import methods
 from frl.errors import InputError
 from frl.training.ranks import TrainSettings
 from strategies import RuleStrategy
@@ -68,7 +68,7 @@ def test_defaults_of_the_library_are_those_of_the_tables() -> None:
     shared = keys.keys() & library.keys()
     assert len(shared) >= 11
     assert {key: keys[key] for key in shared} == {key: library[key] for key in shared}
-    assert Config().train.lr == TrainSettings().lr == LEARNING_RATES["frl"]
+    assert Config().train.lr == TrainSettings().lr == methods.make("frl").learning_rate
 
 
 @pytest.mark.parametrize(

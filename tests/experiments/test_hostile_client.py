@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from experiments.run import execute
 from flwr.app import Array, ArrayRecord, Context, Message
 from flwr.clientapp import ClientApp
 
-from experiments.client_app import train
 from experiments.config import flatten, read
 from experiments.records import RunDirectory
+from experiments.rounds.loop import execute
+from experiments.setup.client import Answers
+from experiments.setup.node import resident_for
 from frl.exchange.messages import arrays_record, read_arrays, read_task
 from frl.grids import InProcessGrid
 from tests.experiments.test_coding import elsewhere
@@ -25,6 +26,7 @@ KINDS = {
 }
 EVIL = 0
 app, absent, cutting = ClientApp(), ClientApp(), ClientApp()
+train = Answers(resident_for).train
 
 
 @app.train()

@@ -1,0 +1,24 @@
+"""Options that several commands share, and how they complain."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("-o", "--override", metavar="KEY=VALUE", help="Set a configuration key."),
+]
+Profile = Annotated[str, typer.Option(help="Profile of the file, such as quick.")]
+Track = Annotated[
+    list[str] | None,
+    typer.Option("--track", metavar="NAME", help="Tell a tracker too: frl list trackers."),
+]
+Jobs = Annotated[int, typer.Option(min=0, help="Most runs at once; 0: as many as fit the cores.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
+
+
+def complain(message: str) -> None:
+    """Say on standard error what is wrong, in one line."""
+    typer.echo(f"frl: {' '.join(message.split())}", err=True)

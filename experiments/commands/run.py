@@ -1,0 +1,103 @@
+"""``frl run`` and ``frl resume``: one run, recorded."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from experiments.commands.options import AsJson, Overrides, Profile, Track, complain
+
+
+def run(
+    config: Annotated[
+        Path | None,
+        typer.Argument(help="TOML file, or a name of frl list configs; default: embedded digits."),
+    ] = None,
+    override: Overrides = None,
+    profile: Profile = "",
+    out: Annotated[Path | None, typer.Option(help="Run directory; default: runs/NAME-N.")] = None,
+    track: Track = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run an experiment and record it."""
+    from experiments import config as configuration
+    from experiments.records import RunDirectory
+
+    settings = configuration.read(config, override or (), profile)
+    directory = RunDirectory.of(settings, out)
+    _carry_out(settings, directory, resume=False, track=track or (), as_json=as_json)
+
+
+def resume(
+    directory: Annotated[Path, typer.Argument(help="Run directory.")],
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Round to end with; a finished run goes on to it.")
+    ] = None,
+    track: Track = None,
+    as_json: AsJson = False,
+) -> None:
+    """Carry on a run that was stopped, from its checkpoint, or a finished one to a later round."""
+    from experiments.records import RunDirectory
+
+    stopped = RunDirectory(directory)
+    settings = stopped.config() if rounds is None else stopped.extend(rounds)
+    finished = stopped.result()
+    if finished is not None:
+        _report(finished, stopped.path, as_json=as_json)
+        return
+    _carry_out(settings, stopped, resume=True, track=track or (), as_json=as_json)
+
+
+def _carry_out(
+    settings: Any, directory: Any, *, resume: bool, track: Sequence[str], as_json: bool
+) -> None:
+    from experiments import trackers
+    from experiments.records import CURVE, load
+
+    for name in track:
+        trackers.registry.get(name)
+    if not resume:
+        directory.refuse_existing()
+    from experiments.commands.progress import progress
+    from experiments.report.plotting import accuracy_curves
+    from experiments.rounds.loop import execute
+    from experiments.trackers import Tracking
+    from frl.errors import StoppedError
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with (
+            Tracking(track, settings, directory) as tracking,
+            progress(settings, quiet=as_json, done=len(directory.rows())) as watch,
+        ):
+            tell = partial(tracking.watch, also=watch)
+            result = execute(settings, directory, resume=resume, watch=tell)
+            tracking.finish(result)
+    except KeyboardInterrupt:
+        rounds = len(directory.rows())
+        complain(f"interrupted after round {rounds} of {settings.rounds}; {_how(directory)}")
+        raise
+    except StoppedError as error:
+        raise StoppedError(f"{error}; {_how(directory)}") from None
+    accuracy_curves(load(directory.path), directory.path / CURVE)
+    _report(result, directory.path, as_json=as_json)
+
+
+def _how(directory: Any) -> str:
+    there = directory.begun()
+    return f"resume with: frl resume {directory.path}" if there else "nothing to resume"
+
+
+def _report(result: dict[str, Any], path: Path, *, as_json: bool) -> None:
+    from experiments.commands.progress import print_result
+
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        print_result(result, path)
