@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from frl.registry.ranges import Decay
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_decay
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.blocks import layer_bounds
 from strategies.stack.combine import weighted_sum
 from strategies.stack.gram import layer_grams
@@ -33,7 +34,7 @@ class ChangeMean(Rule):
         Share of the memory that a round leaves, 0 to less than 1.
     """
 
-    memory: float = 0.8
+    memory: Decay = 0.8
 
     space = "weights"
     formula = "Σ w_i x_i / Σ w_i, x_i of at most the usual length, w_i by direction and likeness"
@@ -42,9 +43,6 @@ class ChangeMean(Rule):
     influence = "a layer moves at most by the usual length of an update"
     paper = "this project; after Karimireddy et al. 2021 and Cao et al. 2021"
     promises = frozenset({"scaling", "bounded"})
-
-    def __post_init__(self) -> None:
-        require_decay("change_mean", "memory", self.memory)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         memory = state["memory"].to(updates.device) if state else None

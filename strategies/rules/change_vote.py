@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from frl.registry.ranges import Decay
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_decay
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.blocks import columns, layer_bounds
 from strategies.stack.combine import sum_dtype
 from strategies.stack.gram import layer_grams
@@ -42,7 +43,7 @@ class ChangeVote(Rule):
         Share of the memory that a round leaves, 0 to less than 1.
     """
 
-    memory: float = 0.8
+    memory: Decay = 0.8
 
     space = "ranks"
     formula = "q + Σ w_i c_i / Σ w_i, c_i = p_i - q of at most the median length, w_i by direction"
@@ -51,9 +52,6 @@ class ChangeVote(Rule):
     influence = "a layer moves at most the median length of a change"
     paper = "this project; after Karimireddy et al. 2021 and Cao et al. 2021, on changes of ranks"
     needs_previous = True
-
-    def __post_init__(self) -> None:
-        require_decay("change_vote", "memory", self.memory)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         changes = _Changes(updates, context, state.get("memory"))
