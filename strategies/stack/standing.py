@@ -97,12 +97,14 @@ def standing(grams: Tensor, recent: Tensor | None = None) -> Standing:
     alike = likeness.clone().fill_diagonal_(0).clamp(0, 1)
     mean, square = alike.mean(dim=1), alike.square().mean(dim=1)
     uniqueness = torch.minimum(_below(mean, past[:, -4]), _below(square, past[:, -3]))
-    remembered, known = _cosines(product, norms, torch.zeros(n, dtype=torch.float64), memory=1.0)
+    depth_of_memory = product[n, n].clamp(min=0).sqrt()
+    remembered = _ratio(product[:n, n], norms * depth_of_memory)
+    known = (depth_of_memory > _TINY).expand(n)
     ripe = len(past) >= RIPE_ROUNDS * n
     by_memory = _support(remembered, past[:, -2], known) if ripe else torch.ones_like(norms)
     present_weights = uniqueness
     for _ in range(TURNS):
-        present, known = _cosines(product, norms, present_weights, memory=0.0)
+        present, known = _agreement(likeness, present_weights)
         by_others = _support(present, past[:, -1], known)
         present_weights = by_others * uniqueness
         if not present_weights.any():
@@ -134,16 +136,17 @@ def _in_units(grams: Tensor, scales: Tensor, usual: Tensor) -> Tensor:
     return (grams * factors[:, :, None] * factors[:, None, :] * units[:, None, None]).sum(dim=0)
 
 
-def _cosines(
-    product: Tensor, norms: Tensor, weights: Tensor, memory: float
-) -> tuple[Tensor, Tensor]:
-    """Return each client's cosine with the others' mean plus a memory, and whether there is one."""
-    n = len(weights)
-    shares = (weights / weights.sum().clamp(min=_TINY)).expand(n, n).clone().fill_diagonal_(0)
-    mixes = torch.cat([shares, shares.new_full((n, 1), memory)], dim=1)
-    towards = mixes @ product
-    lengths = (towards * mixes).sum(dim=1).clamp(min=0).sqrt()
-    return _ratio(towards.diagonal(), lengths * norms), lengths > _TINY
+def _agreement(likeness: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the weighted median of each client's cosines with the others, and where there is one.
+
+    Of others' weights, at least half lies on cosines up to the median.
+    """
+    voices = weights.expand_as(likeness).clone().fill_diagonal_(0)
+    ordered, order = likeness.sort(dim=1, stable=True)
+    heard = voices.gather(1, order).cumsum(dim=1)
+    total = heard[:, -1:]
+    place = (heard >= total / 2).to(torch.int8).argmax(dim=1, keepdim=True)
+    return ordered.gather(1, place)[:, 0], total[:, 0] > _TINY
 
 
 def _support(cosines: Tensor, past: Tensor, known: Tensor) -> Tensor:
