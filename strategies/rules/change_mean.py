@@ -55,7 +55,7 @@ class ChangeMean(Rule):
 
         judged = standing(layer_grams(rows, updates, context.layers), state.get("recent"))
         moved = _mean(updates, context.layers, judged.weights, judged.scales)
-        remembered = _mean(updates, context.layers, judged.present, judged.scales)
+        remembered = _mean(updates, context.layers, judged.agreed, judged.scales)
         if memory is not None:
             remembered.add_(memory, alpha=self.memory)
         return Aggregate(

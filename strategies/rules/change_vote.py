@@ -58,7 +58,7 @@ class ChangeVote(Rule):
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         changes = _Changes(updates, context, state.get("memory"))
         judged = standing(changes.products(), state.get("recent"))
-        moved, remembered = changes.means(judged.scales, judged.weights, judged.present)
+        moved, remembered = changes.means(judged.scales, judged.weights, judged.agreed)
         if changes.memory is not None:
             remembered.add_(changes.memory, alpha=self.memory)
         kind = sum_dtype(2 * UNIT, max(context.layers))
