@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
+from attacks.adversary.checks import require
 from attacks.base import Attack, Crafted, CraftView, Knowledge, Space
 from attacks.boundary import plan_crossing
-from attacks.checks import require
-from attacks.crossing import cross, mask_boundaries
+from attacks.geometry.crossing import cross, mask_boundaries
 from frl.errors import InputError
 from frl.ranking import invert
 

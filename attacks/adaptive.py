@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import register
+from attacks.adversary.checks import require
 from attacks.base import Crafted, CraftView, Knowledge, Space, Update
 from attacks.boundary import Plan, plan_crossing
-from attacks.checks import require
-from attacks.consensus import ascending
-from attacks.crossing import Boundaries, Crossing, cross, mask_boundaries, reach
-from attacks.informed import Informed
+from attacks.geometry.consensus import ascending
+from attacks.geometry.crossing import Boundaries, Crossing, cross, mask_boundaries, reach
+from attacks.geometry.informed import Informed
 from frl.errors import InputError
 from frl.ranking import Positions, invert
 

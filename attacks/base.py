@@ -18,8 +18,10 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from frl.arrays import Arrays
+
 Space: TypeAlias = Literal["ranks", "weights", "data"]
-Update: TypeAlias = dict[str, NDArray[Any]]
+Update: TypeAlias = Arrays
 """Per layer: int32 positions of shape (n,) in rank space, float32 differences in weight space."""
 AttackState: TypeAlias = dict[str, NDArray[Any]]
 """What an attack remembers between rounds; arrays, so that a checkpoint can hold it."""
@@ -144,12 +146,15 @@ class Attack:
         The attack in one line.
     paper : str
         Authors, year, and an identifier; or ``"this project"``.
+    search : mapping of parameter name to tuple
+        Values that an attacker with tries to spare gives to a parameter, besides its default.
     """
 
     space: ClassVar[Space]
     knowledge: ClassVar[Knowledge] = Knowledge.OWN
     formula: ClassVar[str]
     paper: ClassVar[str]
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
 
     def needs(self) -> Knowledge:
         """Return what it needs to see with its parameters; the grid gives no more."""

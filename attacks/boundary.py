@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import register
+from attacks.adversary.checks import require
 from attacks.base import Crafted, CraftView, Space
-from attacks.checks import require
-from attacks.consensus import ascending, summed
-from attacks.crossing import (
+from attacks.geometry.consensus import ascending, summed
+from attacks.geometry.crossing import (
     SAMPLE,
     Crossing,
     Estimate,
@@ -21,7 +21,7 @@ from attacks.crossing import (
     mask_boundaries,
     reach,
 )
-from attacks.informed import Informed
+from attacks.geometry.informed import Informed
 from frl.ranking import Positions, invert
 
 

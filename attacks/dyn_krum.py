@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import register
+from attacks.adversary.checks import require
 from attacks.base import CraftView
-from attacks.checks import require
-from attacks.distance_budget import Spread, spread
 from attacks.dyn_opt import largest_accepted
-from attacks.weight_space import Direction, OneVectorAttack, Vector, deviation
+from attacks.geometry.distance_budget import Spread, spread
+from attacks.geometry.weight_space import Direction, OneVectorAttack, Vector, deviation
 
 
 @register("dyn_krum")

@@ -9,9 +9,16 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
+from attacks.adversary.checks import require
 from attacks.base import CraftView, Knowledge
-from attacks.checks import require
-from attacks.weight_space import Direction, OneVectorAttack, Vector, deviation, stacked, unstacked
+from attacks.geometry.weight_space import (
+    Direction,
+    OneVectorAttack,
+    Vector,
+    deviation,
+    stacked,
+    unstacked,
+)
 from frl.errors import InputError
 
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
+from attacks.adversary.checks import require
 from attacks.base import Crafted, CraftView, Space
-from attacks.checks import require
-from attacks.informed import Informed
-from attacks.weight_space import stacked, unstacked
+from attacks.geometry.informed import Informed
+from attacks.geometry.weight_space import stacked, unstacked
 
 
 @register("fang")

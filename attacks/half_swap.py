@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from attacks import register
 from attacks.base import CraftView
-from attacks.consensus import ConsensusAttack, Layer
+from attacks.geometry.consensus import ConsensusAttack, Layer
 
 
 @register("half_swap")

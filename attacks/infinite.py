@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from attacks import register
+from attacks.adversary.checks import require
 from attacks.base import Attack, Space, TamperView, Update
-from attacks.checks import require
 
 
 @register("infinite")

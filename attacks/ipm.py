@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
+from attacks.adversary.checks import require
 from attacks.base import CraftView
-from attacks.checks import require
-from attacks.weight_space import OneVectorAttack, Vector
+from attacks.geometry.weight_space import OneVectorAttack, Vector
 
 
 @register("ipm")

@@ -9,8 +9,8 @@ import numpy as np
 
 from attacks import register
 from attacks.base import Crafted, CraftView, Space
-from attacks.informed import Informed
-from attacks.weight_space import stacked
+from attacks.geometry.informed import Informed
+from attacks.geometry.weight_space import stacked
 
 
 @register("mimic")

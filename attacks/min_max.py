@@ -9,8 +9,8 @@ import numpy as np
 
 from attacks import register
 from attacks.base import CraftView
-from attacks.distance_budget import largest_step, spread
-from attacks.weight_space import Direction, OneVectorAttack, Vector, deviation
+from attacks.geometry.distance_budget import largest_step, spread
+from attacks.geometry.weight_space import Direction, OneVectorAttack, Vector, deviation
 
 
 @register("min_max")

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import make, register
+from attacks.adversary.checks import require
 from attacks.base import Attack, Backdoor, PoisonView, Space, TamperView, Update, crafts, tampers
-from attacks.checks import require
 from frl.errors import InputError
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import register
+from attacks.adversary.checks import require
 from attacks.base import CraftView
-from attacks.checks import require
-from attacks.consensus import ConsensusAttack, Layer
+from attacks.geometry.consensus import ConsensusAttack, Layer
 from frl.randomness import Purpose, generator
 
 

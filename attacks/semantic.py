@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import register
+from attacks.adversary.checks import require
+from attacks.adversary.poisoned_share import chosen_samples
 from attacks.base import Attack, Backdoor, PoisonView, Space
-from attacks.checks import require
-from attacks.poisoned_share import chosen_samples
 from frl.errors import InputError
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from attacks import register
 from attacks.base import Attack, Knowledge, Space, TamperView, Update
-from attacks.consensus import ascending
+from attacks.geometry.consensus import ascending
 from frl.ranking import invert
 
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
+from attacks.adversary.checks import require
 from attacks.badnets import BadNets
 from attacks.base import Crafted, CraftView, Knowledge, Space
-from attacks.checks import require
-from attacks.consensus import ascending, summed
+from attacks.geometry.consensus import ascending, summed
 from frl.ranking import invert
 
 

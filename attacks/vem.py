@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import register
-from attacks.base import Crafted, CraftView, Space, Update
-from attacks.checks import require
-from attacks.consensus import ascending, summed
-from attacks.gumbel_sinkhorn import farthest_permutations
-from attacks.informed import Informed
+from attacks.adversary.checks import require
+from attacks.base import AttackState, Crafted, CraftView, Space, Update
+from attacks.geometry.consensus import ascending, summed
+from attacks.geometry.gumbel_sinkhorn import farthest_permutations
+from attacks.geometry.informed import Informed
 from frl.ranking import Positions, kept_edges
 
 
@@ -23,8 +23,12 @@ class VEM(Informed):
     r"""Colluders permute the ranks of the vulnerable edges to move their sum the farthest.
 
     Threat model: as published, colluders read the rankings of benign clients of this round
-    (``source="benign"``); with ``source="colluders"`` they use their own honest ones. Each of the
-    ``M`` colluders copies one known ranking and changes only its ranks inside the window.
+    (``source="benign"``); with ``source="colluders"`` they use their own honest ones, and with
+    ``source="history"`` they judge them by the past as well: the estimate of the benign sum is then
+    ``memory`` times what the votes would be if they moved the global ranking ``q_t`` on as it moved
+    in the colluders' past rounds (a running mean of ``q_t - q_{t-1}``), plus ``1 - memory`` times
+    the one from their own rankings. Each of the ``M`` colluders copies one known ranking and
+    changes only its ranks inside the window.
 
     Window: with ``w`` the known rankings' sum scaled to the number of benign clients and ``w_k``
     its value at the mask's boundary, the edges with ``|w - w_k| <= M (n - 1)``: those whose mask
@@ -35,7 +39,7 @@ class VEM(Informed):
 
     Parameters
     ----------
-    source : {"colluders", "benign"}
+    source : {"colluders", "benign", "history"}
     method : {"closed_form", "gumbel_sinkhorn"}
         ``"gumbel_sinkhorn"`` is the published optimisation, which needs dense matrices of the
         window's size squared and therefore a bound on it; seconds to minutes a round.
@@ -43,6 +47,8 @@ class VEM(Informed):
         Largest window of ``"gumbel_sinkhorn"``, centred at the boundary.
     steps, lr, temperature : int, float, float
         Of ``"gumbel_sinkhorn"``.
+    memory : float
+        0 to 1; of ``source="history"``.
 
     References
     ----------
@@ -53,26 +59,32 @@ class VEM(Informed):
     formula: ClassVar[str] = "in the window |w - w_k| <= M (n - 1) ranks descend along w"
     paper: ClassVar[str] = "Gong et al., IEEE S&P 2025, arXiv:2503.08976"
 
+    source: Literal["colluders", "benign", "history"] = "colluders"  # type: ignore[assignment]
     method: Literal["closed_form", "gumbel_sinkhorn"] = "closed_form"
     max_t: int = 2000
     steps: int = 50
     lr: float = 0.1
     temperature: float = 1e-4
+    memory: float = 0.5
 
     def __post_init__(self) -> None:
         require(self.max_t >= 2, "vem", "max_t", self.max_t, "an integer >= 2")
         require(self.steps >= 1, "vem", "steps", self.steps, "an integer >= 1")
         require(self.lr > 0, "vem", "lr", self.lr, "a number > 0")
         require(self.temperature > 0, "vem", "temperature", self.temperature, "a number > 0")
+        require(0 <= self.memory <= 1, "vem", "memory", self.memory, "a share from 0 to 1")
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Give each colluder a copied ranking with its window permuted."""
         known = self.known(view)
         benign = view.sampled - count
+        state = trend(view.previous, view.state) if self.source == "history" else view.state
         updates: list[Update] = [{} for _ in range(count)]
         for name, previous in view.previous.items():
             votes = [vote[name] for vote in known]
             total = summed(votes)
+            if self.source == "history":
+                total = _foreseen(total, len(votes), previous + state[f"trend/{name}"], self.memory)
             order = ascending(total, previous)
             window = self._bounded(
                 vulnerable(total[order] * benign / len(votes), view.setting.keep, count),
@@ -84,7 +96,7 @@ class VEM(Informed):
                 updates, self._permuted(edges, total, chosen, rng), strict=True
             ):
                 update[name] = ranks
-        return Crafted(updates, view.state)
+        return Crafted(updates, state)
 
     def _bounded(self, window: slice, boundary: int) -> slice:
         if self.method == "closed_form" or window.stop - window.start <= self.max_t:
@@ -106,6 +118,34 @@ class VEM(Informed):
             total[edges], windows, self.steps, self.lr, self.temperature, rng
         )
         return [_with(vote, edges, ranks) for vote, ranks in zip(votes, moved, strict=True)]
+
+
+def trend(previous: Update, state: AttackState) -> AttackState:
+    """Average how the global ranking moved, with weight one half on the last time.
+
+    Parameters
+    ----------
+    previous : Update
+        Global ranking of this round.
+    state : AttackState
+        What this returned in the colluders' last round: of each layer, ``last/NAME`` is the ranking
+        and ``trend/NAME`` the float32 mean move; empty at first, which counts as no move.
+    """
+    moves: AttackState = {}
+    for name, q in previous.items():
+        moved = (q - state.get(f"last/{name}", q)).astype(np.float32)
+        moves[f"last/{name}"] = q
+        moves[f"trend/{name}"] = (moved + state.get(f"trend/{name}", moved)) / 2
+    return moves
+
+
+def _foreseen(
+    total: NDArray[np.int64], votes: int, expected: NDArray[np.float32], memory: float
+) -> NDArray[np.int64]:
+    """Mix a sum of votes with that of as many votes that are as expected."""
+    mixed = (1 - memory) * total + memory * votes * expected.astype(np.float64)
+    foreseen: NDArray[np.int64] = np.rint(mixed).astype(np.int64)
+    return foreseen
 
 
 def vulnerable(ascending_sum: NDArray[np.float64], keep: float, malicious: int) -> slice:

@@ -14,8 +14,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from experiments.catalogue import catalogue, markdown
 from experiments.cli import app
+from experiments.commands.catalogue import catalogue, markdown
 
 ROOT = Path(__file__).parents[1]
 TOP = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md"}

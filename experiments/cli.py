@@ -14,11 +14,12 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.cli_certify import certify
-from experiments.cli_export import export
-from experiments.cli_help import PlainHelp
-from experiments.cli_report import plot, report
-from experiments.environment import be_quiet
+from experiments.commands.certify import certify
+from experiments.commands.export import export
+from experiments.commands.help import PlainHelp
+from experiments.commands.redteam import redteam
+from experiments.commands.report import plot, report
+from experiments.config.environment import be_quiet
 
 DONE, STOPPED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -61,8 +62,7 @@ def run(
     from experiments.records import RunDirectory
 
     settings = configuration.read(config, override or (), profile)
-    name = f"{Path(settings.data.name).name}-{settings.strategy.name}"
-    directory = RunDirectory(out or Path("runs") / name, numbered=out is None)
+    directory = RunDirectory.of(settings, out)
     _carry_out(settings, directory, resume=False, track=track or (), as_json=as_json)
 
 
@@ -101,14 +101,14 @@ def sweep(
     as_json: AsJson = False,
 ) -> None:
     """Run every point of a grid; what is done is not run again, what was stopped goes on."""
-    from experiments.job import prepare
+    from experiments.sweep.job import prepare
 
     prepare()
-    from experiments.points import read_grid
-    from experiments.summary import markdown, summarise
-    from experiments.sweep import cores
-    from experiments.sweep import sweep as run_points
-    from experiments.sweep_view import sweep_view
+    from experiments.config.grid import read_grid
+    from experiments.sweep.summary import markdown, summarise
+    from experiments.sweep.sweep import cores
+    from experiments.sweep.sweep import sweep as run_points
+    from experiments.sweep.view import sweep_view
     from frl.errors import StoppedError
 
     folder = out or Path("runs") / grid.stem
@@ -130,6 +130,7 @@ def sweep(
         )
 
 
+command()(redteam)
 command()(plot)
 command()(report)
 
@@ -143,7 +144,7 @@ def list_(
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
 ) -> None:
     """List what a configuration can name: attacks, rules, models, datasets and so on."""
-    from experiments.catalogue import catalogue, markdown, print_catalogue
+    from experiments.commands.catalogue import catalogue, markdown, print_catalogue
 
     if as_json:
         typer.echo(json.dumps(catalogue(kind), indent=2))
@@ -160,8 +161,8 @@ def cost(
     as_json: AsJson = False,
 ) -> None:
     """Measure what a message costs in every coding, next to float32."""
-    from experiments.cost import costs, print_costs, report
-    from experiments.cost_sample import sample
+    from experiments.analysis.cost import costs, print_costs, report
+    from experiments.analysis.cost_sample import sample
 
     measured = sample(model, run)
     rows = costs(measured)
@@ -240,10 +241,10 @@ def main() -> None:
 def _carry_out(
     settings: Any, directory: Any, *, resume: bool, track: Sequence[str], as_json: bool
 ) -> None:
-    from experiments.plotting import accuracy_curves
-    from experiments.progress import progress
+    from experiments.commands.progress import progress
     from experiments.records import CURVE, load
-    from experiments.run import execute
+    from experiments.report.plotting import accuracy_curves
+    from experiments.rounds.loop import execute
     from experiments.trackers import Tracking
     from frl.errors import StoppedError
 
@@ -279,7 +280,7 @@ def _how(directory: Any) -> str:
 
 
 def _report(result: dict[str, Any], path: Path, *, as_json: bool) -> None:
-    from experiments.progress import print_result
+    from experiments.commands.progress import print_result
 
     if as_json:
         typer.echo(json.dumps(result))

@@ -11,11 +11,12 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from experiments.config import Config, flatten, of_flower_run
-from experiments.plotting import accuracy_curves
 from experiments.records import CURVE, RunDirectory, load
-from experiments.rounds import Row
-from experiments.run import execute
+from experiments.report.plotting import accuracy_curves
+from experiments.rounds.loop import execute
+from experiments.rounds.row import Row
 from frl.errors import FRLError, InputError
+from frl.grids import GuardedGrid
 
 log = logging.getLogger("flwr")
 
@@ -50,7 +51,8 @@ def main(grid: Grid, context: Context) -> None:
 
     result = directory.result() if begun else None
     if result is None:
-        result = execute(config, directory, grid=grid, resume=begun, watch=watch)
+        guarded = GuardedGrid(grid)
+        result = execute(config, directory, grid=guarded, resume=begun, watch=watch)
     accuracy_curves(load(directory.path), directory.path / CURVE)
     log.info("accuracy %.2f %%  digest %s", 100 * result["accuracy"], result["digest"])
 

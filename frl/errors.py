@@ -14,6 +14,26 @@ class InputError(FRLError, ValueError):
     """The user asked for something that cannot be done: one line that says what and where."""
 
 
+class MessageError(FRLError, ValueError):
+    """What somebody sent must not be admitted.
+
+    Parameters
+    ----------
+    reason : str
+        One of a few fixed words, counted in the record of a round.
+    detail : str
+        One line for a person: what was found and what was expected.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[MessageError], tuple[str, str]]:
+        return type(self), (self.reason, self.detail)
+
+
 class StoppedError(FRLError, RuntimeError):
     """A run cannot go on, for no fault of its input: one line that says why; it can be resumed."""
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from frl import models
 from frl.errors import InputError
-from frl.messages import digest
+from frl.exchange.messages import digest
 from frl.models import DataShape, signed_constant
 from frl.supermask import edge_layers
 

@@ -1,4 +1,4 @@
-"""What our Flower strategies share: sampling from the seed, one message a client, the gate."""
+"""The base of our Flower strategies: sampling from the seed, one message a client, the gate."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
-from frl.channel import Channel
+from frl.arrays import Arrays
 from frl.errors import InputError
-from frl.forms import Form, Whole
-from frl.grids import Roster, find_roster
-from frl.messages import (
+from frl.exchange.channel import Channel
+from frl.exchange.forms import Form
+from frl.exchange.messages import (
     Report,
     Task,
     arrays_record,
     read_arrays,
-    read_update,
     train_content,
-    update_record,
 )
+from frl.exchange.received import Received
+from frl.grids import Roster, find_roster
 from frl.wire import Base
-from frl.wire.downlink import coarsen
-from strategies.gate import Admitted, Check, Gate, Rejected, Update
-from strategies.ledger import Ledger
+from strategies.byte_counter import ByteCounter
+from strategies.client_states import ClientStates
+from strategies.gate import Admitted, Check, Gate, Rejected
 from strategies.round_report import Counted, RoundReport
 from strategies.sampling import sample_clients
-from strategies.seen import Seen
 from strategies.vote import Vote
 
 log = logging.getLogger(__name__)
 
 Redraw = Callable[[NDArray[np.int64]], bool]
+Measured = Callable[[int], bool]
+"""Whether a round is one whose plain messages are encoded for their size."""
 
 
 class SeededStrategy(Strategy):
@@ -57,17 +58,17 @@ class SeededStrategy(Strategy):
         How states and updates travel; by default as plain arrays, rankings whole.
     terms : ConfigRecord, optional
         What clients are told of the data of the run; see :mod:`frl.data.terms`.
+    measured : callable, optional
+        Rounds in which one plain message is encoded for its size; by default none.
 
     Attributes
     ----------
-    seen : Seen
+    client_states : ClientStates
         Which global state each client holds, where the channel keeps a history.
-    measure : bool
-        Whether to encode a sample of plain messages for its size.
     report : RoundReport or None
         Of the last round aggregated.
     vote : Vote or None
-        The sums of the last round, where rankings are added up.
+        The sums of the last round until the next one begins, where rankings are added up.
     counted : tuple of Counted
         What each client counted in the last round, where the rule weighs them.
     """
@@ -82,6 +83,7 @@ class SeededStrategy(Strategy):
         roster: Roster | None = None,
         channel: Channel | None = None,
         terms: ConfigRecord | None = None,
+        measured: Measured | None = None,
     ) -> None:
         if not 1 <= clients_per_round <= clients:
             raise InputError(
@@ -98,11 +100,11 @@ class SeededStrategy(Strategy):
         self._asked: list[tuple[Message, int]] = []
         self._absent: list[int] = []
         self._terms = terms
-        self._channel = channel
+        self._channel = channel or Channel()
         self._base = Base(0, {})
         self._sent: list[ArrayRecord] = []
-        self.seen = Seen(channel.history if channel else 0)
-        self.measure = False
+        self.client_states = ClientStates(self._channel)
+        self._measured = measured or (lambda round: False)
         self.round = 0
 
     @property
@@ -126,13 +128,13 @@ class SeededStrategy(Strategy):
             raise InputError(f"{type(self).__name__} remembers nothing, got {sorted(memory)}")
 
     @abstractmethod
-    def check(self, state: Update) -> Check:
+    def check(self, state: Arrays) -> Check:
         """Return what an update must be, given the global state."""
 
     @abstractmethod
     def combine(
-        self, server_round: int, state: Update, admitted: Iterator[Admitted]
-    ) -> Update | str:
+        self, server_round: int, state: Arrays, admitted: Iterator[Admitted]
+    ) -> Arrays | str:
         """Turn admitted updates into the next global state, or say why the state is kept.
 
         ``admitted`` yields them as they arrive, so what is not exact must put them into client
@@ -140,7 +142,7 @@ class SeededStrategy(Strategy):
         """
 
     @abstractmethod
-    def preview(self, updates: Sequence[Update]) -> Update:
+    def preview(self, updates: Sequence[Arrays]) -> Arrays:
         """Return what these updates would lead to in the round under way, changing nothing."""
 
     def configure_train(
@@ -155,14 +157,17 @@ class SeededStrategy(Strategy):
         drawn = sample_clients(
             self.seed, server_round, self.clients, self.clients_per_round, redraw=self._redraw
         )
-        self.round = server_round
+        self.round, self.vote = server_round, None
         self._base = Base(server_round, read_arrays(arrays))
         nodes = self._roster.nodes_of(drawn.tolist())
         self._absent = [client for client in drawn.tolist() if client not in nodes]
         asked = [client for client in drawn.tolist() if client in nodes]
-        self.seen.locate(drawn.tolist(), nodes)
-        self._sent = self._states(arrays, asked)
-        remember = self._channel is not None and self._channel.coded and self._channel.history > 0
+        self.client_states.locate(drawn.tolist(), nodes)
+        coded = self._channel.coded
+        self._sent = (
+            self.client_states.records(self._base, asked) if coded else [arrays] * len(asked)
+        )
+        remember = coded and self._channel.history > 0
         self._asked = [
             (
                 Message(
@@ -192,14 +197,15 @@ class SeededStrategy(Strategy):
         (ArrayRecord or None, MetricRecord)
             The next global state, ``None`` where it is kept, and the counts of the round.
         """
-        gate = Gate(self._asked, self.check(self._state), self.read)
-        ledger = Ledger(
+        state = self._base.state
+        gate = Gate(self._asked, self.check(state), self.read)
+        counter = ByteCounter(
             self._channel,
             self._base,
             self._sent,
-            self.seen,
+            self.client_states,
             seed=self.seed,
-            sample=self.measure,
+            sample=self._measured(server_round),
         )
         reports: dict[int, Report] = {}
         rejected: list[Rejected] = []
@@ -212,12 +218,14 @@ class SeededStrategy(Strategy):
                     log.debug("round %d: rejected %s", server_round, verdict)
                     continue
                 reports[verdict.client] = verdict.report
-                ledger.add(verdict.client, reply, verdict.update)
+                counter.add(verdict)
                 yield verdict
 
-        outcome = self._settled(self.combine(server_round, self._state, admitted()))
+        outcome = self.combine(server_round, state, admitted())
+        if not isinstance(outcome, str):
+            outcome = self._channel.coarsened(outcome)
         rejected += gate.silent()
-        rejected += [Rejected(c, "offline", "no connected node is it") for c in self._absent]
+        rejected += [Rejected(c, "offline", "no node is this client") for c in self._absent]
         ordered = [reports[client] for client in sorted(reports)]
         self.report = RoundReport(
             round=server_round,
@@ -225,14 +233,15 @@ class SeededStrategy(Strategy):
             admitted=tuple(sorted(reports)),
             rejected=tuple(sorted(rejected)),
             bytes_down=sum(state.count_bytes() for state in self._sent),
-            bytes_up=ledger.bytes_up,
+            bytes_up=counter.bytes_up,
             loss=sum(report.loss for report in ordered) / max(1, len(ordered)),
             train_seconds=sum(report.seconds for report in ordered),
             kept=outcome if isinstance(outcome, str) else "",
-            coded=ledger.coded(),
+            coded=counter.coded(),
             counted=self.counted,
         )
-        self.seen.settle(self._base, self.sampled, reports, self._step(sorted(reports)))
+        sums = None if self.vote is None else self.vote.sums
+        self.client_states.record_round(self._base, self.sampled, reports, sums, seed=self.seed)
         self._asked = []
         metrics = MetricRecord(
             {
@@ -249,48 +258,13 @@ class SeededStrategy(Strategy):
 
     @property
     def form(self) -> Form:
-        """What clients send of their rankings."""
-        return (self._channel.form if self._channel else None) or Whole()
+        """What clients send of their updates."""
+        return self._channel.form
 
-    @property
-    def _state(self) -> Update:
-        return self._base.ranking
-
-    def _states(self, arrays: ArrayRecord, clients: list[int]) -> list[ArrayRecord]:
-        """Return what each client is sent; those that hold the same share one record."""
-        channel = self._channel
-        if channel is None or not channel.coded:
-            return [arrays] * len(clients)
-        bases = [self.seen.base_of(client) for client in clients]
-        rounds = [base.round if base else 0 for base in bases]
-        records = {
-            round: channel.send_state(
-                self._base, base, self.seen.steps_from(base, self._base.round)
-            )
-            for round, base in dict(zip(rounds, bases, strict=True)).items()
-        }
-        return [records[round] for round in rounds]
-
-    def read(self, reply: Message, client: int) -> Update:
+    def read(self, record: ArrayRecord, client: int) -> Received:
         """Return what a client of the round under way sent."""
-        channel = self._channel
-        if channel is None:
-            return read_update(reply)
         task = Task(self.round, client, self.seed)
-        return channel.read_update(update_record(reply), self._base, task, coded=channel.coded)
-
-    def _step(self, voters: list[int]) -> bytes | None:
-        """Encode what led to the next ranking, where ballots were added up and nothing else."""
-        if self._channel is None or self.vote is None or not voters:
-            return None
-        return self._channel.encode_step(self._base, voters, self.vote.sums, seed=self.seed)
-
-    def _settled(self, outcome: Update | str) -> Update | str:
-        """Keep of a new ranking what clients can rebuild of the ballots they get."""
-        channel = self._channel
-        if isinstance(outcome, str) or channel is None or not channel.down_bits:
-            return outcome
-        return coarsen(outcome, channel.first, channel.down_bits)
+        return self._channel.receive(record, self._base, task, coded=self._channel.coded)
 
     def configure_evaluate(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from frl.arrays import Arrays
 from strategies.base import SeededStrategy
-from strategies.gate import Admitted, Check, Update, ranking_check
+from strategies.gate import Admitted, Check, ranking_check
 from strategies.vote import Vote
 
 
@@ -28,28 +29,27 @@ class FRL(SeededStrategy):
         See :func:`strategies.sampling.sample_clients`.
     """
 
-    def check(self, state: Update) -> Check:
+    def check(self, state: Arrays) -> Check:
         """Admit only a permutation in every layer, or what the run's form makes of one."""
         layers = {name: positions.size for name, positions in state.items()}
         return ranking_check(layers, self.form)
 
     def combine(
-        self, server_round: int, state: Update, admitted: Iterator[Admitted]
-    ) -> Update | str:
+        self, server_round: int, state: Arrays, admitted: Iterator[Admitted]
+    ) -> Arrays | str:
         """Add rankings as they arrive; memory does not grow with the number of clients."""
-        self.vote = None
         vote = Vote(state)
         for reply in admitted:
             vote.add(self._votes(reply.update))
         self.vote = vote
         return vote.result() if vote.count else "no reply was admitted"
 
-    def preview(self, updates: Sequence[Update]) -> Update:
+    def preview(self, updates: Sequence[Arrays]) -> Arrays:
         """Return the ranking that a vote of these rankings alone would give."""
-        vote = Vote(self._state)
+        vote = Vote(self._base.state)
         for update in updates:
             vote.add(self._votes({name: self.form.of(part) for name, part in update.items()}))
         return vote.result()
 
-    def _votes(self, sent: Update) -> Update:
+    def _votes(self, sent: Arrays) -> Arrays:
         return {name: self.form.votes(part) for name, part in sent.items()}

@@ -1,42 +1,49 @@
 """The gate: every reply passes it before any rule sees it, and may be rejected with a reason.
 
 A rejection never stops a round. What a client says of itself is not trusted: whom a reply is from
-follows from the message that it answers.
+follows from the message that it answers. Nothing that a client sent is read anywhere else: what is
+counted of a reply, the gate read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from flwr.app import Message
-from numpy.typing import NDArray
+from flwr.app import ArrayRecord, Message
 
-from frl.forms import Form, Whole
-from frl.messages import MalformedError, Report, read_report, read_update
-from frl.wire import WireError
+from frl.arrays import Arrays
+from frl.errors import MessageError
+from frl.exchange.forms import Form, Whole
+from frl.exchange.messages import MalformedError, Report, read_answer
+from frl.exchange.received import Received, Sizes
+from frl.one_line import one_line
 
-Update: TypeAlias = dict[str, NDArray[Any]]
-Check: TypeAlias = Callable[[Update], None]
+Check: TypeAlias = Callable[[Arrays], None]
 """Raises ``MalformedError`` for an update that a rule must not see."""
-Read: TypeAlias = Callable[[Message, int], Update]
-"""Reads the update in a client's reply; raises ``MalformedError`` or ``WireError``."""
+Read: TypeAlias = Callable[[ArrayRecord, int], Received]
+"""Reads the record that a client sent; raises a ``MessageError``."""
 
 UNKNOWN = -1
 MOST_EXAMPLES = 10_000_000
 
 
 class Admitted(NamedTuple):
-    """A reply that takes part."""
+    """A reply that takes part; ``bytes`` and ``coded`` are those of what was received."""
 
     client: int
-    update: Update
+    update: Arrays
     report: Report
+    bytes: int = 0
+    coded: Sizes | None = None
 
 
 class Rejected(NamedTuple):
-    """A reply that does not; ``client`` is ``UNKNOWN`` where nobody was asked."""
+    """A reply that does not; ``client`` is ``UNKNOWN`` where nobody was asked.
+
+    The detail is one printable line, whatever the client sent.
+    """
 
     client: int
     reason: str
@@ -57,55 +64,58 @@ class Gate:
         How it is read.
     """
 
-    def __init__(
-        self,
-        asked: Iterable[tuple[Message, int]],
-        check: Check,
-        read: Read = lambda reply, client: read_update(reply),
-    ) -> None:
+    def __init__(self, asked: Iterable[tuple[Message, int]], check: Check, read: Read) -> None:
         self._asked = tuple(asked)
         self._check = check
         self._read = read
         self._client_of: dict[str, int] = {}
-        self._heard: set[int] = set()
+        self._answered: set[int] = set()
 
     def judge(self, reply: Message) -> Admitted | Rejected:
         """Admit a reply, or reject it with a reason; never raises."""
+        try:
+            verdict = self._judge(reply)
+        except Exception as fault:
+            return Rejected(UNKNOWN, "not-asked", f"no message: {type(fault).__name__}")
+        if isinstance(verdict, Rejected):
+            return verdict._replace(detail=one_line(verdict.detail))
+        return verdict
+
+    def _judge(self, reply: Message) -> Admitted | Rejected:
         answered = reply.metadata.reply_to_message_id
         if answered not in self._client_of:
             self._client_of = {m.metadata.message_id: client for m, client in self._asked}
         client = self._client_of.get(answered, UNKNOWN) if answered else UNKNOWN
         if client == UNKNOWN:
             return Rejected(client, "not-asked", f"answers message {answered!r}")
-        if client in self._heard:
+        if client in self._answered:
             return Rejected(client, "duplicate", "second reply of this client in the round")
-        self._heard.add(client)
-        if reply.has_error():
-            return Rejected(client, "error", reply.error.reason or f"code {reply.error.code}")
+        self._answered.add(client)
         try:
-            update = self._read(reply, client)
-            self._check(update)
-            report = read_report(reply)
+            if reply.has_error():
+                said = reply.error.reason or f"code {reply.error.code}"
+                return Rejected(client, "error", str(said))
+            record, report = read_answer(reply)
+            received = self._read(record, client)
+            self._check(received.update)
             if not 0 <= report.examples <= MOST_EXAMPLES:
                 raise MalformedError("sample-count", f"num-examples is {report.examples}")
-        except MalformedError as fault:
+        except MessageError as fault:
             return Rejected(client, fault.reason, fault.detail)
-        except WireError as fault:
-            return Rejected(client, fault.reason, fault.text)
         except Exception as fault:
             return Rejected(client, "undecodable", f"{type(fault).__name__}: {fault}")
-        return Admitted(client, update, report)
+        return Admitted(client, received.update, report, received.bytes, received.coded)
 
     def silent(self) -> list[Rejected]:
         """Clients that were asked and have not answered, ascending."""
-        clients = sorted({client for _, client in self._asked} - self._heard)
+        clients = sorted({client for _, client in self._asked} - self._answered)
         return [Rejected(client, "late", "no reply before the deadline") for client in clients]
 
 
-def check_layers(update: Update, layers: Mapping[str, int], dtype: str) -> None:
+def check_layers(update: Arrays, layers: Mapping[str, int], dtype: str) -> None:
     """Raise unless an update has exactly these layers, each a flat array of this size and type."""
     if list(update) != list(layers):
-        raise MalformedError("wrong-layers", f"layers are {list(update)}, not {list(layers)}")
+        raise MalformedError("wrong-layers", f"not the {len(layers)} layers of the model")
     for name, n in layers.items():
         if update[name].dtype != np.dtype(dtype):
             raise MalformedError(
@@ -121,7 +131,7 @@ def ranking_check(layers: Mapping[str, int], form: Form | None = None) -> Check:
     """Admit only rankings, or what a form makes of them: by default permutations; O(n)."""
     sent = form or Whole()
 
-    def check(update: Update) -> None:
+    def check(update: Arrays) -> None:
         check_layers(update, layers, sent.dtype)
         for name in layers:
             fault = sent.fault(update[name])
@@ -134,7 +144,7 @@ def ranking_check(layers: Mapping[str, int], form: Form | None = None) -> Check:
 def weights_check(layers: Mapping[str, int], most_norm: float) -> Check:
     """Admit only finite float32 updates whose Euclidean norm is at most ``most_norm``."""
 
-    def check(update: Update) -> None:
+    def check(update: Arrays) -> None:
         check_layers(update, layers, "float32")
         squares = 0.0
         for name, values in update.items():

@@ -1,12 +1,12 @@
-"""What happened in one round, as a strategy tells it."""
+"""The report of one round."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import NamedTuple
 
+from strategies.byte_counter import Coded
 from strategies.gate import Rejected
-from strategies.ledger import Coded
 
 
 class Counted(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -12,14 +11,15 @@ from flwr.app import ConfigRecord
 from numpy.typing import NDArray
 from torch import Tensor
 
-from frl.channel import Channel
+from frl.arrays import Arrays
 from frl.errors import InputError
-from frl.forms import Ballots, Whole
+from frl.exchange.channel import Channel
+from frl.exchange.forms import Ballots, Differences, Form, Whole
+from frl.exchange.messages import Report
 from frl.grids import Roster
-from frl.messages import Report
-from strategies.base import Redraw, SeededStrategy
-from strategies.gate import Admitted, Check, Update, ranking_check, weights_check
-from strategies.pre_aggregation import PreAggregation, chain
+from strategies.base import Measured, Redraw, SeededStrategy
+from strategies.gate import Admitted, Check, ranking_check, weights_check
+from strategies.pre_aggregation import PreAggregation, chain, rows_after
 from strategies.round_report import Counted
 from strategies.rules import Rule, RuleContext
 from strategies.vote import rank_by
@@ -27,12 +27,27 @@ from strategies.vote import rank_by
 _NOTHING = Report(examples=1, loss=0.0, seconds=0.0, steps=0)
 
 Weighting: TypeAlias = Literal["uniform", "examples"]
-RootUpdate: TypeAlias = Callable[[int, Update], Update]
+RootUpdate: TypeAlias = Callable[[int, Arrays], Arrays]
 """Makes the server's own update from the round and the global state."""
 Oracle: TypeAlias = Callable[[int, Sequence[int]], int]
 """Tells the true number of malicious clients from the round and its clients."""
 
 _VELOCITY = "server-velocity"
+_FORMS: Mapping[str, Form] = {"ranks": Whole(), "weights": Differences()}
+"""What clients send unless a channel says otherwise."""
+
+
+def check_chain(rule: Rule, steps: Sequence[PreAggregation], clients: int) -> None:
+    """Refuse steps and a rule that cannot work one after another on updates of so many clients.
+
+    Raises
+    ------
+    InputError
+        If they take another kind of updates, or more of them.
+    """
+    for step in steps:
+        step.check_space(rule.space)
+    rule.check(rows_after(steps, clients))
 
 
 class RuleStrategy(SeededStrategy):
@@ -44,7 +59,7 @@ class RuleStrategy(SeededStrategy):
 
     Parameters
     ----------
-    clients, clients_per_round, seed, redraw, roster, channel, terms
+    clients, clients_per_round, seed, redraw, roster, channel, terms, measured
         See :class:`strategies.base.SeededStrategy`.
     rule : Rule
     steps : sequence of PreAggregation
@@ -92,6 +107,7 @@ class RuleStrategy(SeededStrategy):
         oracle: Oracle | None = None,
         channel: Channel | None = None,
         terms: ConfigRecord | None = None,
+        measured: Measured | None = None,
     ) -> None:
         super().__init__(
             clients=clients,
@@ -99,8 +115,9 @@ class RuleStrategy(SeededStrategy):
             seed=seed,
             redraw=redraw,
             roster=roster,
-            channel=channel,
+            channel=channel or Channel(form=_FORMS[rule.space]),
             terms=terms,
+            measured=measured,
         )
         self.rule = rule
         self.steps = tuple(steps)
@@ -113,12 +130,10 @@ class RuleStrategy(SeededStrategy):
         self._root = root
         self._oracle = oracle
         self._memory: dict[str, Tensor] = rule.initial_state()
-        self._assumed: int | None = getattr(rule, "f", None)
+        self._assumed: int | None = rule.assumed_f
         if rule.needs_root and root is None:
             raise InputError(f"{rule!r} needs an update of the server's own (a root shard)")
-        for step in self.steps:
-            step.check_space(rule.space)
-        self._check_count(rule, self.steps, clients_per_round)
+        check_chain(rule, self.steps, clients_per_round)
 
     @property
     def assumed_f(self) -> int | None:
@@ -134,7 +149,7 @@ class RuleStrategy(SeededStrategy):
     def memory(self, memory: Mapping[str, NDArray[Any]]) -> None:
         self._memory = {name: torch.from_numpy(np.array(a)) for name, a in memory.items()}
 
-    def check(self, state: Update) -> Check:
+    def check(self, state: Arrays) -> Check:
         """Admit rankings or what the run's form makes of them, or finite differences."""
         layers = {name: values.size for name, values in state.items()}
         if self.rule.space == "ranks":
@@ -142,15 +157,15 @@ class RuleStrategy(SeededStrategy):
         return weights_check(layers, self.most_norm)
 
     def combine(
-        self, server_round: int, state: Update, admitted: Iterator[Admitted]
-    ) -> Update | str:
+        self, server_round: int, state: Arrays, admitted: Iterator[Admitted]
+    ) -> Arrays | str:
         """Aggregate the round; too few updates keep the state."""
         self.counted = ()
         stack, clients = self._stack(state, admitted, self.sampled)
         if not clients:
             return "no reply was admitted"
         assumed = self._assuming(server_round, clients)
-        self._assumed = getattr(assumed[0], "f", None)
+        self._assumed = assumed[0].assumed_f
         try:
             moved, memory, self.counted = self._aggregate(
                 server_round, state, stack, clients, assumed
@@ -160,29 +175,24 @@ class RuleStrategy(SeededStrategy):
         self._memory = memory
         return moved
 
-    def preview(self, updates: Sequence[Update]) -> Update:
+    def preview(self, updates: Sequence[Arrays]) -> Arrays:
         """Return what the rule would make of updates in this round, changing nothing.
 
         The next ranking for a rule on ranks, the aggregate for one on weights.
         """
-        sent = (self._sent_of(update) for update in updates)
+        sent = ({n: self.form.of(part) for n, part in update.items()} for update in updates)
         numbered = (Admitted(row, update, _NOTHING) for row, update in enumerate(sent))
         clients = tuple(range(len(updates)))
-        stack, _ = self._stack(self._state, numbered, clients, weighted=False)
+        stack, _ = self._stack(self._base.state, numbered, clients, weighted=False)
         assumed = self._assuming(self.round, self.sampled)
-        moved, _, _ = self._aggregate(self.round, self._state, stack, clients, assumed)
+        moved, _, _ = self._aggregate(self.round, self._base.state, stack, clients, assumed)
         if self.rule.space == "ranks":
             return moved
-        return {name: moved[name] - values for name, values in self._state.items()}
-
-    def _sent_of(self, update: Update) -> Update:
-        if self.rule.space != "ranks":
-            return update
-        return {name: self.form.of(positions) for name, positions in update.items()}
+        return {name: moved[name] - values for name, values in self._base.state.items()}
 
     def _stack(
         self,
-        state: Update,
+        state: Arrays,
         admitted: Iterable[Admitted],
         sampled: Sequence[int],
         *,
@@ -197,9 +207,7 @@ class RuleStrategy(SeededStrategy):
         for reply in admitted:
             row, start = rows[row_of[reply.client]], 0
             for name, values in state.items():
-                part = reply.update[name]
-                ranks = self.form.ranks(part) if self.rule.space == "ranks" else part
-                row[start : start + values.size] = ranks
+                row[start : start + values.size] = self.form.values(reply.update[name])
                 start += values.size
             weights[reply.client] = min(reply.report.examples, self.most_weight)
         clients = tuple(sorted(weights))
@@ -216,13 +224,13 @@ class RuleStrategy(SeededStrategy):
     def _aggregate(
         self,
         server_round: int,
-        state: Update,
+        state: Arrays,
         stack: Tensor,
         clients: tuple[int, ...],
         assumed: tuple[Rule, tuple[PreAggregation, ...]],
-    ) -> tuple[Update, dict[str, Tensor], tuple[Counted, ...]]:
+    ) -> tuple[Arrays, dict[str, Tensor], tuple[Counted, ...]]:
         rule, steps = assumed
-        self._check_count(rule, steps, len(clients))
+        rule.check(rows_after(steps, len(clients)))
         root = self._root(server_round, state) if self._root and rule.needs_root else None
         context = RuleContext(
             clients=clients,
@@ -249,7 +257,7 @@ class RuleStrategy(SeededStrategy):
         moves = _split(vector * self.server_lr, state)
         return {name: values + moves[name] for name, values in state.items()}, memory, counted
 
-    def _origin(self, state: Update) -> Tensor | None:
+    def _origin(self, state: Arrays) -> Tensor | None:
         """Return the row of a client that changes nothing, where it is not the ranking itself.
 
         Dither makes a ballot's mean rank that of the ranking.
@@ -257,7 +265,7 @@ class RuleStrategy(SeededStrategy):
         if isinstance(self.form, Whole) or (isinstance(self.form, Ballots) and self.form.dither):
             return None
         sent = {name: self.form.of(positions) for name, positions in state.items()}
-        return _flat({name: self.form.ranks(part) for name, part in sent.items()})
+        return _flat({name: self.form.values(part) for name, part in sent.items()})
 
     def _assuming(
         self, server_round: int, clients: tuple[int, ...]
@@ -266,26 +274,14 @@ class RuleStrategy(SeededStrategy):
         if self._oracle is None:
             return self.rule, self.steps
         f = self._oracle(server_round, clients)
-        rule = dataclasses.replace(self.rule, f=f) if hasattr(self.rule, "f") else self.rule  # type: ignore[type-var]
-        steps = tuple(
-            dataclasses.replace(step, f=f) if hasattr(step, "f") else step  # type: ignore[type-var]
-            for step in self.steps
-        )
-        return rule, steps
-
-    @staticmethod
-    def _check_count(rule: Rule, steps: Sequence[PreAggregation], n: int) -> None:
-        for step in steps:
-            step.check(n)
-            n = step.rows(n)
-        rule.check(n)
+        return self.rule.assuming(f), tuple(step.assuming(f) for step in self.steps)
 
 
-def _flat(state: Update) -> Tensor:
+def _flat(state: Arrays) -> Tensor:
     return torch.from_numpy(np.concatenate([values.reshape(-1) for values in state.values()]))
 
 
-def _split(vector: Tensor, state: Update) -> Update:
+def _split(vector: Tensor, state: Arrays) -> Arrays:
     values, parts, start = vector.cpu().numpy(), {}, 0
     for name, layer in state.items():
         parts[name] = values[start : start + layer.size]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiments.environment import be_quiet
+from experiments.config.environment import be_quiet
 
 be_quiet()
 

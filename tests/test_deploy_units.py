@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.environment import QUIET
+from experiments.config.environment import QUIET
 
 UNITS = sorted((Path(__file__).parents[1] / "docs" / "deploy").glob("*.service"))
 

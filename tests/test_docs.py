@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.catalogue import catalogue, markdown
+from experiments.commands.catalogue import catalogue, markdown
 from tests.pages import PAGES, ROOT
 
 

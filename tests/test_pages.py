@@ -18,7 +18,7 @@ import typer
 
 from experiments import cli
 from experiments.config import read
-from experiments.points import read_grid
+from experiments.config.grid import read_grid
 from tests.pages import PAGES, ROOT, blocks, commands, inline_commands
 
 DONE = [

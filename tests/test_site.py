@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import attacks
-from experiments.catalogue import catalogue
+from experiments.commands.catalogue import catalogue
 from strategies import rules
 from tests.pages import ROOT
 

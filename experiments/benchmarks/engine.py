@@ -76,7 +76,7 @@ def _seconds_a_round(engine: str, megabytes: float) -> float:
 
 
 if __name__ == "__main__":
-    from experiments.environment import be_quiet
+    from experiments.config.environment import be_quiet
 
     be_quiet()
     print(json.dumps({"seconds": _seconds_a_round(sys.argv[1], float(sys.argv[2]))}))  # noqa: T201

@@ -18,13 +18,13 @@ from attacks.base import Setting
 from experiments import config as configuration
 from experiments.benchmarks.row import Row, cpu_seconds, one_thread
 from experiments.config import from_flat
-from experiments.job import prepare
-from experiments.points import Point
+from experiments.config.grid import Point
 from experiments.records import CONFIG, RESULT, ROUNDS, RunDirectory
-from experiments.sweep import Progress, cores, sweep
-from experiments.vote_record import VoteRecorder
+from experiments.rounds.vote_record import VoteRecorder
+from experiments.sweep.job import prepare
+from experiments.sweep.sweep import Progress, cores, sweep
 from frl import models
-from frl.forms import Whole
+from frl.exchange.forms import Whole
 from frl.models import DataShape
 from frl.training import Place, RankTrainer, Shard, TrainSettings, fit
 from strategies.vote import Vote

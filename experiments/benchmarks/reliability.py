@@ -16,13 +16,13 @@ from flwr.clientapp import ClientApp
 from experiments.benchmarks.row import Row
 from experiments.benchmarks.share import mnist_folder
 from experiments.config import Config, flatten, from_flat
-from experiments.engines import make_grid
 from experiments.records import RunDirectory
-from experiments.resident import resident
-from experiments.run import execute
+from experiments.rounds.loop import execute
+from experiments.setup.engine import make_grid
+from experiments.setup.resident import resident
 from frl.data.store import cache_folder
+from frl.exchange.messages import ARRAYS, Report, read_task, reply_content
 from frl.grids import InProcessGrid, RayGrid
-from frl.messages import ARRAYS, Report, read_task, reply_content
 
 NAMES = (
     "reliability-million-startup",

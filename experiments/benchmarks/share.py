@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from experiments.benchmarks.row import Row
 from experiments.config import from_flat
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
 from frl.errors import InputError
 
 _WORKERS, _ROUNDS = 2, 6

@@ -20,7 +20,8 @@ import numpy as np
 
 from experiments.benchmarks.rankings import CONV8, LENET, base_ranking, moved_ranking
 from frl import wire
-from frl.ballots import ballot
+from frl.arrays import Arrays
+from frl.exchange.ballots import ballot
 from frl.ranking import Ranking, top_mask
 
 T = TypeVar("T")
@@ -30,10 +31,10 @@ CODINGS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fixed", {}),
     ("delta", {}),
     *(("ballot", {"bits": bits}) for bits in (1, 2, 3, 4, 6, 8)),
-    ("sparse", {"top": 0.5}),
-    ("sparse", {"top": 0.1}),
-    ("sparse-delta", {"top": 0.5}),
-    ("sparse-delta", {"top": 0.1}),
+    ("sparse", {"share": 0.5}),
+    ("sparse", {"share": 0.1}),
+    ("sparse-delta", {"share": 0.5}),
+    ("sparse-delta", {"share": 0.1}),
     ("mask", {"keep": 0.5}),
     ("float32", {}),
     ("signs", {}),
@@ -94,7 +95,7 @@ def _rankings(model: str) -> tuple[wire.Base, Ranking, dict[str, int]]:
     layers = {name: edges for name, (edges, _) in MODELS[model].items()}
     units = {name: count for name, (_, count) in MODELS[model].items()}
     base = wire.Base(1, base_ranking(layers, seed=0))
-    return base, moved_ranking(base.ranking, units, seed=1), units
+    return base, moved_ranking(base.state, units, seed=1), units
 
 
 def _measure(
@@ -127,7 +128,7 @@ def _measure(
     )
 
 
-def _update(name: str, parameters: dict[str, Any], ranking: Ranking) -> wire.Update:
+def _update(name: str, parameters: dict[str, Any], ranking: Ranking) -> Arrays:
     if name == "ballot":
         return {layer: ballot(p, parameters["bits"]) for layer, p in ranking.items()}
     if name == "mask":

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config import Scalar
-from experiments.rounds import Row
+from experiments.rounds.row import Row
 from frl.errors import InputError
 
 _FIGURES = ("accuracy", "loss", "attack_success_rate", "train_loss", "admitted", "seconds")

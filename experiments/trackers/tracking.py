@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments.config import Config, flatten
 from experiments.records import RunDirectory
-from experiments.rounds import Row, Watcher
+from experiments.rounds.row import Row, Watcher
 from experiments.trackers.base import Tracker, metrics
 
 log = logging.getLogger(__name__)

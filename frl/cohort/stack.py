@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from frl.cohort.selection import fastest_selection, rank_rows, top_masks
-from frl.errors import InputError
 from frl.ranking import DIVERGED
 from frl.supermask import supermasks
 from frl.training import RankTrainer, Trainer
@@ -111,16 +110,14 @@ class WeightStack(Stack):
         ]
 
 
-def stack_of(trainer: Trainer) -> Stack:
-    """Return the stack that belongs to a trainer.
+STACKS: dict[type, Callable[[Any], Stack]] = {
+    RankTrainer: ScoreStack,
+    WeightTrainer: lambda _: WeightStack(),
+}
+"""How a trainer is stacked, by its exact type: a subclass may train in another way."""
 
-    Raises
-    ------
-    InputError
-        If there is none for such a trainer.
-    """
-    if isinstance(trainer, RankTrainer):
-        return ScoreStack(trainer)
-    if isinstance(trainer, WeightTrainer):
-        return WeightStack()
-    raise InputError(f"a cohort cannot train with {type(trainer).__name__}")
+
+def stack_of(trainer: Trainer) -> Stack | None:
+    """Return the stack that belongs to a trainer, ``None`` where its clients train singly."""
+    make = STACKS.get(type(trainer))
+    return None if make is None else make(trainer)

@@ -39,8 +39,9 @@ class CohortTrainer:
     trainer : Trainer
         For clients that are alone, and the model of those that are not.
     stacked : bool
-        One launch for all members of a cohort, or one member after another. On a CPU the second is
-        faster, and the same to the last bit as without a cohort.
+        One launch for all members of a cohort, or one member after another, which is also how a
+        trainer without a stack does it. On a CPU the second is faster, and the same to the last bit
+        as without a cohort.
     memory : DeviceMemory or None
         To measure how many members fit at once; without it, all of them until they do not.
     """
@@ -53,10 +54,9 @@ class CohortTrainer:
         memory: DeviceMemory | None = None,
     ) -> None:
         self._trainer = trainer
-        self._stacked = stacked
         self._memory = memory
         self._most = 0
-        self._stack = stack_of(trainer)
+        self._stack = stack_of(trainer) if stacked else None
 
     def train(self, state: dict[str, Any], shard: Shard, place: Place) -> Trained:
         """Train one client, as a member of the gathering that the calling thread is in."""
@@ -66,7 +66,7 @@ class CohortTrainer:
 
     def train_all(self, jobs: Sequence[Job]) -> list[Trained | Exception]:
         """Train several clients; an exception stands where one failed."""
-        if not self._stacked or len(jobs) == 1:
+        if self._stack is None or len(jobs) == 1:
             return [self._attempt(job) for job in jobs]
         by_length = sorted(range(len(jobs)), key=lambda i: -len(jobs[i].shard.labels))
         results: dict[int, Trained | Exception] = {}
@@ -116,6 +116,7 @@ class CohortTrainer:
         self, jobs: Sequence[Job], settings: TrainSettings | None = None
     ) -> list[Trained | Exception]:
         """Train several clients, longest shard first, as one batch."""
+        assert self._stack is not None
         values = self._begin(jobs)
         fits = fit_together(
             self._trainer.plain,

@@ -1,5 +1,6 @@
 """Data sets as shared read-only arrays, and who holds which examples."""
 
+from frl.data.arrays import dataset_of
 from frl.data.dataset import Columns, DataSet, Split
 from frl.data.own import OwnDataError, WholePartition, load_own
 from frl.data.partitions import Partition, StoredPartition, VirtualPartition, partition
@@ -16,6 +17,7 @@ __all__ = [
     "Terms",
     "VirtualPartition",
     "WholePartition",
+    "dataset_of",
     "load",
     "load_own",
     "partition",

@@ -5,12 +5,24 @@ Flower offers no public way to make messages outside one of its own runs, nor to
 
 from __future__ import annotations
 
+import time
+
 from flwr.app import Error, Message, RecordDict
 from flwr.app.metadata import Metadata
+from flwr.common.constant import ErrorCode
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
-__all__ = ["RUN_ID", "Metadata", "Run", "assemble", "empty_run", "identify_process", "number"]
+__all__ = [
+    "RUN_ID",
+    "Metadata",
+    "Run",
+    "assemble",
+    "empty_run",
+    "failed",
+    "identify_process",
+    "number",
+]
 
 RUN_ID = 1
 
@@ -39,3 +51,19 @@ def assemble(metadata: Metadata, content: RecordDict | None, error: Error | None
     if error is not None:
         return Message(error=error, metadata=metadata)  # type: ignore[call-overload,no-any-return]
     return Message(content=content, metadata=metadata)  # type: ignore[call-overload,no-any-return]
+
+
+def failed(asked: Metadata, reason: str) -> Message:
+    """Make the error that stands for a node's reply to a message, from that message's metadata."""
+    metadata = Metadata(
+        run_id=asked.run_id,
+        message_id="",
+        src_node_id=asked.dst_node_id,
+        dst_node_id=asked.src_node_id,
+        reply_to_message_id=asked.message_id,
+        group_id=asked.group_id,
+        created_at=time.time(),
+        ttl=asked.ttl,
+        message_type=asked.message_type,
+    )
+    return assemble(metadata, None, Error(code=ErrorCode.MESSAGE_UNAVAILABLE, reason=reason))

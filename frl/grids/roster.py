@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from typing import Protocol, cast
+from typing import Protocol, runtime_checkable
 
 from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
 from frl.errors import InputError
-from frl.messages import CLIENT, CONFIG
+from frl.exchange.messages import CLIENT, CONFIG
+from frl.one_line import one_line
 
 log = logging.getLogger("flwr")
 
@@ -24,12 +25,30 @@ _ANSWER_WITHIN = 300.0
 """Seconds after which an unanswered question is asked again."""
 
 
+@runtime_checkable
 class Roster(Protocol):
     """Knows the nodes of clients."""
 
     def nodes_of(self, clients: Iterable[int]) -> Mapping[int, int]:
         """Node ids of those of some clients that are there, by client."""
         ...
+
+
+@runtime_checkable
+class WrappingGrid(Protocol):
+    """A grid in front of another one, whose nodes it shares."""
+
+    @property
+    def wrapped(self) -> Grid:
+        """The grid behind this one."""
+        ...
+
+
+def innermost(grid: Grid) -> Grid:
+    """Return the grid behind all that wrap it."""
+    while isinstance(grid, WrappingGrid):
+        grid = grid.wrapped
+    return grid
 
 
 class NodeRoster:
@@ -110,7 +129,7 @@ class NodeRoster:
                 if reply.metadata.src_node_id == node:
                     self._claims[node] = NOBODY
                 continue
-            config = reply.content.get(CONFIG)
+            config = reply.content.get(CONFIG) if reply.has_content() else None
             client = config.get(CLIENT) if isinstance(config, ConfigRecord) else None
             if not isinstance(client, int) or not ANY <= client < self._clients:
                 self._warn(node, f"says it is client {client!r}, not 0 to {self._clients - 1}")
@@ -132,7 +151,7 @@ class NodeRoster:
     def _warn(self, node: int, complaint: str) -> None:
         if node not in self._warned:
             self._warned.add(node)
-            log.warning("node %d %s", node, complaint)
+            log.warning("node %d %s", node, one_line(complaint))
 
 
 def find_roster(grid: Grid, clients: int, *, least: int = 0, patience: float = 120.0) -> Roster:
@@ -154,8 +173,9 @@ def find_roster(grid: Grid, clients: int, *, least: int = 0, patience: float = 1
     InputError
         If there are fewer by then.
     """
-    if hasattr(grid, "nodes_of"):
-        return cast(Roster, grid)
+    engine = innermost(grid)
+    if isinstance(engine, Roster):
+        return engine
     roster = NodeRoster(grid, clients, patience=patience)
     least = least or clients
     deadline = time.monotonic() + patience

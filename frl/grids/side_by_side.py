@@ -52,13 +52,20 @@ def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 def told(error: Exception) -> tuple[str, str]:
     """Return an exception in a line, and with its traceback."""
-    return f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))
+    try:
+        said = f": {error}"
+    except Exception:
+        said = ", which cannot be printed"
+    return f"{type(error).__name__}{said}", "".join(traceback.format_exception(error))
 
 
 def _run(app: ClientApp, message: Message, context: Context) -> Message | Exception:
     try:
-        return app(message, context)
+        reply: object = app(message, context)
     except Exception as error:
         return error
     except SystemExit as error:
         return RuntimeError(f"the client app called exit: {error}")
+    if not isinstance(reply, Message):
+        return TypeError(f"the client app returned a {type(reply).__name__}, not a Message")
+    return reply

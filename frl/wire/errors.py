@@ -1,28 +1,14 @@
-"""What can be wrong with a message."""
+"""The error of a coded message."""
 
 from __future__ import annotations
 
-from frl.errors import FRLError
+from frl.errors import MessageError
 
 
-class WireError(FRLError, ValueError):
-    """A message that must not be admitted.
+class WireError(MessageError):
+    """A coded message that is not valid for this receiver.
 
-    Parameters
-    ----------
-    reason : str
-        Machine-readable: ``"truncated"``, ``"too-large"``, ``"trailing-bytes"``, ``"magic"``,
-        ``"version"``, ``"checksum"``, ``"wrong-coding"``, ``"wrong-model"``, ``"wrong-base"``,
-        ``"corrupt"``, ``"out-of-range"``, ``"not-a-permutation"``, ``"wrong-counts"`` or
-        ``"padding"``.
-    text : str
-        One line for a person: what was found and what was expected.
+    The reason is ``"truncated"``, ``"too-large"``, ``"trailing-bytes"``, ``"magic"``,
+    ``"version"``, ``"checksum"``, ``"wrong-coding"``, ``"wrong-model"``, ``"wrong-base"``,
+    ``"corrupt"``, ``"out-of-range"``, ``"not-a-permutation"``, ``"wrong-counts"`` or ``"padding"``.
     """
-
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(f"{reason}: {text}")
-        self.reason = reason
-        self.text = text
-
-    def __reduce__(self) -> tuple[type[WireError], tuple[str, str]]:
-        return type(self), (self.reason, self.text)

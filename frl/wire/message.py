@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from frl.arrays import Arrays
 from frl.errors import InputError
-from frl.wire.base import Base, Coding, Update
+from frl.wire.base import Base
+from frl.wire.coding import Coding
 from frl.wire.errors import WireError
 from frl.wire.header import Frame, header_size, read_frame, read_payloads, write
 
 
 def encode(
-    update: Update,
+    update: Arrays,
     coding: Coding,
     *,
     base: Base | None = None,
@@ -111,7 +113,7 @@ def decode(
         try:
             decoded[name] = coding.decode_layer(payload, n, _base_layer(coding, base, name))
         except WireError as error:
-            raise WireError(error.reason, f"layer {name!r}: {error.text}") from None
+            raise WireError(error.reason, f"layer {name!r}: {error.detail}") from None
     return {name: decoded[name] for name in layers}
 
 
@@ -167,7 +169,7 @@ def _accepted(frame: Frame, codings: Sequence[Coding]) -> Coding:
 
 
 def _base_layer(coding: Coding, base: Base | None, name: str) -> NDArray[np.int32] | None:
-    return base.ranking[name] if base is not None and coding.needs_base else None
+    return base.state[name] if base is not None and coding.needs_base else None
 
 
 def _require_same_model(coding: Coding, layers: Mapping[str, int], base: Base | None) -> None:
@@ -175,6 +177,6 @@ def _require_same_model(coding: Coding, layers: Mapping[str, int], base: Base | 
         return
     if base is None:
         raise InputError(f"{coding!r} needs a base ranking that both sides hold")
-    held = {name: int(positions.size) for name, positions in base.ranking.items()}
+    held = {name: int(positions.size) for name, positions in base.state.items()}
     if held != dict(layers):
         raise InputError(f"base ranking is of another model: {held} instead of {dict(layers)}")

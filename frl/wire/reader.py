@@ -1,4 +1,4 @@
-"""Reading bytes that may be anything."""
+"""A reader of bytes that may be anything."""
 
 from __future__ import annotations
 

@@ -19,11 +19,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.wire.activity import CLASSES, Activity, decode_activity, encode_activity, measure, ways
 from frl.wire.base import Base
+from frl.wire.compression.activity import (
+    CLASSES,
+    Activity,
+    decode_activity,
+    encode_activity,
+    measure,
+    ways,
+)
+from frl.wire.compression.integers import decode_integers, encode_integers
 from frl.wire.errors import WireError
 from frl.wire.header import Frame, header_size, read_frame, read_payloads, write
-from frl.wire.integers import decode_integers, encode_integers
 from frl.wire.reader import Reader
 
 CODE = 10

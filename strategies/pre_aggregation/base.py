@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from frl.errors import InputError
+from strategies.assuming import Assuming
 from strategies.rules.base import RuleContext, Space
 
 
-class PreAggregation(ABC):
+class PreAggregation(Assuming, ABC):
     """A step in front of a rule.
 
     Attributes

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from frl.errors import InputError
+from strategies.assuming import Assuming
 
 Space: TypeAlias = Literal["weights", "ranks"]
 Promise: TypeAlias = Literal["translation", "scaling", "bounded"]
@@ -69,7 +70,7 @@ class Aggregate(NamedTuple):
     reasons: tuple[str, ...] = ()
 
 
-class Rule(ABC):
+class Rule(Assuming, ABC):
     """A robust aggregation rule.
 
     Class attributes feed ``frl list rules`` and the table in the docs.

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import attacks
+from attacks.adversary.table import markdown, rows
 from attacks.base import Attack, Backdoor, Knowledge, Update, crafts, poisons, tampers
-from attacks.table import markdown, rows
 from frl.ranking import permutation_fault
 from tests.attacks import builders
 

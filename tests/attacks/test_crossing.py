@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attacks.crossing import Crossing, cross, reach
+from attacks.geometry.crossing import Crossing, cross, reach
 
 ORDER = np.array([7, 3, 5, 1, 0, 2, 6, 4], np.int32)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import attacks
-from attacks.backdoor_success import attack_success_rate
+from attacks.adversary.backdoor_success import attack_success_rate
 from frl.errors import InputError
 from tests.attacks import builders
 

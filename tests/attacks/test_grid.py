@@ -11,10 +11,10 @@ import pytest
 from flwr.app import Message
 
 import attacks
+from attacks.adversary.grid import AdversarialGrid
+from attacks.adversary.mod import adversary_mod
+from attacks.adversary.population import Population, malicious_clients
 from attacks.base import Attack, Crafted, CraftView, Knowledge
-from attacks.grid import AdversarialGrid
-from attacks.mod import adversary_mod
-from attacks.population import Population, malicious_clients
 from frl.errors import InputError
 from tests.attacks import builders, flower
 from tests.attacks.flower import FakeGrid, SimpleCodec, honest, make_app, request, update_of
@@ -135,7 +135,7 @@ def test_a_crafted_reply_looks_like_an_honest_one() -> None:
 
 
 def test_the_strategys_messages_are_left_as_they_are() -> None:
-    inner = FakeGrid(make_app())
+    inner = FakeGrid(make_app([mod()]))
     grid = grid_of(inner, attacks.make("badnets"))
     messages = [request(client, 5, STATE) for client in SAMPLED]
 

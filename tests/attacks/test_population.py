@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from attacks.population import malicious_clients
+from attacks.adversary.population import malicious_clients
 from frl.errors import InputError
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import attacks
 from attacks.adaptive import Adaptive
 from attacks.base import Update
-from attacks.consensus import ascending, summed
-from attacks.crossing import mask_boundaries
+from attacks.geometry.consensus import ascending, summed
+from attacks.geometry.crossing import mask_boundaries
 from attacks.vem import VEM, reversed_within, vulnerable
 from frl.errors import InputError
 from frl.ranking import rank, top_mask

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import attacks
 from attacks.alie import alie_z
 from attacks.base import Update
-from attacks.distance_budget import largest_step, spread
 from attacks.dyn_krum import simulated_distances
 from attacks.dyn_opt import largest_accepted
-from attacks.weight_space import deviation, stacked, unstacked
+from attacks.geometry.distance_budget import largest_step, spread
+from attacks.geometry.weight_space import deviation, stacked, unstacked
 from frl.errors import InputError
 from tests.attacks import builders
 

@@ -10,7 +10,7 @@ import pytest
 
 from experiments.config import read
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
 from tests.experiments.test_run import SMALL
 
 Result = tuple[RunDirectory, dict[str, Any]]

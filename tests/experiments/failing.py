@@ -11,8 +11,8 @@ import torch
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from experiments.resident import resident
-from frl.messages import read_task, reply_content
+from experiments.setup.resident import resident
+from frl.exchange.messages import read_task, reply_content
 
 app = ClientApp()
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.environment import QUIET
+from experiments.config.environment import QUIET
 from experiments.records import RunDirectory
 
 ROOT = Path(__file__).parents[2]
@@ -70,14 +70,17 @@ class Federation:
 
     Attributes
     ----------
-    superlink, supernodes
-        Running processes, the nodes by name.
+    processes : dict of str to Popen
+        What runs, by name of the machine.
+    variables : dict of str to dict
+        Further environment variables of a machine, by its name.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.variables: dict[str, dict[str, str]] = {}
         self.home("user")
         (folder / "user" / "home" / "config.toml").write_text(
             f'[superlink]\ndefault = "lab"\n[superlink.lab]\naddress = "127.0.0.1:{self.port}"\n'
@@ -104,6 +107,7 @@ class Federation:
             **QUIET,
             "FLWR_HOME": str(self.home(name) / "home"),
             "FRL_RUNS": str(self.folder / "runs"),
+            **self.variables.get(name, {}),
         }
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 
 from experiments.config import read
-from experiments.environment import be_quiet
+from experiments.config.environment import be_quiet
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
 
 CALLS = ("open", "write", "replace", "mkdir", "unlink")
 """What changes a file system as others see it; a flush does not."""

@@ -12,8 +12,8 @@ import attacks
 from attacks.base import Backdoor
 from experiments.config import read
 from experiments.records import RunDirectory
-from experiments.rounds import Row
-from experiments.run import execute
+from experiments.rounds.loop import execute
+from experiments.rounds.row import Row
 from frl.errors import InputError
 from strategies import rules
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.certify import Proof, counts, parts_of, prove
-from experiments.certify_pictures import certified_shares, failure_bounds
-from experiments.certify_report import print_report, report, share_left, total
+from experiments.analysis.certificate_pictures import certified_shares, failure_bounds
+from experiments.analysis.certificate_report import print_report, report, share_left, total
+from experiments.analysis.certificates import Proof, counts, parts_of, prove
+from experiments.analysis.honest_round import repeat_round
 from experiments.cli import main
 from experiments.config import read
-from experiments.honest_round import repeat_round
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
 from frl.errors import InputError
 from strategies.certificates import Parts
 

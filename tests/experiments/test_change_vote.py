@@ -8,8 +8,8 @@ import pytest
 
 from experiments.config import read
 from experiments.records import RunDirectory
-from experiments.rounds import Row
-from experiments.run import execute
+from experiments.rounds.loop import execute
+from experiments.rounds.row import Row
 
 SMALL = ["rounds=7", "clients=12", "clients_per_round=6", "train.epochs=1", "eval_every=7"]
 LARGE = ["rounds=40", "clients=100", "clients_per_round=25", "eval_every=40", "checkpoint_every=40"]

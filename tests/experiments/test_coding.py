@@ -12,12 +12,12 @@ from flwr.serverapp import Grid
 
 from experiments.config import Config, read
 from experiments.records import RunDirectory
-from experiments.resident import make_trainer
-from experiments.run import execute, make_grid
-from experiments.wiring import make_channel, make_coding
-from frl import data, wire
+from experiments.rounds.loop import execute
+from experiments.setup import Setup
+from experiments.setup.engine import make_grid
+from frl import wire
 from frl.errors import InputError
-from frl.messages import digest
+from frl.exchange.messages import digest
 from frl.wire.header import header_size
 
 SMALL = ["rounds=2", "clients=12", "clients_per_round=5", "train.epochs=1"]
@@ -118,10 +118,7 @@ def test_what_deployments_send_is_coded_unless_it_is_off(tmp_path: Path) -> None
 )
 def test_sizes_that_follow_from_the_model(tmp_path: Path, overrides: list[str], up: int) -> None:
     config = read(None, [*SMALL, "rounds=1", *overrides])
-    layers = {
-        name: values.size
-        for name, values in make_trainer(config, data.load("digits")).initial.items()
-    }
+    layers = {name: values.size for name, values in Setup(config).trainer.initial.items()}
     _, result = start(tmp_path / "run", "rounds=1", *overrides)
 
     if overrides == ["strategy.coding=fixed"]:
@@ -165,12 +162,12 @@ def test_what_contradicts_itself_is_refused_before_anything_runs(
 
 def test_always_takes_the_smallest_coding() -> None:
     def chosen(*overrides: str) -> wire.Coding:
-        return make_coding(read(None, list(overrides)).strategy)
+        return Setup(read(None, list(overrides))).coding
 
     assert chosen() == wire.codings.make("delta")
     assert chosen("strategy.ballot_bits=2") == wire.codings.make("ballot", bits=2)
     assert chosen("strategy.upload_top=0.5", "strategy.unsent=zero") == wire.codings.make(
-        "sparse-delta", top=0.5, fill="zero"
+        "sparse-delta", share=0.5, unsent="zero"
     )
     assert chosen("strategy.name=fedavg") == wire.codings.make("float32")
 
@@ -178,9 +175,8 @@ def test_always_takes_the_smallest_coding() -> None:
 def test_a_coded_ranking_is_given_the_first_and_a_fixed_one_is_a_snapshot() -> None:
     sizes = {}
     for coding in ("delta", "fixed"):
-        config = read(None, [f"strategy.coding={coding}"])
-        trainer = make_trainer(config, data.load("digits"))
-        channel = make_channel(config, trainer)
+        setup = Setup(read(None, [f"strategy.coding={coding}"]))
+        trainer, channel = setup.trainer, setup.channel
         state = {name: np.roll(p, 3).copy() for name, p in trainer.initial.items()}
         record = channel.send_state(wire.Base(5, state))
         assert digest(channel.read_state(record)) == digest(state)
@@ -192,8 +188,7 @@ def test_a_coded_ranking_is_given_the_first_and_a_fixed_one_is_a_snapshot() -> N
 
 
 def test_rows_are_the_output_units_of_each_layer() -> None:
-    config = Config()
-    channel = make_channel(config, make_trainer(config, data.load("digits")))
+    channel = Setup(Config()).channel
 
     assert list(channel.rows.values()) == [32, 64, 128, 10]
     assert all(channel.layers[name] % rows == 0 for name, rows in channel.rows.items())

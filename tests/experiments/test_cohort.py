@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from experiments import resident
 from experiments.config import read
-from experiments.engines import cohort, make_grid
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
+from experiments.setup import resident
+from experiments.setup.engine import cohort, make_grid
 from frl.cohort import CohortTrainer
 from frl.cohort import trainer as cohort_trainer
 from frl.errors import InputError

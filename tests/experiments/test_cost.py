@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.analysis.cost import costs, print_costs
+from experiments.analysis.cost_sample import sample
 from experiments.cli import main
 from experiments.config import read
-from experiments.cost import costs, print_costs
-from experiments.cost_sample import sample
-from experiments.measures import exchanged
-from experiments.plotting import accuracy_curves
 from experiments.records import RunDirectory, load
-from experiments.resident import make_trainer
-from experiments.run import execute
-from frl import data, wire
+from experiments.report.measures import exchanged
+from experiments.report.plotting import accuracy_curves
+from experiments.rounds.loop import execute
+from experiments.setup import Setup
+from frl import wire
 from frl.errors import InputError
 
 CONV8_BYTES = 13_704_264
@@ -78,11 +78,11 @@ def test_a_run_is_measured_on_what_its_next_client_would_send(finished: Path) ->
     measured = sample(run=finished)
 
     state = RunDirectory(finished).checkpoint().state
-    first = make_trainer(config, data.load("digits")).initial
+    first = Setup(config).trainer.initial
     assert measured.base.round == 4
     assert measured.first is not None
     for name, positions in state.items():
-        np.testing.assert_array_equal(measured.base.ranking[name], positions)
+        np.testing.assert_array_equal(measured.base.state[name], positions)
         np.testing.assert_array_equal(measured.first[name], first[name])
         assert sorted(measured.update[name]) == list(range(positions.size))
         assert (measured.update[name] != positions).any()

@@ -10,7 +10,7 @@ import pytest
 
 from experiments.config import Config, flatten, read
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
 from frl.grids import InProcessGrid, LocalGrid, RayGrid, in_process, local
 from tests.experiments import failing
 from tests.experiments.conftest import Result

@@ -58,10 +58,10 @@ def test_supernodes_of_all_kinds_give_the_record_of_the_in_process_run(tmp_path:
 
 
 def check_bytes(proxy: CountingProxy, rows: list[dict]) -> None:
-    """What the ledger says was sent went over the wire, and at most 4 kB more a message."""
+    """What the record says was sent went over the wire, and at most 4 kB more a message."""
     up, down = (sum(row[key] for row in rows) for key in ("bytes_up", "bytes_down"))
     messages = sum(len(row["sampled"]) for row in rows)
-    sys.stdout.write(f"ledger: up {up}, down {down}, {messages} messages each way\n")
+    sys.stdout.write(f"record: up {up}, down {down}, {messages} messages each way\n")
     for path, calls in sorted(proxy.calls.items()):
         bodies = f"{proxy.sent[path]} out, {proxy.received[path]} in"
         sys.stdout.write(f"{path}: {calls} calls, {bodies}, headers {proxy.headers[path]}\n")

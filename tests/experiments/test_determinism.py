@@ -14,8 +14,8 @@ import pytest
 
 from experiments.config import read
 from experiments.records import RunDirectory
-from experiments.rounds import Row
-from experiments.run import execute
+from experiments.rounds.loop import execute
+from experiments.rounds.row import Row
 from tests.experiments.test_run import SMALL, Stop, stable
 
 CASES = {

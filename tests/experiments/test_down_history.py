@@ -12,7 +12,8 @@ from flwr.clientapp import ClientApp
 from experiments import client_app
 from experiments.config import flatten, read
 from experiments.records import RunDirectory
-from experiments.run import execute, make_grid
+from experiments.rounds.loop import execute
+from experiments.setup.engine import make_grid
 from frl.errors import InputError
 from frl.grids import InProcessGrid
 

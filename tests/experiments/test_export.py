@@ -19,11 +19,11 @@ from torch import nn
 from typer.testing import CliRunner
 
 import frl
+from experiments.analysis.export import export
 from experiments.cli import app
 from experiments.config import read
-from experiments.export import export
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
 from frl import data, models
 from frl.errors import InputError
 from frl.model_file import describe_model

@@ -11,11 +11,11 @@ import pytest
 
 from experiments.config import Config, flatten, read
 from experiments.records import RunDirectory
-from experiments.rounds import Row
-from experiments.run import execute
+from experiments.rounds.loop import execute
+from experiments.rounds.row import Row
 from frl.errors import InputError, StoppedError
+from frl.exchange.messages import digest
 from frl.grids import InProcessGrid, RayGrid
-from frl.messages import digest
 from tests.experiments.conftest import Result
 from tests.experiments.failing import app
 from tests.experiments.test_run import SMALL, stable

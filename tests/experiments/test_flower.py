@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from experiments.config import read
-from experiments.environment import QUIET
+from experiments.config.environment import QUIET
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
 
 ROOT = Path(__file__).parents[2]
 KEYS = ["rounds=2", "clients=6", "clients_per_round=3", "train.epochs=1"]

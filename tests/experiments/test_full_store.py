@@ -11,10 +11,10 @@ import pytest
 from flwr.app import Array, ArrayRecord, Message, MessageType, RecordDict
 
 from experiments.config import Config, read
-from experiments.engines import make_grid
 from experiments.records import RunDirectory
-from experiments.rounds import Row
-from experiments.run import execute
+from experiments.rounds.loop import execute
+from experiments.rounds.row import Row
+from experiments.setup.engine import make_grid
 from frl.errors import StoppedError
 from frl.grids import RayGrid
 from tests.experiments.conftest import Result

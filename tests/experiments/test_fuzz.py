@@ -12,13 +12,13 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, Re
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from experiments.checkpoints import Checkpoint, last_checkpoint, save_checkpoint
 from experiments.config import Config, flatten, from_flat, read
 from experiments.records import RunDirectory
+from experiments.records.checkpoints import Checkpoint, last_checkpoint, save_checkpoint
 from frl.data.store import Store
 from frl.errors import InputError
+from frl.exchange.messages import arrays_record
 from frl.grids import InProcessGrid
-from frl.messages import arrays_record
 from strategies import FRL
 from tests.frl.clients import app
 

@@ -13,11 +13,11 @@ from PIL import Image
 
 from experiments.client_app import app
 from experiments.config import Config, flatten, read
-from experiments.node import client_of
 from experiments.records import RunDirectory
-from experiments.resident import load_data, load_partition
-from experiments.run import execute
+from experiments.rounds.loop import execute
 from experiments.server_app import choose_directory
+from experiments.setup import Setup
+from experiments.setup.node import client_of
 from frl import data
 from frl.errors import InputError
 from frl.grids import InProcessGrid
@@ -59,8 +59,8 @@ def start(
 def shard_folders(folder: Path, *overrides: str) -> list[Path]:
     """Write each client's part of the digits as a folder of images for each class."""
     config = read(None, [*KEYS, *overrides])
-    dataset = load_data(config)
-    partition = load_partition(config, dataset)
+    setup = Setup(config)
+    dataset, partition = setup.data, setup.partition
     folders = []
     for client in range(config.clients):
         folders.append(folder / f"client-{client}")
@@ -74,10 +74,10 @@ def shard_folders(folder: Path, *overrides: str) -> list[Path]:
 def test_own_folders_of_the_shards_make_the_same_run(tmp_path: Path) -> None:
     """Examples are in another order there, so the shards are put into that order here, too."""
     folders = shard_folders(tmp_path)
-    terms = data.terms_of(load_data(read(None, KEYS)))
+    setup = Setup(read(None, KEYS))
+    terms = data.terms_of(setup.data)
     held = [data.load_own(str(folder), terms) for folder in folders]
-    config = read(None, KEYS)
-    dataset, partition = load_data(config), load_partition(config, load_data(config))
+    dataset, partition = setup.data, setup.partition
 
     for client, own in enumerate(held):
         rows = partition.of(client)
@@ -162,7 +162,7 @@ def test_an_unforeseen_error_does_not_tell_of_own_data(
     def fail(*_: object) -> None:
         raise ValueError("patient 0042")
 
-    monkeypatch.setattr("experiments.resident.Resident.answer", fail)
+    monkeypatch.setattr("experiments.setup.resident.Resident.answer", fail)
     folder = shard_folders(tmp_path)[1]
 
     rows, _ = start(tmp_path / "run", {1: {"data.path": str(folder)}}, "engine.max_failures=0")
@@ -177,7 +177,7 @@ def test_a_copy_elsewhere_makes_the_same_run(tmp_path: Path) -> None:
     folder = tmp_path / "here"
     folder.mkdir()
     config = read(None, KEYS)
-    dataset = load_data(config)
+    dataset = Setup(config).data
     for name, split in (("train", dataset.train), ("test", dataset.test)):
         made = datasets.Dataset.from_dict(
             {"image": [Image.fromarray(x[0]) for x in split.inputs], "label": split.labels}

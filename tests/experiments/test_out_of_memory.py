@@ -13,7 +13,7 @@ import pytest
 from experiments.benchmarks.reliability import rss
 from experiments.config import flatten, read
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
 from frl.grids import InProcessGrid, RayGrid
 from tests.experiments.conftest import Result
 from tests.experiments.failing import app

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments.adversary import make_attack, make_population
-from experiments.aggregation import make_strategy
 from experiments.config import Config, flatten, read
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
+from experiments.setup import Setup
 from frl import models
 from frl.models import DataShape
 from frl.supermask import edge_layers
@@ -79,13 +78,12 @@ def test_the_authors_settings(data: str, method: str, share: int) -> None:
 @pytest.mark.parametrize("profile", ["", "quick"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_setting_builds_its_attack_and_strategy(name: str, profile: str) -> None:
-    config = setting(name, profile)
+    setup = Setup(setting(name, profile))
 
-    attack, population = make_attack(config), make_population(config)
-    make_strategy(config, population=population, root=lambda round, state: state)
-    assert (attack is None) == name.endswith("_0")
-    assert population.members is not None
-    assert len(population.members) == 10 * int(name.rsplit("_", 1)[1])
+    setup.check()
+    assert (setup.attack is None) == name.endswith("_0")
+    assert setup.population.members is not None
+    assert len(setup.population.members) == 10 * int(name.rsplit("_", 1)[1])
 
 
 @pytest.mark.parametrize("data", SHAPES)

@@ -12,10 +12,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from experiments.config import dump, from_flat
-from experiments.labels import natural
-from experiments.plots import Options, Runs, registry
-from experiments.plots.style import STYLE
-from experiments.plotting import accuracy_curves, draw
+from experiments.report.labels import natural
+from experiments.report.plots import Options, Runs, registry
+from experiments.report.plots.style import STYLE
+from experiments.report.plotting import accuracy_curves, draw
 from frl.errors import InputError
 from tests.experiments.recorded import recorded, together
 
@@ -177,15 +177,15 @@ def test_vulnerable_edges() -> None:
 
 
 def test_label_distribution(tmp_path: Path) -> None:
-    from experiments.resident import load_data, load_partition
+    from experiments.setup import Setup
 
     config = from_flat({"clients": 7, "clients_per_round": 3, "data.alpha": 0.3, "seed": 3})
     (tmp_path / "config.toml").write_text(dump(config))
 
     drawn = registry.make("shards").draw(Runs(tmp_path), Options())
 
-    dataset = load_data(config)
-    partition = load_partition(config, dataset)
+    setup = Setup(config)
+    dataset, partition = setup.data, setup.partition
     shares = sorted(
         (
             100
@@ -255,8 +255,8 @@ def test_numbers_in_names_are_sorted_by_size() -> None:
 
 def test_pictures_and_reports_do_not_wait_for_torch() -> None:
     code = (
-        "import sys, experiments.report_tables\n"
-        "from experiments.plots import registry\n"
+        "import sys, experiments.report.tables\n"
+        "from experiments.report.plots import registry\n"
         "registry.list()\n"
         "print(sorted({'torch', 'flwr', 'ray'} & set(sys.modules)))"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from experiments import config as configuration
-from experiments.points import read_grid
+from experiments.config.grid import read_grid
 from experiments.records import RunDirectory
 from frl.errors import InputError
 

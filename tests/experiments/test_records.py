@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments import durable
-from experiments.checkpoints import Checkpoint
 from experiments.config import Config, read
-from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.records import RunDirectory, durable
+from experiments.records.checkpoints import Checkpoint
+from experiments.rounds.loop import execute
 from frl.errors import InputError, StoppedError
 from tests.experiments.test_run import SMALL, Stop, stable
 

@@ -6,10 +6,10 @@ import logging
 
 import pytest
 
-from experiments.labels import Label, run_labels
-from experiments.measures import measure
-from experiments.report import as_json, outcomes, paired, worst_cases
-from experiments.report_tables import as_csv, latex, markdown, tables
+from experiments.report.labels import Label, run_labels
+from experiments.report.measures import measure
+from experiments.report.outcomes import as_json, outcomes, paired, worst_cases
+from experiments.report.tables import as_csv, latex, markdown, tables
 from frl.errors import InputError
 from tests.experiments.recorded import recorded, together
 

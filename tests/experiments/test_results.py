@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.points import read_grid
+from experiments.config.grid import read_grid
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "experiments" / "results"

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from experiments.config import Config, read
-from experiments.engines import make_grid
 from experiments.records import RunDirectory, find_runs, load
-from experiments.rounds import Row
-from experiments.run import execute
+from experiments.rounds.loop import execute
+from experiments.rounds.row import Row
+from experiments.setup.engine import make_grid
 from frl.errors import InputError
-from frl.messages import digest
+from frl.exchange.messages import digest
 
 SMALL = ["rounds=3", "clients=12", "clients_per_round=5", "train.epochs=1", "eval_every=2"]
 

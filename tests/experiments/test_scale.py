@@ -13,11 +13,11 @@ from flwr.app import ConfigRecord, Message
 from experiments.benchmarks.reliability import SMALL, growth, mapped_shares
 from experiments.config import flatten, from_flat, read
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
 from frl.data.store import cache_folder
+from frl.exchange.messages import Report, arrays_record, reply_content
 from frl.grids import RayGrid
 from frl.grids.internals import identify_process
-from frl.messages import Report, arrays_record, reply_content
 from strategies import FRL
 from tests.experiments.failing import app
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments.statistics import compare, estimate
+from experiments.report.statistics import compare, estimate
 
 values = st.lists(st.floats(-100, 100, width=32), min_size=2, max_size=12)
 

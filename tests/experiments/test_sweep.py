@@ -15,15 +15,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from experiments import sweep as sweeping
-from experiments import sweep_view as viewing
 from experiments.config import from_flat
-from experiments.points import Point
+from experiments.config.grid import Point
 from experiments.records import RunDirectory
-from experiments.run import execute
-from experiments.summary import markdown, summarise
-from experiments.sweep import Outcome, Progress, sweep
-from experiments.sweep_view import View, sweep_view
+from experiments.rounds.loop import execute
+from experiments.sweep import sweep as sweeping
+from experiments.sweep import view as viewing
+from experiments.sweep.summary import markdown, summarise
+from experiments.sweep.sweep import Outcome, Progress, sweep
+from experiments.sweep.view import View, sweep_view
 
 SMALL = {"clients": 6, "clients_per_round": 3, "train.epochs": 1, "rounds": 2}
 

@@ -14,7 +14,7 @@ import pytest
 
 from experiments.config import read
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
 
 SMALL = ["rounds=3", "clients=12", "clients_per_round=5", "train.epochs=1"]
 VARIATIONS = {"clean": [], "reversal": ["attack.name=reversal", "attack.fraction=0.4"]}

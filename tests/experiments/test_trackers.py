@@ -13,7 +13,7 @@ import pytest
 
 from experiments.config import from_flat
 from experiments.records import RunDirectory
-from experiments.rounds import Row
+from experiments.rounds.row import Row
 from experiments.trackers import Tracking, metrics
 from frl.errors import InputError
 

@@ -10,9 +10,9 @@ from scipy.stats import rankdata
 from attacks.base import Setting
 from experiments.config import from_flat
 from experiments.records import RunDirectory
-from experiments.run import execute
-from experiments.vote_record import BINS, VoteRecorder, margin
-from frl.forms import Ballots, Form, Top, Whole
+from experiments.rounds.loop import execute
+from experiments.rounds.vote_record import BINS, VoteRecorder, margin
+from frl.exchange.forms import Ballots, Form, Top, Whole
 from frl.ranking import kept_edges, top_mask
 from strategies.vote import Vote
 
@@ -85,7 +85,7 @@ def test_a_margin_says_on_which_side_of_the_mask_an_edge_is(mask_by: str, seed: 
     value = scores[after] if mask_by == "score" else np.abs(scores[after])
     inside = set(np.argsort(value)[n - kept_edges(n, keep) :])
     known = setting(keep, mask_by, scores)
-    from attacks.crossing import mask_boundaries
+    from attacks.geometry.crossing import mask_boundaries
 
     found = margin(vote.sums["a"], after, mask_boundaries(known, "a", n))
     record = VoteRecorder(known, Whole(), {"a": n})(before, {"a": after}, vote, full=True)

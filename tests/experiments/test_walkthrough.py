@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from experiments.config import read
-from experiments.environment import QUIET
+from experiments.config.environment import QUIET
 from experiments.records import CHECKPOINT, CURVE, RunDirectory, find_runs
-from experiments.run import execute
+from experiments.rounds.loop import execute
 from tests.experiments.federation import PATIENCE, ROOT, free_port, kill_all, on_path, until
 
 PAGE = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")

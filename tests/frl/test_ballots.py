@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frl.ballots import ballot, boundaries, bucket_table, dithered, midranks, refine
 from frl.errors import InputError
+from frl.exchange.ballots import ballot, dithered, refine
+from frl.wire.boundaries import boundaries, bucket_table, midranks
 
 
 def permutation(n, seed):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flwr.app import Array, ArrayRecord, Message, MessageType, RecordDict
+from flwr.app import Array, ArrayRecord, Context, Message, MessageType, RecordDict
+from flwr.clientapp import ClientApp
 
 from frl.errors import InputError
 from frl.grids import InProcessGrid, LocalGrid, RayGrid, find_roster
@@ -224,3 +225,33 @@ def test_asking_for_more_than_there_is_fails_at_once(ray: None) -> None:
         RayGrid(app, CLIENTS, workers=9)
     with pytest.raises(InputError, match=r"engine.num_gpus: 2 workers x 0.5 GPU asked, 0 there"):
         RayGrid(app, CLIENTS, workers=2, num_gpus=0.5)
+
+
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize("answer", [None, "text", Unprintable()], ids=["None", "text", "raises"])
+@pytest.mark.parametrize("cohort", [1, 4])
+def test_a_client_app_that_returns_no_message_or_raises_without_words_is_a_counted_error(
+    answer: object, cohort: int
+) -> None:
+    def train(message: Message, context: Context) -> object:
+        if message.metadata.dst_node_id == 3:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        return Message(RecordDict(), reply_to=message)
+
+    odd = ClientApp()
+    odd.train()(train)
+    grid = InProcessGrid(odd, 4, cohort=cohort)
+
+    replies = list(grid.send_and_receive(messages(grid, [0, 1, 2, 3])))
+
+    failed = {r.metadata.src_node_id: r.error.reason for r in replies if r.has_error()}
+    assert len(replies) == 4
+    expected = "Unprintable" if isinstance(answer, Exception) else type(answer).__name__
+    assert list(failed) == [3]
+    assert expected in str(failed[3])

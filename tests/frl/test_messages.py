@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord
 
-from frl.messages import MalformedError, arrays_record, digest, read_arrays
+from frl.exchange.messages import MalformedError, arrays_record, digest, read_arrays
 
 
 def test_arrays_round_trip_without_copying() -> None:

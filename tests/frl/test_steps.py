@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from experiments.benchmarks.rankings import base_ranking, moved_ranking
 from frl import wire
-from frl.ballots import ballot, noise
-from frl.forms import Ballots
-from frl.steps import encode_step, follow, is_steps, join
+from frl.exchange.ballots import ballot, noise
+from frl.exchange.forms import Ballots
+from frl.exchange.steps import encode_step, follow, is_steps, join
 from frl.wire import Base, WireError
 from strategies.vote import Vote
 
@@ -22,13 +22,13 @@ VOTERS = (3, 5, 11, 200)
 
 def voted(form: Ballots, base: Base, voters: tuple[int, ...]) -> Vote:
     """Add up what clients send that move as real ones do."""
-    vote = Vote(base.ranking)
+    vote = Vote(base.state)
     for client in voters:
-        update = moved_ranking(base.ranking, ROWS, seed=client)
+        update = moved_ranking(base.state, ROWS, seed=client)
         sent = {}
-        for number, name in enumerate(base.ranking):
+        for number, name in enumerate(base.state):
             rng = noise(0, base.round, client, number)
-            jittered = form.dithered(update[name], rng) if form.dither else update[name]
+            jittered = form.jittered(update[name], rng) if form.dither else update[name]
             sent[name] = form.votes(form.of(jittered))
         vote.add(sent)
     return vote
@@ -59,16 +59,16 @@ def test_following_steps_leads_to_what_the_vote_leads_to(bits: int, dither: floa
 
     assert is_steps(message)
     assert found.round == 9
-    assert list(found.ranking) == list(LAYERS)
-    for name, positions in end.ranking.items():
-        np.testing.assert_array_equal(found.ranking[name], positions)
+    assert list(found.state) == list(LAYERS)
+    for name, positions in end.state.items():
+        np.testing.assert_array_equal(found.state[name], positions)
 
 
 def test_sums_of_ballots_are_a_fraction_of_a_ranking() -> None:
     form = Ballots(2, dither=1.0)
     message, end = step(form, BASE)
 
-    ranking = wire.encode(end.ranking, wire.codings.make("delta"), base=BASE, rows=ROWS)
+    ranking = wire.encode(end.state, wire.codings.make("delta"), base=BASE, rows=ROWS)
 
     assert len(message) < len(ranking) / 4
 
@@ -84,7 +84,7 @@ def test_any_ballots_at_all(n: int, voters: list[int], bits: int, dither: float,
     """Also those of clients that send whatever they like."""
     rng = np.random.default_rng(seed)
     form, base = Ballots(bits, dither=dither), Base(1, {"a": rng.permutation(n).astype(np.int32)})
-    vote = Vote(base.ranking)
+    vote = Vote(base.state)
     vote.add({"a": np.zeros(n, np.int32)})
     for _ in voters:
         vote.add({"a": ballot(rng.permutation(n).astype(np.int32), bits)})
@@ -92,11 +92,11 @@ def test_any_ballots_at_all(n: int, voters: list[int], bits: int, dither: float,
     message = encode_step(sums_of(vote), form, voters, base, seed=0, rows={})
     found = follow(join([message]), form, base, seed=0)
 
-    np.testing.assert_array_equal(found.ranking["a"], vote.result()["a"])
+    np.testing.assert_array_equal(found.state["a"], vote.result()["a"])
 
 
 def test_damage_is_refused() -> None:
-    form, small = Ballots(2, dither=1.0), Base(7, {"conv": BASE.ranking["conv"]})
+    form, small = Ballots(2, dither=1.0), Base(7, {"conv": BASE.state["conv"]})
     sums = {"conv": sums_of(voted(form, small, VOTERS))["conv"]}
     message = join([encode_step(sums, form, VOTERS, small, seed=0, rows=ROWS)])
     rng = np.random.default_rng(0)
@@ -116,7 +116,7 @@ def test_damage_is_refused() -> None:
 
 def test_a_tally_whose_checksums_fit_is_checked_all_the_same() -> None:
     """A sum more than the ballots can have; a base that is not held."""
-    form, small = Ballots(2, dither=1.0), Base(7, {"conv": BASE.ranking["conv"]})
+    form, small = Ballots(2, dither=1.0), Base(7, {"conv": BASE.state["conv"]})
     sums = {"conv": sums_of(voted(form, small, VOTERS))["conv"]}
     good = encode_step(sums, form, VOTERS, small, seed=0, rows=ROWS)
     more = sums["conv"].copy()
@@ -125,6 +125,6 @@ def test_a_tally_whose_checksums_fit_is_checked_all_the_same() -> None:
 
     with pytest.raises(WireError, match="wrong-counts"):
         follow(join([false]), form, small, seed=0)
-    for other in (Base(8, small.ranking), Base(7, {"conv": small.ranking["conv"][::-1].copy()})):
+    for other in (Base(8, small.state), Base(7, {"conv": small.state["conv"][::-1].copy()})):
         with pytest.raises(WireError, match="wrong-base"):
             follow(join([good]), form, other, seed=0)

@@ -10,15 +10,16 @@ import pytest
 
 from experiments.benchmarks.rankings import base_ranking, moved_ranking
 from frl import wire
-from frl.ballots import ballot
 from frl.errors import FRLError, InputError
-from frl.wire import buckets, delta
-from frl.wire.bitpack import pack, width_for
+from frl.exchange.ballots import ballot
+from frl.wire.codings import delta
+from frl.wire.compression import buckets
+from frl.wire.compression.bitpack import pack, width_for
 from frl.wire.header import header_size
 
 LAYERS = {"a": 600, "b": 5000}
 BASE = wire.Base(3, base_ranking(LAYERS, 0))
-RANKING = moved_ranking(BASE.ranking, {"a": 10, "b": 10}, 1)
+RANKING = moved_ranking(BASE.state, {"a": 10, "b": 10}, 1)
 FIXED, DELTA, BALLOT = map(wire.codings.make, ("fixed", "delta", "ballot"))
 
 
@@ -96,7 +97,7 @@ def test_another_model(message):
 
 def test_another_base():
     sent = wire.encode(RANKING, DELTA, base=BASE)
-    assert reason(sent, DELTA, base=wire.Base(4, BASE.ranking)) == "wrong-base"
+    assert reason(sent, DELTA, base=wire.Base(4, BASE.state)) == "wrong-base"
     assert reason(sent, DELTA, base=wire.Base(3, RANKING)) == "wrong-base"
 
 
@@ -151,7 +152,7 @@ def test_a_bucket_below_the_first(monkeypatch):
 
 def test_an_edge_sent_twice():
     layers = {"a": 100}
-    coding = wire.codings.make("sparse", top=0.1)
+    coding = wire.codings.make("sparse", share=0.1)
     good = wire.encode(base_ranking(layers, 0), coding)
     for value, expected in ((5, "not-a-permutation"), (100, "out-of-range")):
         payload = pack(np.array([value] * 10), 7)
@@ -187,7 +188,7 @@ def test_a_compressed_bomb_takes_no_memory():
 def test_sizes_in_a_message_are_not_believed(place):
     layers = {"a": 2000}
     base = wire.Base(0, base_ranking(layers, 0))
-    body = bytearray(wire.encode(moved_ranking(base.ranking, {"a": 10}, 1), DELTA, base=base)[:-4])
+    body = bytearray(wire.encode(moved_ranking(base.state, {"a": 10}, 1), DELTA, base=base)[:-4])
     start = header_size(1) - 4
     struct.pack_into("<I", body, start + place - 6, 2**32 - 1)
     tracemalloc.start()
@@ -213,7 +214,7 @@ def test_senders_are_told_at_once():
     ("name", "parameters"),
     [
         ("ballot", {"bits": 9}),
-        ("sparse", {"top": 0.0}),
+        ("sparse", {"share": 0.0}),
         ("mask", {"keep": 2}),
         ("topk", {"share": 0}),
     ],

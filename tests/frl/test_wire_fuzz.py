@@ -9,22 +9,22 @@ import pytest
 
 from experiments.benchmarks.rankings import base_ranking, moved_ranking
 from frl import wire
-from frl.ballots import ballot
+from frl.exchange.ballots import ballot
 from frl.ranking import kept_edges, top_mask
 from frl.wire.header import header_size
 
 LAYERS = {"tiny": 7, "small": 90, "middle": 1500}
 ROWS = {"tiny": 1, "small": 9, "middle": 30}
 BASE = wire.Base(3, base_ranking(LAYERS, 0))
-RANKING = moved_ranking(BASE.ranking, ROWS, 1)
+RANKING = moved_ranking(BASE.state, ROWS, 1)
 CODINGS = (
     wire.codings.make("fixed"),
     wire.codings.make("delta"),
     wire.codings.make("ballot", bits=4),
     wire.codings.make("ballot", bits=1),
     wire.codings.make("ballot", bits=8),
-    wire.codings.make("sparse", top=0.5),
-    wire.codings.make("sparse-delta", top=0.5),
+    wire.codings.make("sparse", share=0.5),
+    wire.codings.make("sparse-delta", share=0.5),
     wire.codings.make("mask", keep=0.5),
     wire.codings.make("topk", share=0.1),
 )
@@ -57,7 +57,7 @@ def is_valid(coding, n, values):
         expected = ballot(np.arange(n, dtype=np.int32), coding.bits)
         return np.array_equal(np.sort(values), expected)
     if name in ("Sparse", "SparseDelta"):
-        sent = kept_edges(n, coding.top)
+        sent = kept_edges(n, coding.share)
         expected = np.full(n, max(n - sent - 1, 0))
         expected[n - sent :] = 2 * np.arange(n - sent, n)
         return np.array_equal(np.sort(values), np.sort(expected))

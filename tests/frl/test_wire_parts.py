@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frl.ballots import boundaries, bucket_table
-from frl.wire.activity import CLASSES, decode_activity, encode_activity, measure
-from frl.wire.bitpack import pack, packed_size, unpack, width_for
-from frl.wire.blocks import BLOCK, decode_orders, encode_orders
+from frl.wire.boundaries import boundaries, bucket_table
+from frl.wire.compression.activity import CLASSES, decode_activity, encode_activity, measure
+from frl.wire.compression.bitpack import pack, packed_size, unpack, width_for
+from frl.wire.compression.blocks import BLOCK, decode_orders, encode_orders
+from frl.wire.compression.integers import decode_integers, encode_integers
+from frl.wire.compression.places import PLACES, place_table
+from frl.wire.compression.tables import WEIGHTS, quantise
 from frl.wire.errors import WireError
-from frl.wire.integers import decode_integers, encode_integers
-from frl.wire.places import PLACES, place_table
 from frl.wire.reader import Reader
-from frl.wire.tables import WEIGHTS, quantise
 
 
 @pytest.mark.parametrize(("n", "width"), [(0, 0), (1, 0), (2, 1), (3, 2), (4, 2), (5, 3)])

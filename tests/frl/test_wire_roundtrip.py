@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from experiments.benchmarks.rankings import CONV8, LENET, base_ranking, moved_ranking
 from frl import wire
-from frl.ballots import ballot
+from frl.exchange.ballots import ballot
+from frl.exchange.downlink import coarsen, decode_down, encode_down
 from frl.ranking import kept_edges, top_mask
-from frl.wire.downlink import coarsen, decode_down, encode_down
 
 SIZES = st.one_of(
     st.integers(0, 70),
@@ -109,7 +109,7 @@ def test_ballots_come_back(bits, n, kind, rows, focus, seed):
 )
 def test_sparse_votes_are_doubled_ranks_of_the_top(name, fill, n, kind, top, seed):
     base, positions = prepared(n, kind, "random", seed)
-    coding = wire.codings.make(name, top=top, fill=fill)
+    coding = wire.codings.make(name, share=top, unsent=fill)
     votes = roundtrip(coding, {"layer": positions}, base)["layer"]
     sent = positions >= n - kept_edges(n, top)
     assert np.array_equal(votes[sent], 2 * positions[sent])
@@ -165,7 +165,7 @@ def lenet():
     layers = {name: edges for name, (edges, _) in LENET.items()}
     rows = {name: count for name, (_, count) in LENET.items()}
     base = wire.Base(20, base_ranking(layers, 0))
-    return base, moved_ranking(base.ranking, rows, 1), rows, sum(layers.values())
+    return base, moved_ranking(base.state, rows, 1), rows, sum(layers.values())
 
 
 def test_a_lenet_ranking_takes_less_than_17_bits_an_edge(lenet):
@@ -186,7 +186,7 @@ def test_a_lenet_ballot_of_four_bits_takes_less_than_one(lenet):
 
 def test_bytes_do_not_depend_on_the_run():
     base = wire.Base(1, base_ranking({"a": 3000}, 0))
-    ranking = moved_ranking(base.ranking, {"a": 10}, 1)
+    ranking = moved_ranking(base.state, {"a": 10}, 1)
     messages = {
         wire.encode(ranking, wire.codings.make("delta"), base=base, rows={"a": 10}) for _ in "12"
     }
@@ -198,17 +198,17 @@ def test_a_client_rebuilds_the_coarse_state_whatever_it_saw_last(n, bits, seed):
     first = base_ranking({"a": n}, seed)
     state = coarsen(base_ranking({"a": n}, seed + 1), first, bits)
     for seen in (None, wire.Base(0, first), wire.Base(3, base_ranking({"a": n}, seed + 2))):
-        message = encode_down(state, seen=seen, bits=bits)
-        back = decode_down(message, {"a": n}, seen=seen, bits=bits, ties=first)
+        message = encode_down(state, held=seen, bits=bits)
+        back = decode_down(message, {"a": n}, held=seen, bits=bits, ties=first)
         assert np.array_equal(back["a"], state["a"])
 
 
 def test_the_way_down_is_lossless_without_bits_and_short_once_a_round_was_seen():
     seen = wire.Base(4, base_ranking({"a": 20_000}, 0))
-    ranking = moved_ranking(seen.ranking, {"a": 10}, 1)
+    ranking = moved_ranking(seen.state, {"a": 10}, 1)
     snapshot = encode_down(ranking)
-    update = encode_down(ranking, seen=seen)
+    update = encode_down(ranking, held=seen)
     assert len(update) < 0.8 * len(snapshot)
     for message, base in ((snapshot, None), (update, seen), (snapshot, seen)):
-        back = decode_down(message, {"a": 20_000}, seen=base)
+        back = decode_down(message, {"a": 20_000}, held=base)
         assert np.array_equal(back["a"], ranking["a"])

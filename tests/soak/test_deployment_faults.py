@@ -8,7 +8,7 @@ import pytest
 
 from experiments.config import read
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
 from tests.experiments.federation import Federation, without_seconds
 
 pytestmark = pytest.mark.soak
@@ -26,7 +26,7 @@ def test_nodes_come_late_die_return_and_pose_as_others(tmp_path: Path) -> None:
         federation.run(keys)
         rows = federation.rows(1)
         assert rows[0]["admitted"] == 2
-        assert rows[0]["rejections"] == [[2, "offline", "no connected node is it"]]
+        assert rows[0]["rejections"] == [[2, "offline", "no node is this client"]]
 
         federation.supernode("late", "partition-id=2")
         federation.await_row(lambda row: row["admitted"] == 3)

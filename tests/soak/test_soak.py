@@ -14,7 +14,7 @@ import pytest
 
 from experiments.config import read
 from experiments.records import RunDirectory
-from experiments.run import execute
+from experiments.rounds.loop import execute
 from tests.experiments.killed_anywhere import HARD
 from tests.experiments.test_run import stable
 

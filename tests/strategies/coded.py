@@ -9,14 +9,13 @@ import numpy as np
 from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from frl import wire
-from frl.ballots import boundaries
-from frl.channel import Channel, is_coded
-from frl.forms import Ballots, Form, Top, Whole
+from frl.exchange.channel import Channel, is_coded
+from frl.exchange.forms import Ballots, Form, Top, Whole
+from frl.exchange.messages import arrays_record, read_arrays, read_task
+from frl.exchange.state_reader import StateReader
 from frl.grids import InProcessGrid
-from frl.messages import arrays_record, read_arrays, read_task
-from frl.state_reader import StateReader
 from frl.wire import Base
+from frl.wire.boundaries import boundaries
 from strategies import FRL, RuleStrategy, SeededStrategy, rank_by
 from strategies.rules import Rule
 
@@ -38,25 +37,22 @@ def ranking(client: int) -> dict[str, np.ndarray]:
 
 
 BASE = Base(1, ranking(GLOBAL))
-WAYS: dict[str, tuple[Form, wire.Coding]] = {
-    "delta": (Whole(), wire.codings.make("delta")),
-    "fixed": (Whole(), wire.codings.make("fixed")),
+WAYS: dict[str, tuple[Form, str]] = {
+    "delta": (Whole(), "delta"),
+    "fixed": (Whole(), "fixed"),
+    **{f"ballot-{bits}": (Ballots(bits), "ballot") for bits in (1, 4, 8)},
+    "focused": (Ballots(3, 2.0), "ballot"),
     **{
-        f"ballot-{bits}": (Ballots(bits), wire.codings.make("ballot", bits=bits))
-        for bits in (1, 4, 8)
-    },
-    "focused": (Ballots(3, 2.0), wire.codings.make("ballot", bits=3, focus=2.0)),
-    **{
-        f"{name}-{fill}": (Top(0.3, fill), wire.codings.make(name, top=0.3, fill=fill))
+        f"{name}-{unsent}": (Top(0.3, unsent), name)
         for name in ("sparse", "sparse-delta")
-        for fill in ("mean", "zero")
+        for unsent in ("mean", "zero")
     },
 }
 
 
 def channel(way: str, *, coded: bool) -> Channel:
     form, coding = WAYS[way]
-    return Channel(N, coding, form, ROWS, coded=coded)
+    return Channel(N, form, coding, ROWS, coded=coded)
 
 
 def reply_to(message: Message, record: Any) -> Message:
@@ -86,8 +82,8 @@ def run_round(
     return None if arrays is None else read_arrays(arrays)
 
 
-def vote(channel: Channel, rule: Rule | None = None) -> SeededStrategy:
-    size = {"clients": CLIENTS, "clients_per_round": CLIENTS}
+def vote(channel: Channel, rule: Rule | None = None, **options: Any) -> SeededStrategy:
+    size = {"clients": CLIENTS, "clients_per_round": CLIENTS, **options}
     if rule is None:
         return FRL(**size, channel=channel)
     return RuleStrategy(**size, rule=rule, channel=channel)

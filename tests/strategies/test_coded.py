@@ -10,12 +10,12 @@ import torch
 from flwr.app import ConfigRecord, Message
 from flwr.clientapp import ClientApp
 
-from frl.ballots import boundaries
-from frl.channel import Channel
-from frl.forms import Ballots, Whole
+from frl.exchange.channel import Channel
+from frl.exchange.forms import Ballots, Whole
+from frl.exchange.messages import arrays_record, read_task
+from frl.exchange.state_reader import StateReader
 from frl.grids import InProcessGrid
-from frl.messages import arrays_record, read_task
-from frl.state_reader import StateReader
+from frl.wire.boundaries import boundaries
 from strategies import rank_by, rules
 from strategies.rules import RuleContext
 from tests.strategies.coded import (
@@ -97,8 +97,9 @@ def test_rank_rules_get_ballots_on_the_scale_of_ranks(way: str, rule: str, coded
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_ledger_counts_what_was_encoded(way: str) -> None:
-    coded, plain = vote(channel(way, coded=True)), vote(channel(way, coded=False))
+def test_the_byte_counter_counts_what_was_encoded(way: str) -> None:
+    coded = vote(channel(way, coded=True))
+    plain = vote(channel(way, coded=False), measured=lambda round: True)
     lengths: dict[int, int] = {}
     requests: list[int] = []
 
@@ -109,7 +110,6 @@ def test_the_ledger_counts_what_was_encoded(way: str) -> None:
             lengths[read_task(message).client] = len(record["coded"].data)
         return record
 
-    plain.measure = True
     run_round(coded, lambda m: answer(m, channel(way, coded=True)))
     run_round(plain, lambda m: answer(m, channel(way, coded=False)))
 
@@ -141,7 +141,7 @@ def test_no_sample_is_encoded_unless_it_is_wanted() -> None:
 @pytest.mark.parametrize("bits", [1, 4])
 def test_a_coarse_state_travels_down_as_a_ballot_that_clients_rebuild(bits: int) -> None:
     form, coding = WAYS["ballot-4"]
-    line = Channel(N, coding, form, ROWS, coded=True, down_bits=bits, first=ranking(GLOBAL))
+    line = Channel(N, form, coding, ROWS, coded=True, down_bits=bits, first=ranking(GLOBAL))
     strategy = vote(line)
     coarse = run_round(strategy, lambda message: honest(message, line))
     assert coarse is not None
@@ -149,6 +149,6 @@ def test_a_coarse_state_travels_down_as_a_ballot_that_clients_rebuild(bits: int)
 
     request = strategy.configure_train(2, arrays_record(coarse), ConfigRecord(), grid)[0]
 
-    assert_same(StateReader(line)(request).ranking, coarse)
+    assert_same(StateReader(line)(request).state, coarse)
     size = len(request.content["arrays"]["coded"].data)
     assert 8 * (size - 56) <= (bits + 0.2) * sum(N.values())

@@ -12,15 +12,14 @@ import pytest
 from flwr.app import Array, ArrayRecord, Message
 
 from frl import wire
-from frl.channel import Channel
-from frl.forms import Ballots, Form
-from frl.messages import arrays_record, read_arrays, read_task
-from frl.state_reader import StateReader
+from frl.exchange.channel import Channel
+from frl.exchange.forms import Ballots, Form
+from frl.exchange.messages import arrays_record, read_arrays, read_task
+from frl.exchange.state_reader import StateReader
 from frl.wire import Base
 from tests.strategies.coded import (
     BASE,
     ROWS,
-    WAYS,
     assert_same,
     channel,
     honest,
@@ -41,7 +40,7 @@ def flipped(message: bytes, place: int) -> bytes:
 
 
 def other_round(client: int, coding: wire.Coding, form: Form) -> bytes:
-    return encoded(client, coding, form, Base(7, BASE.ranking))
+    return encoded(client, coding, form, Base(7, BASE.state))
 
 
 def other_base(client: int, coding: wire.Coding, form: Form) -> bytes:
@@ -83,7 +82,7 @@ MALFORMED: dict[str, tuple[str, Callable[[bytes, int, wire.Coding, Form], bytes]
 def test_a_malformed_coded_reply_is_a_counted_rejection(kind: str, way: str) -> None:
     reason, make = MALFORMED[kind]
     line = channel(way, coded=True)
-    form, coding = WAYS[way]
+    form, coding = line.form, line.update_coding
 
     def answer(message: Message) -> Any:
         record, client = honest(message, line), read_task(message).client

@@ -18,8 +18,8 @@ from flwr.app import (
 from flwr.clientapp import ClientApp
 
 from frl.errors import InputError
+from frl.exchange.messages import arrays_record, read_arrays, read_task
 from frl.grids import InProcessGrid
-from frl.messages import arrays_record, read_arrays, read_task
 from strategies import FRL, Vote
 
 N = {"conv": 12, "fc": 30}

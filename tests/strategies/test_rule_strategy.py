@@ -9,11 +9,11 @@ import pytest
 from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from frl.channel import Channel
 from frl.errors import InputError
-from frl.forms import Ballots, Form, Top
+from frl.exchange.channel import Channel
+from frl.exchange.forms import Ballots, Form, Top
+from frl.exchange.messages import arrays_record, read_arrays, read_task
 from frl.grids import InProcessGrid
-from frl.messages import arrays_record, read_arrays, read_task
 from strategies import FRL, RuleStrategy, pre_aggregation, rules
 
 SIZES = {"a": 7, "b": 5}
@@ -289,7 +289,7 @@ def test_rules_that_weigh_nobody_report_nothing() -> None:
 @pytest.mark.parametrize("form", [Ballots(2), Ballots(1), Top(0.5)], ids=str)
 def test_clients_that_change_nothing_move_nothing_whatever_they_send_of_it(form: Form) -> None:
     start = ranking(100)
-    channel = Channel(SIZES, None, form, {"a": 1, "b": 1})
+    channel = Channel(SIZES, form)
 
     found = run_rounds(
         strategy("change_vote", channel=channel),

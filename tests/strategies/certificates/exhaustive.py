@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from frl.forms import Form
+from frl.exchange.forms import Form
 from strategies.certificates import Certificate, Honest, Parts, certify, reach
 from strategies.rules import Rule, RuleContext
 from strategies.rules.distance_filter import DistanceFilter

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frl.errors import InputError
-from frl.forms import Ballots, Form, Top, Whole
+from frl.exchange.forms import Ballots, Form, Top, Whole
 from strategies import rules
 from strategies.certificates import Certificate, Honest, Parts, Reach, certify, reach, trivial
 from strategies.rules import Rule, RuleContext

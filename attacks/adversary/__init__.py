@@ -1,0 +1,1 @@
+"""How an adversary gets between the server and its malicious clients."""

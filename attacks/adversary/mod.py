@@ -1,0 +1,78 @@
+"""The malicious side of a client, as a Flower mod."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import TypeAlias
+
+from flwr.app import Context, Message
+from flwr.clientapp.typing import ClientAppCallable, Mod
+
+from attacks.adversary.codec import Codec
+from attacks.adversary.orders import (
+    acknowledged,
+    ordered_attack,
+    ordered_clients_per_round,
+    without_orders,
+)
+from attacks.base import PoisonView, Setting, TamperView, poisons, tampers
+from frl.randomness import Purpose, generator
+from frl.shard_transform import Labels, Samples, transforming
+
+SettingOf: TypeAlias = Callable[[Message, Context], Setting]
+
+
+def adversary_mod(codec: Codec, setting_of: SettingOf) -> Mod:
+    """Make the mod that lets a ClientApp obey orders to attack.
+
+    Orders come with the message, from :class:`attacks.adversary.grid.AdversarialGrid`, or from a
+    SuperNode's own node config (see :func:`attacks.adversary.orders.ordered_attack`). The attack's
+    ``poison`` changes the shard trained on, its ``tamper`` the update sent. Without orders it does
+    nothing. The reply acknowledges orders of the message, unless the ClientApp trained without
+    :func:`frl.shard_transform.transformed`, so that there was nothing to poison.
+
+    Parameters
+    ----------
+    codec : Codec
+    setting_of : callable
+        What the client knows of the run, from its message and context; the round is filled in.
+
+    Returns
+    -------
+    Mod
+        ``(message, context, call_next) -> reply``, for ``ClientApp(mods=[...])``.
+    """
+
+    def mod(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
+        if message.metadata.message_type.partition(".")[0] != "train":
+            return call_next(message, context)
+        attack, request = ordered_attack(message, context), without_orders(message)
+        if attack is None:
+            return call_next(request, context)
+        client, round = codec.client_of(request), codec.round_of(request)
+        setting = dataclasses.replace(setting_of(request, context), round=round)
+        number = ordered_clients_per_round(message)
+        if number is not None:
+            setting = dataclasses.replace(setting, clients_per_round=number)
+        poisoned = not poisons(attack)
+
+        def poison(images: Samples, labels: Labels) -> tuple[Samples, Labels]:
+            nonlocal poisoned
+            poisoned = True
+            rng = generator(setting.seed, Purpose.POISON, client=client)
+            return attack.poison(images, labels, PoisonView(setting, client), rng)
+
+        with transforming(poison) if poisons(attack) else nullcontext():
+            reply = call_next(request, context)
+        if reply.has_error() or not poisoned:
+            return reply
+        if tampers(attack):
+            view = TamperView(setting, client, codec.state_of(request))
+            rng = generator(setting.seed, Purpose.TAMPER, round=round, client=client)
+            update = attack.tamper(codec.read_update(reply, request), view, rng)
+            reply = codec.with_update(reply, request, update)
+        return acknowledged(reply, message)
+
+    return mod

@@ -1,0 +1,1 @@
+"""Where masks and updates lie in space: boundaries, distances, consensus."""

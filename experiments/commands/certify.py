@@ -1,0 +1,95 @@
+"""The command ``frl certify``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from frl.errors import InputError
+
+
+def certify(
+    directory: Annotated[Path | None, typer.Argument(help="Run directory.")] = None,
+    malicious: Annotated[
+        int | None, typer.Option(help="Malicious votes M; without it: a table over M.")
+    ] = None,
+    round: Annotated[
+        int | None, typer.Option(help="Round; default: the last one on record.")
+    ] = None,
+    instead: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="KEY=VALUE", help="Another setting, e.g. strategy.rule."),
+    ] = None,
+    attack: Annotated[
+        bool, typer.Option("--attack/--no-attack", help="Also try the strongest attacks.")
+    ] = True,
+    bounds: Annotated[
+        bool, typer.Option("--bounds", help="Bounds on a yes-or-no vote; needs no run.")
+    ] = False,
+    clients: Annotated[int, typer.Option(help="Voters, with --bounds.")] = 25,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Draw a PNG, PDF or SVG file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Prove how much of the mask M malicious votes cannot move, on the votes of a real round."""
+    from experiments.analysis.certificate_pictures import check_format
+
+    if bounds == (directory is not None):
+        raise InputError("certify: takes a run directory, or --bounds and none")
+    if output is not None:
+        check_format(output)
+    if directory is not None:
+        _certify_run(
+            directory, malicious, round, instead or (), output, attack=attack, as_json=as_json
+        )
+        return
+    from experiments.analysis.certificate_pictures import failure_bounds
+    from experiments.analysis.failure_table import failure_table, print_failure_table
+
+    rows = failure_table(clients)
+    if as_json:
+        typer.echo(json.dumps([row._asdict() for row in rows], indent=2))
+    else:
+        print_failure_table(clients, rows)
+    if output is not None:
+        failure_bounds(clients, output)
+        typer.echo(output, err=as_json)
+
+
+def _certify_run(
+    directory: Path,
+    malicious: int | None,
+    round: int | None,
+    instead: Sequence[str],
+    output: Path | None,
+    *,
+    attack: bool,
+    as_json: bool,
+) -> None:
+    import torch
+
+    from experiments.analysis.certificate_pictures import certified_shares
+    from experiments.analysis.certificate_report import print_report, report, rule_of
+    from experiments.analysis.certificates import counts, prove
+    from experiments.analysis.honest_round import repeat_round
+    from experiments.records import RunDirectory
+
+    torch.set_num_threads(1)
+    found = repeat_round(RunDirectory(directory), round, instead)
+    numbers = counts(found) if malicious is None else [malicious]
+    proofs = prove(found, numbers, attacked=attack)
+    if as_json:
+        typer.echo(json.dumps({"run": str(directory), **report(found, proofs)}, indent=2))
+    else:
+        print_report(found, proofs)
+    if output is not None:
+        if malicious is not None:
+            proofs = prove(found, counts(found), attacked=attack)
+        title = f"{directory.name}, round {found.number}: {len(found.clients)} honest votes, "
+        certified_shares(proofs, output, f"{title}rule {rule_of(found)}")
+        typer.echo(output, err=as_json)

@@ -1,0 +1,33 @@
+"""``frl export``: the model of a run as a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    directory: Annotated[Path, typer.Argument(help="Run directory.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="weights, mask (seed and one bit an edge) or onnx; by the suffix."
+        ),
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
+) -> None:
+    """Write the model of a run to a file; frl.load_model(path) gives a plain torch module."""
+    from experiments.analysis.export import export as write
+
+    done = write(directory, output, form)
+    if as_json:
+        typer.echo(json.dumps({**done._asdict(), "about": done.about._asdict()}))
+        return
+    accuracy = "" if done.about.accuracy is None else f", accuracy {done.about.accuracy:.2%}"
+    typer.echo(
+        f"{done.path}: {done.format}, {done.bytes:,} bytes, round {done.about.round}{accuracy}"
+    )

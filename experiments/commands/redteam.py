@@ -1,0 +1,79 @@
+"""``frl redteam``: the search for the attack that hurts a defence most."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from experiments.config.grid import Point
+    from experiments.sweep.sweep import Outcome
+
+FOUND = "redteam.json"
+
+
+def redteam(
+    config: Annotated[
+        Path | None, typer.Argument(help="TOML file of the defence; without one: the defaults.")
+    ] = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option("-o", "--override", metavar="KEY=VALUE", help="Set a configuration key."),
+    ] = None,
+    profile: Annotated[str, typer.Option(help="Profile of the file, such as quick.")] = "",
+    budget: Annotated[int, typer.Option(min=1, help="Runs under attack, short ones too.")] = 96,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the worst attacks.")] = 3,
+    benign: Annotated[
+        bool, typer.Option("--benign", help="Also attackers that see honest clients' updates.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the runs; default: runs/redteam-RULE.")
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Most runs at once; 0: as many as fit the cores.")
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
+) -> None:
+    """Search every attack and its parameters for the one that hurts a defence most.
+
+    Short runs first, then the worst few at full length, then with every seed. What is done is not
+    run again.
+    """
+    from experiments.sweep.job import prepare
+
+    prepare()
+    from experiments import config as configuration
+    from experiments.records.durable import write_atomically
+    from experiments.redteam import Budget, search
+    from experiments.redteam.report import as_json as render
+    from experiments.redteam.report import markdown
+    from experiments.sweep.sweep import cores, sweep
+    from experiments.sweep.view import sweep_view
+
+    settings = configuration.read(config, override or (), profile)
+    rule = settings.strategy.rule or settings.strategy.name
+    folder = out or Path("runs") / f"redteam-{rule.split('(')[0]}"
+    spent = Budget.of(budget, seeds)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def run(points: Sequence[Point]) -> Iterator[Outcome]:
+        with sweep_view(points, folder, jobs or cores(), quiet=as_json) as watch:
+            yield from sweep(points, jobs=jobs, watch=watch)
+
+    try:
+        found = search(settings, folder, spent, run, benign=benign)
+    except KeyboardInterrupt:
+        typer.echo("frl: interrupted; the same command carries on where it was", err=True)
+        raise
+    given = [word for key in override or () for word in ("-o", key)]
+    given += ["--profile", profile] if profile else []
+    base = ["frl", "run", *([str(config)] if config else []), *given]
+    everything = render(found, base, configuration.flatten(settings))
+    text = json.dumps(everything, indent=2)
+    write_atomically(folder / FOUND, (text + "\n").encode())
+    typer.echo(text if as_json else markdown(found, base))

@@ -1,0 +1,90 @@
+"""``frl report`` and ``frl plot``: what a set of runs says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Directories = Annotated[list[Path], typer.Argument(help="Run directories, or folders of them.")]
+
+
+def plot(
+    directories: Directories,
+    output: Annotated[Path, typer.Option("-o", "--output", help="PNG, PDF or SVG file.")],
+    kind: Annotated[str, typer.Option(help="What to draw: frl list plots.")] = "accuracy",
+    over: Annotated[
+        Literal["rounds", "bytes"], typer.Option(help="What accuracy is drawn over.")
+    ] = "rounds",
+    band: Annotated[
+        Literal["sd", "ci", "none"],
+        typer.Option(help="Around a mean over seeds: standard deviation or 95 % confidence."),
+    ] = "sd",
+) -> None:
+    """Draw runs: accuracy over rounds or bytes, rule by attack, worst cases and more."""
+    from experiments.report.plots import Options, Runs
+    from experiments.report.plotting import draw
+
+    draw(kind, Runs(*directories), output, Options(over, band))
+    typer.echo(output)
+
+
+def report(
+    directories: Directories,
+    format: Annotated[
+        Literal["md", "csv", "json", "latex"], typer.Option(help="How to print it.")
+    ] = "md",
+    table: Annotated[
+        Literal["all", "runs", "worst", "compare"],
+        typer.Option(help="Which table; csv takes one of them, by default runs."),
+    ] = "all",
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Compare two rules, paired by seed and attack."),
+    ] = None,
+    reach: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Accuracy to which communication is counted, as 0.9."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File; default: standard output.")
+    ] = None,
+) -> None:
+    """Report accuracies over seeds, what attacks cost, worst cases and comparisons."""
+    from experiments.records import load, unfinished
+    from experiments.report import tables as report_tables
+    from experiments.report.measures import measure
+    from experiments.report.outcomes import as_json, outcomes, paired, worst_cases
+    from frl.errors import InputError
+
+    left_out = unfinished(*directories)
+    runs = measure(load(*directories), reach)
+    if left_out:
+        typer.echo(f"frl: {len(left_out)} runs are not finished and left out", err=True)
+    if runs.empty:
+        raise InputError("nothing to report: no run is finished")
+    if table == "compare" and compare is None:
+        raise InputError("--table compare: takes --compare A B")
+    rows = outcomes(runs)
+    worst = worst_cases(rows)
+    pairs = paired(runs, *compare) if compare else []
+    if format == "json":
+        text = json.dumps(as_json(rows, worst, pairs), indent=2)
+    elif format == "csv":
+        chosen: dict[str, Sequence[object]] = {"worst": worst, "compare": pairs}
+        text = report_tables.as_csv(chosen.get(table, rows))
+    else:
+        found = report_tables.tables(rows, worst, pairs, reach)
+        wanted = {"runs": found[:1], "worst": found[1:2] if worst else [], "compare": found[-1:]}
+        render = report_tables.markdown if format == "md" else report_tables.latex
+        text = render(wanted.get(table, found))
+    if output is None:
+        typer.echo(text)
+        return
+    try:
+        output.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"-o {output}: {error.strerror}") from None

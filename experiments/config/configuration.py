@@ -1,0 +1,201 @@
+"""The configuration of a run: TOML tables with every default, checked before anything starts."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import tomli_w
+from pydantic import Field, ValidationError, model_validator
+
+from experiments.config.file import dotted, read_file, read_tables
+from experiments.config.tables import (
+    AttackConfig,
+    DataConfig,
+    EngineConfig,
+    ModelConfig,
+    Positive,
+    StrategyConfig,
+    Table,
+    TrainConfig,
+)
+from frl import methods
+from frl.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from frl.training import TrainSettings
+
+Scalar: TypeAlias = bool | int | float | str
+
+
+class Config(Table):
+    """A complete run."""
+
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="fixes every random number of the run")
+    rounds: Positive = Field(30, description="rounds of training")
+    clients: Positive = Field(50, description="population")
+    clients_per_round: Positive = Field(10, description="clients sampled in a round")
+    eval_every: Positive = Field(1, description="rounds between evaluations; the last has one")
+    checkpoint_every: Positive = Field(1, description="rounds between checkpoints")
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    strategy: StrategyConfig = StrategyConfig()
+    attack: AttackConfig = AttackConfig()
+    engine: EngineConfig = EngineConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _learning_rate(cls, tables: Any) -> Any:
+        """Fill in the learning rate that suits the strategy where it is 0 or not given."""
+        train, strategy = (tables.get(key, {}) for key in ("train", "strategy"))
+        if isinstance(train, dict) and isinstance(strategy, dict) and train.get("lr", 0) == 0:
+            name = str(strategy.get("name", "frl"))
+            if name in methods.list():
+                rate = methods.make(name).learning_rate
+                return {**tables, "train": {**train, "lr": rate}}
+        return tables
+
+    @model_validator(mode="after")
+    def _together(self) -> Config:
+        # Here, so that pictures and reports of what is recorded need not wait for torch.
+        from frl import models
+        from frl.data.partitions import KINDS
+
+        if self.clients_per_round > self.clients:
+            raise InputError(
+                f"clients_per_round: got {self.clients_per_round}; takes at most "
+                f"clients = {self.clients}"
+            )
+        if self.engine.nodes > self.clients:
+            raise InputError(
+                f"engine.nodes: got {self.engine.nodes}; takes at most clients = {self.clients}"
+            )
+        if self.model.name not in models.list():
+            raise unknown("model.name", self.model.name, models.list())
+        if self.data.partition not in KINDS:
+            raise unknown("data.partition", self.data.partition, KINDS)
+        if self.engine.name not in ENGINES:
+            raise unknown("engine.name", self.engine.name, ENGINES)
+        if self.data.partition == "natural" and not self.data.column:
+            raise InputError("data.column: a natural partition takes the name of a column")
+        return self
+
+    def train_settings(self, augmentation: str) -> TrainSettings:
+        """Return the settings of local training for data that this augmentation suits."""
+        from frl.training import TrainSettings
+
+        return TrainSettings(
+            **self.train.model_dump(),
+            augmentation=augmentation if self.data.augment else "none",
+            precision=self.engine.precision,
+        )
+
+
+FLOWER_KEYS = {"resume": ""}
+"""Keys that only runs under Flower have: what to do, not what to run."""
+ENGINES = {
+    "inprocess": "one client after another in this process",
+    "ray": "Ray actors on the cores or GPUs of this machine or of a cluster",
+}
+
+
+def flatten(config: Config) -> dict[str, Scalar]:
+    """Return a configuration with dotted keys, as ``-o`` and Flower's run configuration have it."""
+    flat: dict[str, Scalar] = {}
+    for key, value in config.model_dump().items():
+        if isinstance(value, dict):
+            flat.update({f"{key}.{inner}": scalar for inner, scalar in value.items()})
+        else:
+            flat[key] = value
+    return flat
+
+
+def of_flower_run(run_config: Mapping[str, Any]) -> Config:
+    """Build the configuration of a Flower run, from what its apps find in their context."""
+    return from_flat({k: value for k, value in run_config.items() if k not in FLOWER_KEYS})
+
+
+def from_flat(flat: Mapping[str, Any]) -> Config:
+    """Build a configuration from dotted keys; what is not given has its default.
+
+    Raises
+    ------
+    InputError
+        With the key, what it got, and what it takes.
+    """
+    tables: dict[str, Any] = {}
+    for key, value in flat.items():
+        table, _, inner = key.partition(".")
+        if not inner:
+            tables[table] = value
+            continue
+        place = tables.setdefault(table, {})
+        if not isinstance(place, dict):
+            raise InputError(f"{key}: {table!r} is no table")
+        place[inner] = value
+    return _checked(tables)
+
+
+def read(path: Path | None, overrides: Sequence[str] = (), profile: str = "") -> Config:
+    """Read a TOML file and apply ``key=value`` overrides.
+
+    Parameters
+    ----------
+    path : Path or None
+        ``None`` for the defaults; see :mod:`experiments.config.file`.
+    overrides : sequence of str
+        Dotted keys; a value is read as TOML, and as a string where that fails.
+    profile : str
+        One of the file's own, applied before the overrides.
+    """
+    if path is None and profile:
+        raise InputError(f"--profile {profile}: takes a configuration file that has it")
+    flat = {} if path is None else read_file(path, profile)
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise InputError(f"-o {override!r}: takes key=value")
+        flat[key.strip()] = _value(text.strip())
+    return from_flat(flat)
+
+
+def recorded(path: Path) -> dict[str, Scalar]:
+    """Read the configuration of a run with dotted keys, as it was recorded and so not checked.
+
+    Keys that are newer than the run have their defaults.
+    """
+    return {**flatten(Config.model_construct()), **dotted(read_tables(path))}
+
+
+def dump(config: Config) -> str:
+    """Return a configuration as TOML, every default included."""
+    return tomli_w.dumps(config.model_dump())
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _checked(tables: Mapping[str, Any]) -> Config:
+    try:
+        return Config.model_validate(tables)
+    except ValidationError as error:
+        raise _one_line(error) from None
+
+
+def _one_line(error: ValidationError) -> InputError:
+    """Turn the first complaint of pydantic into one line with key, value and what it takes."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return unknown("configuration key", key, flatten(Config()))
+    if first["type"] == "value_error":
+        return InputError(str(first["ctx"]["error"]))
+    takes = first["msg"].removeprefix("Input should be ")
+    return InputError(f"{key}: got {first['input']!r}; takes {takes}")

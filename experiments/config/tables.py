@@ -1,0 +1,141 @@
+"""The tables of a configuration: every key, its default, what it takes and what it means."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from frl import methods
+from frl.errors import unknown
+from frl.methods import Method
+
+Positive = Annotated[int, Field(ge=1)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Table(BaseModel):
+    """A table of the configuration: frozen, and nothing in it goes unnoticed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class _Open(BaseModel):
+    """A table with keys of its own and the parameters of what it names."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the keys that are not the table's own."""
+        return dict(self.model_extra or {})
+
+
+class DataConfig(Table):
+    """Which data, and who holds what."""
+
+    name: str = Field("digits", description="short name, hub id or folder (frl list datasets)")
+    path: str = Field("", description="local folder that holds the data set")
+    partition: str = Field("dirichlet", description="frl list partitions")
+    alpha: float = Field(1.0, gt=0, description="concentration of dirichlet; smaller: more uneven")
+    shards: Positive = Field(2, description="shards per client of the shard partition")
+    samples: Positive = Field(50, description="examples per client of the virtual partition")
+    column: str = Field("", description="column of the natural partition, e.g. writer_id")
+    augment: bool = Field(True, description="change training images at random where it suits them")
+
+
+class ModelConfig(Table):
+    """Which network."""
+
+    name: str = Field("conv2", description="frl list models")
+
+
+class TrainConfig(Table):
+    """Local training; see :class:`frl.training.TrainSettings`."""
+
+    epochs: Positive = Field(2, description="local epochs")
+    batch_size: Positive = Field(8, description="examples a step")
+    lr: float = Field(0.4, gt=0, description="of round 1; 0: 0.4 by ranks, 0.01 by weights")
+    lr_decay: float = Field(0.999, gt=0, le=1, description="factor a round")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of SGD; starts anew every round")
+    weight_decay: float = Field(1e-4, ge=0, description="of SGD")
+
+
+class StrategyConfig(_Open):
+    """How the server aggregates; further keys are parameters of the rule."""
+
+    name: str = Field("frl", description="frl list methods; frl: rankings; fedavg: weights")
+    keep: float = Field(0.5, gt=0, le=1, description="share of edges in the mask")
+    mask_by: Literal["score", "abs"] = Field("score", description="highest scores, or highest |s|")
+    rule: str = Field("", description="frl list rules; empty: sum of ranks, or mean of weights")
+    f: int = Field(0, ge=0, description="malicious clients a round that rules assume")
+    oracle_f: bool = Field(False, description="tell rules the true number each round instead of f")
+    pre_aggregation: str = Field("", description="steps before the rule: nnm, clipping(norm=2)")
+    server_lr: float = Field(1.0, gt=0, description="factor on the aggregate of weights")
+    server_momentum: float = Field(0.0, ge=0, lt=1, description="of the server, by weights")
+    weighting: Literal["uniform", "examples"] = Field("uniform", description="of weight updates")
+    most_weight: Positive = Field(1000, description="cap on a client's declared examples")
+    most_norm: float = Field(1e6, gt=0, description="largest norm of a weight update")
+    upload_top: float = Field(1.0, gt=0, le=1, description="share a client uploads, largest first")
+    unsent: Literal["mean", "zero"] = Field("mean", description="ranks of edges not uploaded")
+    ballot_bits: int = Field(0, ge=0, le=8, description="bits an edge sent up; 0: full rankings")
+    ballot_focus: float = Field(1.0, ge=1, le=16, description="over 1: finer near the mask's edge")
+    ballot_dither: float = Field(0.0, ge=0, le=64, description="noise on ranks, in bucket widths")
+    down_bits: int = Field(0, ge=0, le=8, description="bits an edge sent down; 0: full rankings")
+    down_history: int = Field(
+        -1, ge=-1, le=64, description="past rankings kept to send down changes; -1: 8 under Flower"
+    )
+    coding: str = Field(
+        "auto", description="of messages: off, always, or frl list codings; auto: under Flower"
+    )
+    root_examples: Positive = Field(100, description="of the server's own shard (fltrust)")
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in methods.list():
+            raise unknown("strategy.name", name, methods.list())
+        return name
+
+    @property
+    def method(self) -> Method:
+        """What the name stands for."""
+        return methods.make(self.name)
+
+
+class AttackConfig(_Open):
+    """The adversary; further keys are parameters of the attack."""
+
+    name: str = Field("none", description="frl list attacks")
+    fraction: _Share = Field(0.0, description="share of clients that is malicious")
+    sampling: Literal["uniform", "fixed_count"] = Field(
+        "uniform", description="fixed malicious clients, or a fixed number in each round"
+    )
+    colluders: Literal["sampled", "all"] = Field(
+        "sampled", description="whose honest updates the malicious clients of a round share"
+    )
+    redraw: bool = Field(False, description="draw rounds with a malicious majority again")
+
+
+class EngineConfig(Table):
+    """Where clients run."""
+
+    name: str = Field("inprocess", description="frl list engines")
+    workers: int = Field(0, ge=0, description="Ray workers; 0: one a core")
+    device: str = Field("cpu", description="cpu, cuda or cuda:N")
+    num_gpus: float = Field(0.0, ge=0, description="share of a GPU for each Ray worker")
+    address: str = Field("", description="of a Ray cluster; empty: start one here")
+    cohort: int = Field(
+        0, ge=0, le=1024, description="clients a worker trains at once; 0: 1, on CUDA what fits"
+    )
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32", description="of arithmetic; scores and momentum stay float32"
+    )
+    timeout: float = Field(
+        3600.0, gt=0, description="seconds before a round goes on without a reply"
+    )
+    nodes: int = Field(
+        0, ge=0, description="clients to wait for before round 1, under Flower; 0: all"
+    )
+    max_failures: int = Field(
+        100, ge=0, description="failures without any good reply that stop a run; 0: no limit"
+    )

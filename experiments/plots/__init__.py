@@ -1,9 +1,0 @@
-"""Pictures of runs, by kind: each is one file in this package."""
-
-from experiments.plots.base import Options, Plot, Runs
-from frl.registry import Registry
-
-registry: Registry[Plot] = Registry("plot", "experiments.plots")
-register = registry.register
-
-__all__ = ["Options", "Plot", "Runs", "register", "registry"]

@@ -1,0 +1,25 @@
+"""Run directories: what a run writes, and reading it back."""
+
+from experiments.records.directory import (
+    CHECKPOINT,
+    CONFIG,
+    CURVE,
+    RESULT,
+    ROUNDS,
+    RunDirectory,
+    find_runs,
+    load,
+    unfinished,
+)
+
+__all__ = [
+    "CHECKPOINT",
+    "CONFIG",
+    "CURVE",
+    "RESULT",
+    "ROUNDS",
+    "RunDirectory",
+    "find_runs",
+    "load",
+    "unfinished",
+]

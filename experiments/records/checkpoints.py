@@ -1,0 +1,137 @@
+"""Checkpoints: where a run stands after a round, with a checksum; the last two are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from experiments.records.durable import make_folder, write_atomically
+from frl.errors import InputError
+from frl.exchange.messages import digest
+
+log = logging.getLogger(__name__)
+
+State = dict[str, NDArray[Any]]
+_KEPT = 2
+_CHECKSUM = "sha256"
+
+
+class Checkpoint(NamedTuple):
+    """Where a run stands after a round.
+
+    Attributes
+    ----------
+    round : int
+    state : State
+        Global state.
+    progress : dict
+        What the result needs to know of the rounds so far.
+    memory : State
+        What the strategy, the attack and the clients remember.
+    """
+
+    round: int
+    state: State
+    progress: dict[str, Any]
+    memory: State
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint whole or not at all, and remove all but the last two.
+
+    Raises
+    ------
+    StoppedError
+        If it cannot be written; the earlier ones are as they were then.
+    """
+    make_folder(folder)
+    tensors = {
+        f"{part}/{name}": np.asarray(array, order="C")
+        for part, arrays in (("state", checkpoint.state), ("memory", checkpoint.memory))
+        for name, array in arrays.items()
+    }
+    about = {
+        "round": str(checkpoint.round),
+        "names": json.dumps(list(tensors)),
+        "progress": json.dumps(checkpoint.progress),
+    }
+    about[_CHECKSUM] = _checksum(about, tensors)
+    path = folder / f"round-{checkpoint.round:08d}.safetensors"
+    write_atomically(path, save(tensors, metadata=about))
+    for old in _newest_first(folder)[_KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def last_checkpoint(folder: Path) -> Checkpoint | None:
+    """Read the newest checkpoint that is whole; ``None`` where there is none at all.
+
+    Raises
+    ------
+    InputError
+        If there are some, and all are damaged.
+    """
+    damage = ""
+    for path in _newest_first(folder):
+        try:
+            found = _read(path)
+        except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
+            damage = f"{path} is damaged: {error}"
+            log.warning("%s; trying the one before", damage)
+            continue
+        return found
+    if damage:
+        raise InputError(f"{damage}; without {folder} the run begins anew")
+    return None
+
+
+def rounds_kept(folder: Path) -> tuple[int, ...]:
+    """List the rounds that have a checkpoint, whole or damaged, ascending."""
+    return tuple(sorted(int(path.stem.partition("-")[2]) for path in _newest_first(folder)))
+
+
+def checkpoint_of(folder: Path, round: int) -> Checkpoint:
+    """Read the checkpoint after a round.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is damaged.
+    """
+    path = folder / f"round-{round:08d}.safetensors"
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such checkpoint") from None
+    except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
+        raise InputError(f"{path} is damaged: {error}") from None
+
+
+def _read(path: Path) -> Checkpoint:
+    with safe_open(path, framework="numpy") as file:
+        about: dict[str, str] = dict(file.metadata() or {})
+        tensors = {name: file.get_tensor(name) for name in json.loads(about["names"])}
+    expected = about.pop(_CHECKSUM)
+    if _checksum(about, tensors) != expected:
+        raise ValueError("its checksum is wrong")
+    parts: dict[str, State] = {"state": {}, "memory": {}}
+    for key, array in tensors.items():
+        part, _, name = key.partition("/")
+        parts[part][name] = array
+    progress = json.loads(about["progress"])
+    return Checkpoint(int(about["round"]), parts["state"], progress, parts["memory"])
+
+
+def _checksum(about: dict[str, str], tensors: State) -> str:
+    return hashlib.sha256(f"{sorted(about.items())}{digest(tensors)}".encode()).hexdigest()
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("round-*.safetensors"), reverse=True)

@@ -1,0 +1,107 @@
+"""Accuracy over rounds, or over the bytes that were exchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from experiments.report.labels import CLEAN, Label, natural, run_labels
+from experiments.report.measures import exchanged
+from experiments.report.plots import register
+from experiments.report.plots.base import Options, Plot, Runs, draw_line, title_of
+from frl.errors import InputError
+
+_BANDS = 8
+"""Lines in one panel above which bands would hide each other."""
+_COLUMNS, _PANELS = 2, 8
+
+
+@register("accuracy")
+class Accuracy(Plot):
+    """Test accuracy over rounds or bytes; runs that differ only in their seed become a band."""
+
+    def draw(self, runs: Runs, options: Options) -> Figure:
+        """Draw a line for each configuration; if there are many, a panel for each rule."""
+        rounds = runs.rounds
+        if "accuracy" not in rounds or rounds["accuracy"].isna().all():
+            raise InputError("nothing to draw: no round was evaluated yet")
+        at = rounds["round"] if options.over == "rounds" else exchanged(rounds) / 1e6
+        evaluated = rounds.assign(at=at).dropna(subset=["accuracy"])
+        first = evaluated.drop_duplicates("run")
+        found = run_labels(first)
+        panels = _panels(found)
+        names = [name for names in panels.values() for name in names.values()]
+        lines = sorted(set(names), key=_clean_first)
+        named = dict(zip(first["run"], found, strict=True))
+        evaluated = evaluated.assign(label=evaluated["run"].map(named))
+        columns = min(_COLUMNS, len(panels))
+        rows = -(-len(panels) // columns)
+        legend = 2 if len(lines) > _BANDS else 1
+        height = 3.6 * (rows if columns == 1 else 0.85 * rows) + 0.22 * (len(lines) // legend + 1)
+        figure = Figure(figsize=(2.4 + 4.0 * columns, height), layout="constrained")
+        grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for axes, (title, of_panel) in zip(grid.flat, panels.items(), strict=False):
+            for label, name in of_panel.items():
+                chosen = evaluated[evaluated["label"] == label]
+                plain = replace(options, band="none") if len(of_panel) > _BANDS else options
+                _line(axes, chosen, name, lines.index(name), plain)
+            axes.set_title(title or title_of(first), loc="left", fontsize=10)
+            axes.set_xlabel("round" if options.over == "rounds" else "megabytes up and down, coded")
+            if options.over == "bytes":
+                axes.set_xscale("log")
+            else:
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        for axes in grid.flat[len(panels) :]:
+            axes.remove()
+        for axes in grid[:, 0]:
+            axes.set_ylabel("test accuracy (%)")
+        grid[0, 0].set_ylim(top=min(100.0, grid[0, 0].get_ylim()[1]))
+        if len(panels) > 1:
+            figure.suptitle(title_of(first), x=0.01, ha="left", fontsize=10)
+        _legend(figure, legend)
+        return figure
+
+
+def _panels(labels: Sequence[Label]) -> dict[str, dict[Label, str]]:
+    """Divide many lines by rule, so that each panel shows attacks; name the lines of each."""
+    every = sorted(set(labels), key=natural)
+    rules = sorted({(label.setting, label.defence) for label in every}, key=natural)
+    few = not 1 < len(rules) <= _PANELS or len(every) < 2 * len(rules)
+    if len(every) <= _BANDS or few:
+        return {"": {label: str(label) for label in every}}
+    return {
+        ", ".join(part for part in (defence, setting) if part): {
+            label: label.attack for label in every if label[:2] == (setting, defence)
+        }
+        for setting, defence in rules
+    }
+
+
+def _legend(figure: Figure, columns: int) -> None:
+    """Tell of each line once, whichever panels it is in."""
+    entries: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    order = sorted(entries, key=_clean_first)
+    handles = [entries[label] for label in order]
+    figure.legend(handles, order, loc="outside lower left", ncols=columns)
+
+
+def _clean_first(name: str) -> tuple[bool, list[tuple[bool, float, str]]]:
+    return not name.startswith(CLEAN), natural(name)
+
+
+def _line(axes: Axes, runs: pd.DataFrame, label: str, number: int, options: Options) -> None:
+    runs = runs.drop_duplicates(["seed", "round"])
+    bands = options.bands(100 * runs["accuracy"], runs["round"])
+    bands.index = pd.Index(runs.groupby("round")["at"].mean())
+    seeds = runs["seed"].nunique()
+    text = f"{label} ({seeds} seeds)" if seeds > 1 else label
+    draw_line(axes, bands, number, text, shade=seeds > 1 and options.band != "none")

@@ -1,0 +1,56 @@
+"""What a run remembers between rounds, taken together for a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flwr.serverapp import Grid
+from numpy.typing import NDArray
+
+from attacks.adversary.grid import AdversarialGrid
+from experiments.records.checkpoints import State
+from frl.grids import LocalGrid
+from strategies import SeededStrategy
+
+_PARTS = ("strategy", "attack", "client", "seen")
+
+
+class Memory:
+    """What a run remembers besides the global state: its strategy, its attack, its clients.
+
+    Parameters
+    ----------
+    strategy : SeededStrategy
+    grid : Grid
+        With or without an adversary in front.
+    """
+
+    def __init__(self, strategy: SeededStrategy, grid: Grid) -> None:
+        self._strategy = strategy
+        self._adversary = grid if isinstance(grid, AdversarialGrid) else None
+        engine = grid.wrapped if isinstance(grid, AdversarialGrid) else grid
+        self._engine = engine if isinstance(engine, LocalGrid) else None
+
+    def everything(self) -> State:
+        """Return it as arrays, for a checkpoint."""
+        parts = {"strategy": self._strategy.memory}
+        if self._adversary is not None:
+            parts["attack"] = self._adversary.state
+        if self._engine is not None:
+            parts["client"] = self._engine.client_memory
+            parts["seen"] = self._strategy.client_states.memory
+        return {f"{part}/{key}": a for part, held in parts.items() for key, a in held.items()}
+
+    def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
+        """Put it back."""
+        parts: dict[str, State] = {name: {} for name in _PARTS}
+        for name, array in memory.items():
+            part, _, key = name.partition("/")
+            parts[part][key] = array
+        self._strategy.memory = parts["strategy"]
+        if self._adversary is not None:
+            self._adversary.state = parts["attack"]
+        if self._engine is not None:
+            self._engine.client_memory = parts["client"]
+            self._strategy.client_states.memory = parts["seen"]

@@ -1,0 +1,68 @@
+"""The server's own model and test data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from attacks.adversary.backdoor_success import attack_success_rate
+from attacks.base import Attack, Backdoor
+from frl.data import DataSet, Split
+from frl.evaluation import Evaluation, evaluate
+from frl.training import Trainer
+
+_BATCH = 250
+
+
+class Evaluator:
+    """Measures global states.
+
+    Parameters
+    ----------
+    dataset : DataSet
+    trainer : Trainer
+        Its module is loaded with the state to measure.
+    device : str
+    """
+
+    def __init__(self, dataset: DataSet, trainer: Trainer, device: str) -> None:
+        self._data = dataset
+        self._trainer = trainer
+        self._device = device
+
+    def __call__(self, state: dict[str, NDArray[Any]]) -> Evaluation:
+        """Measure accuracy and loss on the whole test split."""
+        return self.on(state, self._data.test)
+
+    def on(self, state: dict[str, NDArray[Any]], split: Split) -> Evaluation:
+        """Measure accuracy and loss on some examples."""
+        self._trainer.load(state)
+
+        def batch(start: int, stop: int) -> tuple[torch.Tensor, torch.Tensor]:
+            part = Split(split.inputs[start:stop], split.labels[start:stop])
+            return self._data.tensors(part, self._device)
+
+        return evaluate(self._trainer.module, batch, len(split.labels), _BATCH)
+
+    def attack_success(self, state: dict[str, NDArray[Any]], attack: Attack | None) -> float | None:
+        """Share of triggered test examples taken for the target; ``None`` without a backdoor."""
+        if not isinstance(attack, Backdoor):
+            return None
+        self._trainer.load(state)
+        return attack_success_rate(
+            attack, np.asarray(self._data.test.inputs), self._data.test.labels, self._predict
+        )
+
+    @torch.inference_mode()
+    def _predict(self, inputs: NDArray[Any]) -> NDArray[np.int64]:
+        self._trainer.module.eval()
+        found = [np.empty(0, dtype=np.int64)]
+        for start in range(0, len(inputs), _BATCH):
+            part = inputs[start : start + _BATCH]
+            tensors, _ = self._data.tensors(Split(part, np.zeros(len(part), dtype=np.int64)))
+            logits = self._trainer.module(tensors.to(self._device))
+            found.append(logits.argmax(dim=1).cpu().numpy())
+        return np.concatenate(found)

@@ -1,0 +1,104 @@
+"""What a server aggregates by, from the configuration of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from attacks.adversary.population import Population
+from experiments.config import Config
+from frl.arrays import Arrays
+from frl.call_syntax import Call, parse_calls
+from frl.data import DataSet, Split
+from frl.errors import InputError
+from frl.randomness import Purpose, generator
+from frl.registry import Registry
+from frl.training import Place, Shard, Trainer
+from strategies import pre_aggregation, rules
+from strategies.base import Redraw
+from strategies.pre_aggregation import PreAggregation
+from strategies.rule_strategy import RootUpdate
+from strategies.rules import Rule
+
+_SERVER = 2**32 - 1
+"""Client id under which the server's own training draws its random numbers."""
+
+
+def make_rule(config: Config) -> Rule:
+    """Build the rule of a configuration.
+
+    Raises
+    ------
+    InputError
+        If it is unknown, takes other parameters, or is made for another kind of update.
+    """
+    strategy = config.strategy
+    calls = parse_calls("strategy.rule", strategy.rule or strategy.method.rule)
+    if len(calls) != 1:
+        raise InputError(f"strategy.rule: got {strategy.rule!r}; takes one rule")
+    call = calls[0]._replace(params={**calls[0].params, **strategy.parameters()})
+    rule: Rule = _assume(rules.registry, call, strategy.f)
+    space = strategy.method.space
+    if rule.space != space:
+        fitting = [name for name in rules.list() if _space(name) == space]
+        raise InputError(
+            f"strategy.rule: {call.name!r} is a rule on {rule.space}; strategy.name "
+            f"{strategy.name!r} takes one on {space}: {', '.join(fitting)}"
+        )
+    return rule
+
+
+def make_steps(config: Config) -> list[PreAggregation]:
+    """Build the steps before the rule.
+
+    Raises
+    ------
+    InputError
+        If one is unknown or takes other parameters.
+    """
+    strategy = config.strategy
+    return [
+        _assume(pre_aggregation.registry, call, strategy.f)
+        for call in parse_calls("strategy.pre_aggregation", strategy.pre_aggregation)
+    ]
+
+
+def make_redraw(config: Config, population: Population) -> Redraw | None:
+    """Say which rounds are drawn again; ``None`` for none.
+
+    Raises
+    ------
+    InputError
+        If the malicious clients of a round depend on who is drawn.
+    """
+    if not config.attack.redraw:
+        return None
+    if population.members is None:
+        raise InputError("attack.redraw: takes attack.sampling 'uniform'")
+    return lambda drawn: 2 * len(population.among(0, drawn.tolist())) >= len(drawn)
+
+
+def server_update(config: Config, dataset: DataSet, trainer: Trainer) -> RootUpdate:
+    """Train like a client on a shard of the server's own, drawn from the training examples."""
+    count = min(config.strategy.root_examples, len(dataset.train.labels))
+    rng = generator(config.seed, Purpose.ROOT)
+    rows = np.sort(rng.choice(len(dataset.train.labels), size=count, replace=False))
+    split = Split(dataset.train.inputs[rows], dataset.train.labels[rows])
+
+    def update(round: int, state: Arrays) -> Arrays:
+        shard = Shard(*dataset.tensors(split, config.engine.device))
+        moved, _ = trainer.train(state, shard, Place(config.seed, round, _SERVER))
+        return moved
+
+    return update
+
+
+def _assume(registry: Registry[Any], call: Call, f: int) -> Any:
+    """Make an entry, with the configuration's ``f`` where it takes one and has none of its own."""
+    takes = {parameter.name for parameter in registry.parameters(call.name)}
+    return registry.make(call.name, **({"f": f} if "f" in takes else {}) | call.params)
+
+
+def _space(name: str) -> str:
+    return str(getattr(rules.get(name), "space", ""))

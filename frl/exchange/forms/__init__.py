@@ -1,0 +1,9 @@
+"""Forms: what a client sends of an update, and how that is coded."""
+
+from frl.exchange.forms.ballots import Ballots
+from frl.exchange.forms.base import Form
+from frl.exchange.forms.differences import Differences
+from frl.exchange.forms.top import Top
+from frl.exchange.forms.whole import Whole
+
+__all__ = ["Ballots", "Differences", "Form", "Top", "Whole"]

@@ -1,0 +1,102 @@
+"""The contract of a form: what a client sends of an update, and how that is coded.
+
+A form says what the receiver of an update sees, whether the update travels coded or as plain
+arrays, what that counts in a vote, and which codings fit it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frl.arrays import Arrays
+from frl.exchange.messages import Task
+from frl.wire import Base, Coding, WireError
+from frl.wire.codings.fixed import Fixed
+
+
+class Form(ABC):
+    """What is sent of one layer of an update; a frozen dataclass of what both sides agreed on.
+
+    Attributes
+    ----------
+    dtype : str
+        NumPy type of what is sent.
+    snapshot : Coding
+        Of a whole global state, given nothing.
+    """
+
+    dtype: ClassVar[str] = "int32"
+    snapshot: ClassVar[Coding] = Fixed()
+
+    @abstractmethod
+    def codings(self) -> dict[str, Coding]:
+        """Return the codings of updates that fit, by name, the smallest first."""
+
+    @abstractmethod
+    def of(self, update: NDArray[Any]) -> NDArray[Any]:
+        """Make what is sent of the update of a layer, an array of shape (n,)."""
+
+    def codable(self, update: NDArray[Any]) -> NDArray[Any]:
+        """Make what the codings take of the update of a layer; by default what is sent."""
+        return self.of(update)
+
+    @abstractmethod
+    def fault(self, sent: NDArray[Any]) -> str | None:
+        """Say why an array of ``dtype`` is not what :meth:`of` makes, ``None`` if it is; O(n)."""
+
+    def votes(self, sent: NDArray[Any]) -> NDArray[Any]:
+        """Return what is added up in a vote; of ranks, integers of any scale, 0 to ``2 n``."""
+        return sent
+
+    def values(self, sent: NDArray[Any]) -> NDArray[Any]:
+        """Return what a rule takes: ranks, 0 to ``n - 1``, or differences."""
+        return sent
+
+    def restore(self, sent: NDArray[Any], previous: NDArray[Any]) -> NDArray[Any]:
+        """Rebuild the update; ranks that were not told apart keep the order they had."""
+        return sent
+
+    def dithered(self, update: Arrays, task: Task) -> Arrays:
+        """Add the noise that a client's update gets before it is sent; none by default.
+
+        It follows from the task, so that both sides know it.
+        """
+        return update
+
+    def given(self, base: Base, task: Task) -> Base:
+        """Return what a client's update is coded given: the global state, with the same noise.
+
+        The noise that both sides know then costs no bits.
+        """
+        state = self.dithered(base.state, task)
+        return base if state is base.state else Base(base.round, state)
+
+    def encode_step(
+        self,
+        sums: Mapping[str, NDArray[np.int32]],
+        voters: Sequence[int],
+        base: Base,
+        *,
+        seed: int,
+        rows: Mapping[str, int],
+    ) -> bytes | None:
+        """Encode what led from the state of a round to the next by what the votes add up to.
+
+        ``None`` where clients cannot follow it (:mod:`frl.exchange.steps`).
+        """
+        return None
+
+    def follow(self, message: bytes, base: Base, *, seed: int) -> Base:
+        """Follow joined steps from the state this side holds.
+
+        Raises
+        ------
+        WireError
+            If they are damaged, begin with another state, or there are none for this form.
+        """
+        raise WireError("wrong-base", "steps from a round; this side holds none")

@@ -1,0 +1,38 @@
+"""Federated Rank Learning: a mask over fixed random weights, sent as a ranking of its edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from frl.methods import register
+from frl.methods.base import Method, Space, Training
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from frl.training import Trainer
+
+
+@register("frl")
+@dataclass(frozen=True)
+class RankLearning(Method):
+    """Rankings: edge-popup on fixed random weights, a vote on the server."""
+
+    title: ClassVar[str] = "FRL"
+    space: ClassVar[Space] = "ranks"
+    learning_rate: ClassVar[float] = 0.4
+    rule: ClassVar[str] = "sum"
+
+    def trainer(self, module: nn.Module, training: Training) -> Trainer:
+        """Build a trainer of scores."""
+        from frl.training import RankTrainer
+
+        return RankTrainer(
+            module,
+            training.settings,
+            seed=training.seed,
+            keep=training.keep,
+            mask_by=training.mask_by,
+            device=training.device,
+        )
