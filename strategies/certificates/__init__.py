@@ -1,7 +1,8 @@
 """Certificates: proved bounds on the effect of malicious votes, see ``docs/certificates.md``."""
 
+from strategies.certificates.bounded_change import most_moved
 from strategies.certificates.honest import Honest
 from strategies.certificates.mask import Certificate, Parts, Reach, certify, trivial
 from strategies.certificates.reach import reach
 
-__all__ = ["Certificate", "Honest", "Parts", "Reach", "certify", "reach", "trivial"]
+__all__ = ["Certificate", "Honest", "Parts", "Reach", "certify", "most_moved", "reach", "trivial"]
