@@ -8,12 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import Attack, Crafted, CraftView, Knowledge, Space
 from attacks.boundary import plan_crossing
 from attacks.geometry.crossing import cross, mask_boundaries
 from frl.errors import InputError
 from frl.ranking import invert
+from frl.registry.ranges import NonNegative, Share
 
 
 @register("accuracy_control")
@@ -46,16 +46,9 @@ class AccuracyControl(Attack):
     formula: ClassVar[str] = "boundary attack with PI(accuracy - target) of its crossing edges"
     paper: ClassVar[str] = "after ECA, WWW 2026, arXiv:2601.14687"
 
-    target: float = 0.5
-    proportional_gain: float = 2.0
-    integral_gain: float = 0.5
-
-    def __post_init__(self) -> None:
-        takes = "a number from 0 to 1"
-        require(0 <= self.target <= 1, "accuracy_control", "target", self.target, takes)
-        for name in ("proportional_gain", "integral_gain"):
-            gain = getattr(self, name)
-            require(0 <= gain < np.inf, "accuracy_control", name, gain, "a number >= 0")
+    target: Share = 0.5
+    proportional_gain: NonNegative = 2.0
+    integral_gain: NonNegative = 0.5
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Send the boundary attack, weakened to the strength that the controller asks for."""

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import Crafted, CraftView, Knowledge, Space, Update
 from attacks.boundary import Plan, plan_crossing
 from attacks.geometry.consensus import ascending
@@ -18,6 +17,7 @@ from attacks.geometry.crossing import Boundaries, Crossing, cross, mask_boundari
 from attacks.geometry.informed import Informed
 from frl.errors import InputError
 from frl.ranking import Positions, invert
+from frl.registry.ranges import Positive, PositiveCount
 
 
 class Candidate(NamedTuple):
@@ -73,12 +73,8 @@ class Adaptive(Informed):
     formula: ClassVar[str] = "argmax over (window, mix, nearest) of mask flips under the rule"
     paper: ClassVar[str] = "this project"
 
-    queries: int = 12
-    step: float = 0.2
-
-    def __post_init__(self) -> None:
-        require(self.queries >= 1, "adaptive", "queries", self.queries, "an integer >= 1")
-        require(0 < self.step < np.inf, "adaptive", "step", self.step, "a number > 0")
+    queries: PositiveCount = 12
+    step: Positive = 0.2
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Send the best candidate found."""

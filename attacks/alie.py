@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import CraftView
 from attacks.geometry.weight_space import OneVectorAttack, Vector
+from frl.registry.ranges import Finite
 
 
 @register("alie")
@@ -39,10 +39,7 @@ class ALIE(OneVectorAttack):
     formula: ClassVar[str] = "u' = mean - z * std, z = Phi^-1((n - m - s)/(n - m))"
     paper: ClassVar[str] = "Baruch et al., NeurIPS 2019, arXiv:1902.06156"
 
-    z: float | None = None
-
-    def __post_init__(self) -> None:
-        require(self.z is None or bool(np.isfinite(self.z)), "alie", "z", self.z, "a finite number")
+    z: Finite | None = None
 
     def vector(self, rows: Vector, view: CraftView, count: int) -> Vector:
         """Shift the mean by ``z`` standard deviations."""

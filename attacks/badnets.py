@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
 from attacks import register
-from attacks.adversary.checks import require, require_images
+from attacks.adversary.checks import require_images
 from attacks.adversary.poisoned_share import chosen_samples
 from attacks.base import Attack, Backdoor, PoisonView, Space
 from frl.errors import InputError
+from frl.registry.ranges import Count, PositiveCount, Share
 
 
 @register("badnets")
@@ -43,18 +45,11 @@ class BadNets(Attack, Backdoor):
     formula: ClassVar[str] = "a share of images gets a size x size patch and the label target"
     paper: ClassVar[str] = "Gu et al., 2017, arXiv:1708.06733"
 
-    target: int = 0
-    size: int = 3
-    margin: int = 1
-    value: int = 255
-    share: float = 0.5
-
-    def __post_init__(self) -> None:
-        require(self.target >= 0, "badnets", "target", self.target, "a class")
-        require(self.size >= 1, "badnets", "size", self.size, "an integer >= 1")
-        require(self.margin >= 0, "badnets", "margin", self.margin, "an integer >= 0")
-        require(0 <= self.value <= 255, "badnets", "value", self.value, "0 to 255")
-        require(0 <= self.share <= 1, "badnets", "share", self.share, "a share from 0 to 1")
+    target: Count = 0
+    size: PositiveCount = 3
+    margin: Count = 1
+    value: Annotated[int, Ge(0), Le(255)] = 255
+    share: Share = 0.5
 
     def stamp(self, images: NDArray[Any]) -> NDArray[Any]:
         """Put the patch on every image."""

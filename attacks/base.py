@@ -156,6 +156,12 @@ class Attack:
     paper: ClassVar[str]
     search: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
 
+    def __post_init__(self) -> None:
+        """Refuse a parameter outside the range that its annotation declares."""
+        from attacks import registry  # which imports this module
+
+        registry.check_made(self)
+
     def needs(self) -> Knowledge:
         """Return what it needs to see with its parameters; the grid gives no more."""
         return self.knowledge

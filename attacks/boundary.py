@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import Crafted, CraftView, Space
 from attacks.geometry.consensus import ascending, summed
 from attacks.geometry.crossing import (
@@ -23,6 +22,7 @@ from attacks.geometry.crossing import (
 )
 from attacks.geometry.informed import Informed
 from frl.ranking import Positions, invert
+from frl.registry.ranges import NonNegative
 
 
 @register("boundary")
@@ -58,10 +58,7 @@ class Boundary(Informed):
     )
     paper: ClassVar[str] = "this project"
 
-    spread: float = 1.0
-
-    def __post_init__(self) -> None:
-        require(0 <= self.spread < np.inf, "boundary", "spread", self.spread, "a number >= 0")
+    spread: NonNegative = 1.0
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Send the crossing ranking of every layer from every colluder."""

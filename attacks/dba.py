@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
 from attacks import register
-from attacks.adversary.checks import require, require_images
+from attacks.adversary.checks import require_images
 from attacks.adversary.poisoned_share import chosen_samples
 from attacks.base import Attack, Backdoor, PoisonView, Space
 from frl.errors import InputError
+from frl.registry.ranges import Count, PositiveCount, Share
 
 
 @register("dba")
@@ -46,20 +48,12 @@ class DBA(Attack, Backdoor):
     formula: ClassVar[str] = "client c stamps bar c mod parts of the trigger, label target"
     paper: ClassVar[str] = "Xie et al., ICLR 2020"
 
-    target: int = 0
-    parts: int = 4
-    length: int = 4
-    margin: int = 1
-    value: int = 255
-    share: float = 0.5
-
-    def __post_init__(self) -> None:
-        require(self.target >= 0, "dba", "target", self.target, "a class")
-        require(self.parts >= 1, "dba", "parts", self.parts, "an integer >= 1")
-        require(self.length >= 1, "dba", "length", self.length, "an integer >= 1")
-        require(self.margin >= 0, "dba", "margin", self.margin, "an integer >= 0")
-        require(0 <= self.value <= 255, "dba", "value", self.value, "0 to 255")
-        require(0 <= self.share <= 1, "dba", "share", self.share, "a share from 0 to 1")
+    target: Count = 0
+    parts: PositiveCount = 4
+    length: PositiveCount = 4
+    margin: Count = 1
+    value: Annotated[int, Ge(0), Le(255)] = 255
+    share: Share = 0.5
 
     def stamp(self, images: NDArray[Any]) -> NDArray[Any]:
         """Put the whole trigger on every image."""

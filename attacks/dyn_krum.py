@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import CraftView
 from attacks.dyn_opt import largest_accepted
 from attacks.geometry.distance_budget import Spread, spread
 from attacks.geometry.weight_space import Direction, OneVectorAttack, Vector, deviation
+from frl.registry.ranges import Between, Count, Positive
 
 
 @register("dyn_krum")
@@ -46,14 +46,9 @@ class DynKrum(OneVectorAttack):
     paper: ClassVar[str] = "after Shejwalkar and Houmansadr, NDSS 2021"
 
     direction: Direction = "std"
-    f: int | None = None
-    limit: float = 1000.0
-    tolerance: float = 0.001
-
-    def __post_init__(self) -> None:
-        require(self.f is None or self.f >= 0, "dyn_krum", "f", self.f, "an integer >= 0")
-        require(0 < self.limit < np.inf, "dyn_krum", "limit", self.limit, "a number > 0")
-        require(0 < self.tolerance < 1, "dyn_krum", "tolerance", self.tolerance, "between 0 and 1")
+    f: Count | None = None
+    limit: Positive = 1000.0
+    tolerance: Between = 0.001
 
     def vector(self, rows: Vector, view: CraftView, count: int) -> Vector:
         """Search the largest push that is selected."""

@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import CraftView, Knowledge
 from attacks.geometry.weight_space import (
     Direction,
@@ -20,6 +19,7 @@ from attacks.geometry.weight_space import (
     unstacked,
 )
 from frl.errors import InputError
+from frl.registry.ranges import Between, Positive, PositiveShare
 
 
 @register("dyn_opt")
@@ -56,14 +56,9 @@ class DynOpt(OneVectorAttack):
     paper: ClassVar[str] = "after Shejwalkar and Houmansadr, NDSS 2021"
 
     direction: Direction = "std"
-    share: float = 0.5
-    limit: float = 1000.0
-    tolerance: float = 0.01
-
-    def __post_init__(self) -> None:
-        require(0 < self.share <= 1, "dyn_opt", "share", self.share, "a share above 0, to 1")
-        require(0 < self.limit < np.inf, "dyn_opt", "limit", self.limit, "a number > 0")
-        require(0 < self.tolerance < 1, "dyn_opt", "tolerance", self.tolerance, "between 0 and 1")
+    share: PositiveShare = 0.5
+    limit: Positive = 1000.0
+    tolerance: Between = 0.01
 
     def vector(self, rows: Vector, view: CraftView, count: int) -> Vector:
         """Search the largest accepted push."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from annotated_types import Ge, Le
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import AttackState, Crafted, CraftView, Space, Update
 from attacks.geometry.change_space import ChangeSpace
 from attacks.geometry.harm import (
@@ -20,6 +20,7 @@ from attacks.geometry.harm import (
 )
 from attacks.geometry.informed import Informed
 from attacks.geometry.weight_space import Vector, orthogonal, stacked, unit
+from frl.registry.ranges import NonNegative, Share
 
 CORRECTIONS = 3
 
@@ -62,16 +63,9 @@ class Evasion(Informed):
     paper: ClassVar[str] = "this project"
 
     harm: Literal["undo", "boundary", "random", "reverse"] = "undo"
-    cosine: float = 0.15
-    length: float = 1.0
-    diversity: float = 0.0
-
-    def __post_init__(self) -> None:
-        require(-1 <= self.cosine <= 1, "evasion", "cosine", self.cosine, "a number from -1 to 1")
-        require(0 <= self.length < np.inf, "evasion", "length", self.length, "a number >= 0")
-        require(
-            0 <= self.diversity <= 1, "evasion", "diversity", self.diversity, "a share from 0 to 1"
-        )
+    cosine: Annotated[float, Ge(-1), Le(1)] = 0.15
+    length: NonNegative = 1.0
+    diversity: Share = 0.0
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Give each colluder its direction, and correct it until the vote has it."""

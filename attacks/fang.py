@@ -12,6 +12,7 @@ from attacks.adversary.checks import require
 from attacks.base import Crafted, CraftView, Space
 from attacks.geometry.informed import Informed
 from attacks.geometry.weight_space import stacked, unstacked
+from frl.registry.ranges import NonNegative
 
 
 @register("fang")
@@ -40,17 +41,13 @@ class Fang(Informed):
     formula: ClassVar[str] = "u' = mean - sign(mean) * U(low, high) * std"
     paper: ClassVar[str] = "Fang et al., USENIX Security 2020, arXiv:1911.11815"
 
-    low: float = 3.0
-    high: float = 4.0
+    low: NonNegative = 3.0
+    high: NonNegative = 4.0
 
     def __post_init__(self) -> None:
-        require(
-            0 <= self.low <= self.high < np.inf,
-            "fang",
-            "low, high",
-            (self.low, self.high),
-            "0 <= low <= high",
-        )
+        super().__post_init__()
+        given = (self.low, self.high)
+        require(self.low <= self.high, "fang", "low, high", given, "low <= high")
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Draw one vector for each colluder."""

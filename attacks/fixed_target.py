@@ -14,6 +14,7 @@ from attacks.geometry.one_target import Effort
 from attacks.geometry.weight_space import Vector, stacked, unit, unstacked
 from frl.randomness import Purpose, generator
 from frl.ranking import invert
+from frl.registry.ranges import Positive, PositiveCount, PositiveShare
 
 
 @register("fixed_target")
@@ -54,12 +55,9 @@ class FixedTarget(Attack):
     paper: ClassVar[str] = "this project; after Xie, Fang, Gong, CVPR 2025, arXiv:2404.15611"
 
     target: Literal["first", "random"] = "first"
-    factor: float = 8.0
-    decay: float = 0.7
-    period: int = 5
-
-    def __post_init__(self) -> None:
-        self._effort().check("fixed_target")
+    factor: Positive = 8.0
+    decay: PositiveShare = 0.7
+    period: PositiveCount = 5
 
     def _effort(self) -> Effort:
         return Effort(self.factor, self.decay, self.period)

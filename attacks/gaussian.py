@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import Attack, Space, TamperView, Update
+from frl.registry.ranges import NonNegative
 
 
 @register("gaussian")
@@ -34,10 +34,7 @@ class Gaussian(Attack):
     formula: ClassVar[str] = "u' ~ N(0, (strength * rms(u))^2)"
     paper: ClassVar[str] = "Blanchard et al., NeurIPS 2017, arXiv:1703.02757"
 
-    strength: float = 10.0
-
-    def __post_init__(self) -> None:
-        require(0 <= self.strength < np.inf, "gaussian", "strength", self.strength, "a number >= 0")
+    strength: NonNegative = 10.0
 
     def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
         """Draw every layer."""

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import Attack, Space, TamperView, Update
+from frl.registry.ranges import Share
 
 
 @register("infinite")
@@ -32,10 +32,7 @@ class Infinite(Attack):
     paper: ClassVar[str] = "folklore"
 
     mode: Literal["nan", "inf", "-inf", "mixed"] = "nan"
-    share: float = 1.0
-
-    def __post_init__(self) -> None:
-        require(0 <= self.share <= 1, "infinite", "share", self.share, "a share from 0 to 1")
+    share: Share = 1.0
 
     def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
         """Replace the chosen coordinates of every layer."""

@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import CraftView
 from attacks.geometry.weight_space import OneVectorAttack, Vector
+from frl.registry.ranges import NonNegative
 
 
 @register("ipm")
@@ -35,10 +35,7 @@ class IPM(OneVectorAttack):
     formula: ClassVar[str] = "u' = -epsilon * mean(known)"
     paper: ClassVar[str] = "Xie et al., UAI 2019, arXiv:1903.03936"
 
-    epsilon: float = 0.5
-
-    def __post_init__(self) -> None:
-        require(0 <= self.epsilon < np.inf, "ipm", "epsilon", self.epsilon, "a number >= 0")
+    epsilon: NonNegative = 0.5
 
     def vector(self, rows: Vector, view: CraftView, count: int) -> Vector:
         """Scale the mean."""

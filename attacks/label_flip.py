@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.adversary.poisoned_share import chosen_samples
 from attacks.base import Attack, PoisonView, Space
 from frl.errors import InputError
+from frl.registry.ranges import Count, Share
 
 
 @register("label_flip")
@@ -44,12 +44,8 @@ class LabelFlip(Attack):
     paper: ClassVar[str] = "Tolpegin et al., ESORICS 2020, arXiv:2007.08432"
 
     mode: Literal["all_to_one", "pairwise", "random"] = "pairwise"
-    target: int = 0
-    share: float = 1.0
-
-    def __post_init__(self) -> None:
-        require(0 <= self.share <= 1, "label_flip", "share", self.share, "a share from 0 to 1")
-        require(self.target >= 0, "label_flip", "target", self.target, "a class")
+    target: Count = 0
+    share: Share = 1.0
 
     def poison(
         self,

@@ -12,6 +12,7 @@ from attacks import make, register
 from attacks.adversary.checks import require
 from attacks.base import Attack, Backdoor, PoisonView, Space, TamperView, Update, crafts, tampers
 from frl.errors import InputError
+from frl.registry.ranges import Finite
 
 
 @register("model_replacement")
@@ -43,12 +44,10 @@ class ModelReplacement(Attack, Backdoor):
 
     data: str = "badnets"
     params: dict[str, Any] = field(default_factory=dict)
-    scale: float | None = None
+    scale: Finite | None = None
 
     def __post_init__(self) -> None:
-        takes = "a finite number"
-        known = self.scale is None or bool(np.isfinite(self.scale))
-        require(known, "model_replacement", "scale", self.scale, takes)
+        super().__post_init__()
         require(
             self.data != "model_replacement",
             "model_replacement",

@@ -12,6 +12,7 @@ from attacks.base import Attack, Crafted, CraftView, Knowledge, Space
 from attacks.geometry.one_target import Effort
 from attacks.geometry.weight_space import Vector, stacked, unstacked
 from frl.randomness import Purpose, generator
+from frl.registry.ranges import Positive, PositiveCount, PositiveShare
 
 
 @register("poisoned_fl")
@@ -47,12 +48,9 @@ class PoisonedFL(Attack):
     formula: ClassVar[str] = "u' = k_t * s, s fixed signs, k_t from the global model's last move"
     paper: ClassVar[str] = "after Xie, Fang, Gong, CVPR 2025, arXiv:2404.15611"
 
-    factor: float = 8.0
-    decay: float = 0.7
-    period: int = 10
-
-    def __post_init__(self) -> None:
-        self._effort().check("poisoned_fl")
+    factor: Positive = 8.0
+    decay: PositiveShare = 0.7
+    period: PositiveCount = 10
 
     def _effort(self) -> Effort:
         return Effort(self.factor, self.decay, self.period)

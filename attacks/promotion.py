@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import CraftView
 from attacks.geometry.consensus import ConsensusAttack, Layer
 from frl.randomness import Purpose, generator
+from frl.registry.ranges import Share
 
 
 @register("promotion")
@@ -34,10 +34,7 @@ class Promotion(ConsensusAttack):
     formula: ClassVar[str] = "the chosen edges get the highest ranks, the others keep their order"
     paper: ClassVar[str] = "this project"
 
-    share: float = 0.05
-
-    def __post_init__(self) -> None:
-        require(0 <= self.share <= 1, "promotion", "share", self.share, "a share from 0 to 1")
+    share: Share = 0.05
 
     def targets(self, seed: int, layer: int, n: int) -> NDArray[np.bool_]:
         """Mark the edges to promote in a layer, given by its place in the ranking."""

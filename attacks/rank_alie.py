@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.alie import ALIE, alie_z
 from attacks.base import Attack, CraftView
 from attacks.fang import Fang
 from attacks.geometry.change_space import CarriedOver
+from frl.registry.ranges import NonNegative
 
 
 @register("rank_alie")
@@ -41,11 +39,7 @@ class RankALIE(CarriedOver):
     paper: ClassVar[str] = "after Baruch et al., NeurIPS 2019, arXiv:1902.06156"
 
     direction: Literal["against", "std"] = "against"
-    z: float | None = None
-
-    def __post_init__(self) -> None:
-        holds = self.z is None or 0 <= self.z < np.inf
-        require(holds, "rank_alie", "z", self.z, "a number >= 0")
+    z: NonNegative | None = None
 
     def original(self, view: CraftView, count: int) -> Attack:
         """Return ALIE, or its shift turned against the mean."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import Attack, CraftView, Knowledge
 from attacks.dyn_opt import DynOpt
 from attacks.geometry.change_space import CarriedOver, RankDirection
+from frl.registry.ranges import Between, Positive, PositiveShare
 
 
 @register("rank_dyn_opt")
@@ -49,16 +47,9 @@ class RankDynOpt(CarriedOver):
     paper: ClassVar[str] = "after Shejwalkar and Houmansadr, NDSS 2021"
 
     direction: RankDirection = "unit"
-    share: float = 0.5
-    limit: float = 4.0
-    tolerance: float = 0.1
-
-    def __post_init__(self) -> None:
-        require(0 < self.share <= 1, "rank_dyn_opt", "share", self.share, "a share above 0, to 1")
-        require(0 < self.limit < np.inf, "rank_dyn_opt", "limit", self.limit, "a number > 0")
-        require(
-            0 < self.tolerance < 1, "rank_dyn_opt", "tolerance", self.tolerance, "between 0 and 1"
-        )
+    share: PositiveShare = 0.5
+    limit: Positive = 4.0
+    tolerance: Between = 0.1
 
     def original(self, view: CraftView, count: int) -> Attack:
         """Return the attack on weights."""

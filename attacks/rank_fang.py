@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from attacks import register
 from attacks.adversary.checks import require
 from attacks.base import Attack, CraftView
 from attacks.fang import Fang
 from attacks.geometry.change_space import CarriedOver
+from frl.registry.ranges import NonNegative
 
 
 @register("rank_fang")
@@ -38,17 +37,13 @@ class RankFang(CarriedOver):
     formula: ClassVar[str] = "rank(q + mean - sign(mean) * U(low, high) * std) of p_i - q"
     paper: ClassVar[str] = "after Fang et al., USENIX Security 2020, arXiv:1911.11815"
 
-    low: float = 3.0
-    high: float = 4.0
+    low: NonNegative = 3.0
+    high: NonNegative = 4.0
 
     def __post_init__(self) -> None:
-        require(
-            0 <= self.low <= self.high < np.inf,
-            "rank_fang",
-            "low, high",
-            (self.low, self.high),
-            "0 <= low <= high",
-        )
+        super().__post_init__()
+        given = (self.low, self.high)
+        require(self.low <= self.high, "rank_fang", "low, high", given, "low <= high")
 
     def original(self, view: CraftView, count: int) -> Attack:
         """Return the attack on weights."""

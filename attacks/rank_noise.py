@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import Attack, Knowledge, Space, TamperView, Update
 from frl.ranking import rank
+from frl.registry.ranges import NonNegative
 
 
 @register("rank_noise")
@@ -33,12 +33,7 @@ class RankNoise(Attack):
     formula: ClassVar[str] = "positions' = rank(positions + strength * n * N(0, 1))"
     paper: ClassVar[str] = "this project"
 
-    strength: float = 0.5
-
-    def __post_init__(self) -> None:
-        require(
-            0 <= self.strength < np.inf, "rank_noise", "strength", self.strength, "a number >= 0"
-        )
+    strength: NonNegative = 0.5
 
     def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
         """Rank the blurred positions of every layer."""

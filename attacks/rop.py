@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from annotated_types import Ge, Le
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import Crafted, CraftView, Space
 from attacks.geometry.informed import Informed
 from attacks.geometry.weight_space import Vector, orthogonal, stacked, unit, unstacked
 from attacks.poisoned_fl import random_signs
+from frl.registry.ranges import NonNegative, Share
 
 
 @register("rop")
@@ -52,14 +53,9 @@ class ROP(Informed):
     )
     paper: ClassVar[str] = "after Ozfatura et al., arXiv:2208.09894"
 
-    angle: float = 90.0
-    length: float = 1.0
-    mix: float = 0.5
-
-    def __post_init__(self) -> None:
-        require(0 <= self.angle <= 180, "rop", "angle", self.angle, "degrees from 0 to 180")
-        require(0 <= self.length < np.inf, "rop", "length", self.length, "a number >= 0")
-        require(0 <= self.mix <= 1, "rop", "mix", self.mix, "a share from 0 to 1")
+    angle: Annotated[float, Ge(0), Le(180)] = 90.0
+    length: NonNegative = 1.0
+    mix: Share = 0.5
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Send the same perturbed step from every colluder."""

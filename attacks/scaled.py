@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import Attack, Space, TamperView, Update
+from frl.registry.ranges import Finite
 
 
 @register("scaled")
@@ -29,10 +29,7 @@ class Scaled(Attack):
     formula: ClassVar[str] = "u' = factor * u"
     paper: ClassVar[str] = "Bagdasaryan et al., AISTATS 2020, arXiv:1807.00459"
 
-    factor: float = -10.0
-
-    def __post_init__(self) -> None:
-        require(bool(np.isfinite(self.factor)), "scaled", "factor", self.factor, "a finite number")
+    factor: Finite = -10.0
 
     def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
         """Multiply every layer."""

@@ -13,6 +13,7 @@ from attacks.adversary.checks import require
 from attacks.adversary.poisoned_share import chosen_samples
 from attacks.base import Attack, Backdoor, PoisonView, Space
 from frl.errors import InputError
+from frl.registry.ranges import Count, Finite, Share
 
 
 @register("semantic")
@@ -44,16 +45,14 @@ class Semantic(Attack, Backdoor):
     formula: ClassVar[str] = "samples of class source, or with column > above, get label target"
     paper: ClassVar[str] = "Bagdasaryan et al., AISTATS 2020, arXiv:1807.00459"
 
-    source: int = 7
-    target: int = 1
+    source: Count = 7
+    target: Count = 1
     column: int | None = None
-    above: float = 0.0
-    share: float = 1.0
+    above: Finite = 0.0
+    share: Share = 1.0
 
     def __post_init__(self) -> None:
-        require(self.source >= 0, "semantic", "source", self.source, "a class")
-        require(self.target >= 0, "semantic", "target", self.target, "a class")
-        require(0 <= self.share <= 1, "semantic", "share", self.share, "a share from 0 to 1")
+        super().__post_init__()
         if self.column is None:
             takes = "a class other than the source"
             require(self.source != self.target, "semantic", "target", self.target, takes)

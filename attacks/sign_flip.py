@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import Attack, Space, TamperView, Update
+from frl.registry.ranges import NonNegative
 
 
 @register("sign_flip")
@@ -32,12 +32,7 @@ class SignFlip(Attack):
     formula: ClassVar[str] = "u' = -strength * u"
     paper: ClassVar[str] = "Li et al., AAAI 2019, arXiv:1811.03761"
 
-    strength: float = 1.0
-
-    def __post_init__(self) -> None:
-        require(
-            0 <= self.strength < np.inf, "sign_flip", "strength", self.strength, "a number >= 0"
-        )
+    strength: NonNegative = 1.0
 
     def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
         """Negate every layer."""

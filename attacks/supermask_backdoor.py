@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.badnets import BadNets
 from attacks.base import Crafted, CraftView, Knowledge, Space
 from attacks.geometry.consensus import ascending, summed
 from frl.ranking import invert
+from frl.registry.ranges import Share
 
 
 @register("supermask_backdoor")
@@ -44,12 +44,7 @@ class SupermaskBackdoor(BadNets):
     formula: ClassVar[str] = "the edges that backdoor training raises most get the highest ranks"
     paper: ClassVar[str] = "this project; trigger of Gu et al., arXiv:1708.06733"
 
-    promoted: float = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        takes = "a share from 0 to 1"
-        require(0 <= self.promoted <= 1, "supermask_backdoor", "promoted", self.promoted, takes)
+    promoted: Share = 0.1
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Send the consensus with the edges of largest gain on top."""

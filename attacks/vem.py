@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import NDArray
 
 from attacks import register
-from attacks.adversary.checks import require
 from attacks.base import AttackState, Crafted, CraftView, Space, Update
 from attacks.geometry.consensus import ascending, summed
 from attacks.geometry.informed import Informed
 from frl.ranking import Positions, kept_edges
+from frl.registry.ranges import Positive, PositiveCount, Share
 
 
 @register("vem")
@@ -60,18 +61,11 @@ class VEM(Informed):
 
     source: Literal["colluders", "benign", "history"] = "colluders"  # type: ignore[assignment]
     method: Literal["closed_form", "gumbel_sinkhorn"] = "closed_form"
-    max_t: int = 2000
-    steps: int = 50
-    lr: float = 0.1
-    temperature: float = 1e-4
-    memory: float = 0.5
-
-    def __post_init__(self) -> None:
-        require(self.max_t >= 2, "vem", "max_t", self.max_t, "an integer >= 2")
-        require(self.steps >= 1, "vem", "steps", self.steps, "an integer >= 1")
-        require(self.lr > 0, "vem", "lr", self.lr, "a number > 0")
-        require(self.temperature > 0, "vem", "temperature", self.temperature, "a number > 0")
-        require(0 <= self.memory <= 1, "vem", "memory", self.memory, "a share from 0 to 1")
+    max_t: Annotated[int, Ge(2)] = 2000
+    steps: PositiveCount = 50
+    lr: Positive = 0.1
+    temperature: Positive = 1e-4
+    memory: Share = 0.5
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Give each colluder a copied ranking with its window permuted."""

@@ -52,7 +52,8 @@ def test_a_page_can_be_followed(
         if block.file:
             (tmp_path / block.file).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
-            exec(compile(block.text, page.name, "exec"), known)
+            text = block.text.replace("num_rounds=20", "num_rounds=2")
+            exec(compile(text, page.name, "exec"), known)
         for words in commands(block):
             type_in(words)
 

@@ -7,6 +7,7 @@ from typing import cast
 import attacks
 from attacks.base import Attack, Knowledge
 from frl.registry import Parameter
+from frl.registry.ranges import interval
 
 COLUMNS = ("name", "space", "knowledge", "formula", "paper", "parameters")
 
@@ -45,6 +46,6 @@ def markdown() -> str:
 
 
 def _parameter(parameter: Parameter) -> str:
-    if parameter.required:
-        return parameter.name
-    return f"{parameter.name}={parameter.default!r}"
+    shown = parameter.name if parameter.required else f"{parameter.name}={parameter.default!r}"
+    limits = interval(parameter.annotation)
+    return f"{shown} ({limits})" if limits else shown

@@ -13,7 +13,6 @@ from statistics import NormalDist
 
 import numpy as np
 
-from attacks.adversary.checks import require
 from attacks.base import AttackState
 from attacks.geometry.weight_space import Vector
 
@@ -38,12 +37,6 @@ class Effort:
     factor: float
     decay: float
     period: int
-
-    def check(self, attack: str) -> None:
-        """Raise ``InputError`` naming the attack unless all are in range."""
-        require(0 < self.factor < np.inf, attack, "factor", self.factor, "a number > 0")
-        require(0 < self.decay <= 1, attack, "decay", self.decay, "a share above 0, to 1")
-        require(self.period >= 1, attack, "period", self.period, "an integer >= 1")
 
     def adapted(self, position: Vector, target: Vector, state: AttackState) -> AttackState:
         """Return the factor of this round, and what the next test compares with.

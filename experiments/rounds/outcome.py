@@ -64,6 +64,7 @@ def row_of(
         seconds=round(seconds, 4),
         train_seconds=round(report.train_seconds, 4),
         eval_seconds=round(eval_seconds, 4),
+        weights=[(row.client, round(row.weight, 4), row.reason) for row in report.counted] or None,
     )
 
 

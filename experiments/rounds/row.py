@@ -13,6 +13,7 @@ class Row(NamedTuple):
     ``churn``, ``agreement`` and ``margins`` are those of
     :class:`experiments.rounds.vote_record.VoteRecord`; ``margins`` are counted in the last round
     only.
+    ``weights`` holds client, weight and reason where the rule weighs clients.
     """
 
     round: int
@@ -38,6 +39,7 @@ class Row(NamedTuple):
     churn: dict[str, float] | None = None
     agreement: dict[str, float] | None = None
     margins: dict[str, list[int]] | None = None
+    weights: list[tuple[int, float, str]] | None = None
 
 
 Watcher = Callable[[Row], None]

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 from frl.errors import InputError, unknown
 from frl.registry import plugins
+from frl.registry.ranges import ranged_fields, takes
 from frl.registry.source_index import Declared, Parameter, read_package
 
 __all__ = ["Parameter", "Registry"]
@@ -112,10 +113,12 @@ class Registry(Generic[T]):
         if ours is not None and ours.parameters is not None:
             return ours.parameters
         factory = self.get(name)
-        takes = inspect.signature(factory).parameters.values()
+        declared = inspect.signature(factory).parameters.values()
         # Unlike inspect, this resolves an inherited field in the module that declares it.
-        hints = get_type_hints(factory)
-        return tuple(Parameter(p.name, hints.get(p.name, p.annotation), p.default) for p in takes)
+        hints = get_type_hints(factory, include_extras=True)
+        return tuple(
+            Parameter(p.name, hints.get(p.name, p.annotation), p.default) for p in declared
+        )
 
     def make(self, name: str, **params: Any) -> T:
         """Build an entry.
@@ -131,34 +134,55 @@ class Registry(Generic[T]):
     def check(self, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return parameters for an entry, of the types that it declares.
 
-        Where its source tells them, the entry is not imported; ranges are left to the entry.
+        Where its source tells them, the entry is not imported. What concerns several parameters is
+        left to the entry.
 
         Raises
         ------
         InputError
-            If the name or a parameter is unknown, missing or of the wrong type.
+            If the name or a parameter is unknown, missing, of the wrong type or out of range.
         """
-        takes = {p.name: p for p in self.parameters(name)}
+        known = {p.name: p for p in self.parameters(name)}
         for given in params:
-            if given not in takes:
-                raise unknown(f"parameter of {self.kind} {name!r}", given, takes)
-        for parameter in takes.values():
+            if given not in known:
+                raise unknown(f"parameter of {self.kind} {name!r}", given, known)
+        for parameter in known.values():
             if parameter.required and parameter.name not in params:
                 raise InputError(f"{self.kind} {name!r} needs the parameter {parameter.name!r}")
         ours = self.declared(name)
         if not (ours and ours.parameters) and not dataclasses.is_dataclass(self.get(name)):
             return dict(params)
-        return {key: self._checked(name, takes[key], value) for key, value in params.items()}
+        return {
+            key: self._checked(name, key, value, known[key].annotation)
+            for key, value in params.items()
+        }
 
-    def _checked(self, name: str, parameter: Parameter, value: Any) -> Any:
+    def check_made(self, part: object) -> None:
+        """Refuse a part that was made directly with a parameter outside its declared range.
+
+        Raises
+        ------
+        InputError
+            Naming the parameter, what it got and what it takes.
+        """
+        made: Any = type(part)
+        name = self.name_of(made) or made.__name__
+        for key, annotation in ranged_fields(made).items():
+            self._checked(name, key, getattr(part, key), annotation, strict=True)
+
+    def _checked(
+        self, name: str, key: str, value: Any, annotation: Any, *, strict: bool = False
+    ) -> Any:
         from pydantic import TypeAdapter, ValidationError
 
         try:
-            return TypeAdapter(parameter.annotation).validate_python(value)
+            adapter = TypeAdapter(annotation)
+            return adapter.validate_python(value, strict=strict or isinstance(value, bool))
         except ValidationError as error:
-            reason = error.errors()[0]["msg"]
+            message = error.errors()[0]["msg"].replace("Input should be ", "takes ")
+            reason = f"takes {takes(annotation)}" if takes(annotation) else message
             raise InputError(
-                f"parameter {parameter.name!r} of {self.kind} {name!r}: got {value!r}; {reason}"
+                f"parameter {key!r} of {self.kind} {name!r}: got {value!r}; {reason}"
             ) from None
 
     def _find(self, name: str) -> None:

@@ -13,10 +13,13 @@ import inspect
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_origin
+
+from frl.registry import ranges
 
 _UNKNOWN = object()
 _SCALARS: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool}
+_RANGES = {name: a for name, a in vars(ranges).items() if get_origin(a) is Annotated}
 
 
 class Parameter(NamedTuple):
@@ -179,7 +182,7 @@ def _annotation(node: ast.expr) -> Any:
     if isinstance(node, ast.Constant) and node.value is None:
         return type(None)
     if isinstance(node, ast.Name):
-        return _SCALARS.get(node.id, _UNKNOWN)
+        return (_SCALARS | _RANGES).get(node.id, _UNKNOWN)
     if isinstance(node, ast.BinOp):
         left, right = _annotation(node.left), _annotation(node.right)
         return _UNKNOWN if _UNKNOWN in (left, right) else left | right
@@ -187,5 +190,15 @@ def _annotation(node: ast.expr) -> Any:
         if node.value.id == "Literal":
             return Literal[ast.literal_eval(node.slice)]
         if node.value.id == "Annotated" and isinstance(node.slice, ast.Tuple):
-            return _annotation(node.slice.elts[0])
+            kind, *bounds = node.slice.elts
+            parts = (_annotation(kind), *map(_bound, bounds))
+            return _UNKNOWN if _UNKNOWN in parts else Annotated[parts]
+    return _UNKNOWN
+
+
+def _bound(node: ast.expr) -> Any:
+    """Return the constraint that a call such as ``Ge(2)`` makes."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
+        bound, edge = ranges.BOUNDS.get(node.func.id), _literal(node.args[0])
+        return _UNKNOWN if bound is None or edge is _UNKNOWN else bound(edge)
     return _UNKNOWN

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from frl.registry.ranges import Count
 from strategies.pre_aggregation import register
 from strategies.pre_aggregation.base import PreAggregation
-from strategies.rules.base import RuleContext, require_count
+from strategies.rules.base import RuleContext
 from strategies.stack.norms import clip_factors, norms, scale_rows
 
 
@@ -26,15 +27,12 @@ class ARC(PreAggregation):
         Malicious clients assumed.
     """
 
-    f: int
+    f: Count
 
     space = "weights"
     formula = "y_i = x_i min(1, C/|x_i|), C the (k+1)-th largest norm, k = int(2 (f/n) (n-f))"
     cost = "O(n d)"
     paper = "Allouah et al. 2025, arXiv:2405.14432"
-
-    def __post_init__(self) -> None:
-        require_count("arc", "f", self.f)
 
     def minimum(self) -> int:
         """Leave an honest client."""

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from frl.errors import InputError
 from strategies.assuming import Assuming
+from strategies.pre_aggregation import registry
 from strategies.rules.base import RuleContext, Space
 
 
@@ -35,6 +36,10 @@ class PreAggregation(Assuming, ABC):
     formula: ClassVar[str]
     cost: ClassVar[str]
     paper: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        """Refuse a parameter outside the range that its annotation declares."""
+        registry.check_made(self)
 
     def minimum(self) -> int:
         """Return the smallest number of updates the step can take with its parameters."""

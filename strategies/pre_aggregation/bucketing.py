@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from frl.randomness import Purpose, generator
+from frl.registry.ranges import PositiveCount
 from strategies.pre_aggregation import register
 from strategies.pre_aggregation.base import PreAggregation
-from strategies.rules.base import RuleContext, require_count
+from strategies.rules.base import RuleContext
 from strategies.stack.combine import mix
 
 
@@ -29,15 +30,12 @@ class Bucketing(PreAggregation):
         Clients in a group.
     """
 
-    size: int = 2
+    size: PositiveCount = 2
 
     space = "weights, ranks"
     formula = "y_b = mean of the updates in random group b of s clients"
     cost = "O(n d)"
     paper = "Karimireddy et al. 2022, arXiv:2006.09365"
-
-    def __post_init__(self) -> None:
-        require_count("bucketing", "size", self.size, least=1)
 
     def rows(self, n: int) -> int:
         """Return the number of groups."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from frl.registry.ranges import Positive
 from strategies.pre_aggregation import register
 from strategies.pre_aggregation.base import PreAggregation
-from strategies.rules.base import RuleContext, require_positive
+from strategies.rules.base import RuleContext
 from strategies.stack.norms import clip_factors, norms, scale_rows
 
 
@@ -26,15 +27,12 @@ class Clipping(PreAggregation):
         c, in units of the updates.
     """
 
-    bound: float = 2.0
+    bound: Positive = 2.0
 
     space = "weights"
     formula = "y_i = x_i min(1, c/|x_i|)"
     cost = "O(n d)"
     paper = "Allouah et al. 2025, arXiv:2405.14432"
-
-    def __post_init__(self) -> None:
-        require_positive("clipping", "bound", self.bound)
 
     def _transform(self, updates: Tensor, context: RuleContext, room: Tensor | None) -> Tensor:
         factors = clip_factors(norms(updates), self.bound)

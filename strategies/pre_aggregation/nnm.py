@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from frl.registry.ranges import Count
 from strategies.pre_aggregation import register
 from strategies.pre_aggregation.base import PreAggregation
-from strategies.rules.base import RuleContext, require_count
+from strategies.rules.base import RuleContext
 from strategies.stack.combine import mix
 from strategies.stack.gram import gram, spearman_weights, squared_distances
 
@@ -29,15 +30,12 @@ class NNM(PreAggregation):
         Malicious clients assumed.
     """
 
-    f: int
+    f: Count
 
     space = "weights, ranks"
     formula = "y_i = mean of the n-f updates nearest to x_i"
     cost = "O(n² d)"
     paper = "Allouah et al. 2023, arXiv:2302.01772"
-
-    def __post_init__(self) -> None:
-        require_count("nnm", "f", self.f)
 
     def minimum(self) -> int:
         """Leave an update a neighbour: itself."""

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from frl.ranking import kept_edges
+from frl.registry.ranges import PositiveShare
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_share
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.blocks import columns, layer_bounds
 
 
@@ -28,7 +29,7 @@ class Approval(Rule):
         Share of the edges that a vote approves of; that of the mask by default.
     """
 
-    keep: float | None = None
+    keep: PositiveShare | None = None
 
     space = "ranks"
     formula = "|{i : edge e is among the top k_l of client i}|"
@@ -36,10 +37,6 @@ class Approval(Rule):
     cost = "O(n d)"
     influence = "1 vote on an edge"
     paper = "Brams and Fishburn 1978 (10.2307/1955105), on masks here"
-
-    def __post_init__(self) -> None:
-        if self.keep is not None:
-            require_share("approval", "keep", self.keep)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         keep = context.keep if self.keep is None else self.keep

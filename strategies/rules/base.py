@@ -15,6 +15,7 @@ from torch import Tensor
 
 from frl.errors import InputError
 from strategies.assuming import Assuming
+from strategies.rules import registry
 
 Space: TypeAlias = Literal["weights", "ranks"]
 Promise: TypeAlias = Literal["translation", "scaling", "bounded"]
@@ -107,6 +108,10 @@ class Rule(Assuming, ABC):
     needs_root: ClassVar[bool] = False
     needs_previous: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        """Refuse a parameter outside the range that its annotation declares."""
+        registry.check_made(self)
+
     def minimum(self) -> int:
         """Return the smallest number of updates the rule can aggregate with its parameters."""
         return 1
@@ -169,39 +174,3 @@ class Rule(Assuming, ABC):
         """Aggregate one stack by itself: no history, clients numbered by row, one layer."""
         context = RuleContext(clients=tuple(range(len(updates))), layers=(updates.shape[1],))
         return self.aggregate(updates, context, self.initial_state()).vector
-
-
-def require_count(owner: str, name: str, value: int, least: int = 0) -> None:
-    """Raise ``InputError`` unless ``value`` is an integer of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(
-            f"parameter {name!r} of {owner!r}: got {value!r}; takes an integer >= {least}"
-        )
-
-
-def require_nonnegative(owner: str, name: str, value: float) -> None:
-    """Raise ``InputError`` unless ``value`` is a finite number of at least 0."""
-    if not 0 <= value < float("inf"):
-        raise InputError(f"parameter {name!r} of {owner!r}: got {value!r}; takes a number >= 0")
-
-
-def require_positive(owner: str, name: str, value: float) -> None:
-    """Raise ``InputError`` unless ``value`` is a finite number above 0."""
-    if not 0 < value < float("inf"):
-        raise InputError(f"parameter {name!r} of {owner!r}: got {value!r}; takes a number > 0")
-
-
-def require_share(owner: str, name: str, value: float) -> None:
-    """Raise ``InputError`` unless ``value`` lies in (0, 1]."""
-    if not 0 < value <= 1:
-        raise InputError(
-            f"parameter {name!r} of {owner!r}: got {value!r}; takes a number in (0, 1]"
-        )
-
-
-def require_decay(owner: str, name: str, value: float) -> None:
-    """Raise ``InputError`` unless ``value`` lies in [0, 1)."""
-    if not 0 <= value < 1:
-        raise InputError(
-            f"parameter {name!r} of {owner!r}: got {value!r}; takes a number in [0, 1)"
-        )

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from frl.registry.ranges import Count
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_count
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.rules.krum import nearest_to_others
 from strategies.stack.gram import gram, squared_distances
 from strategies.stack.order import mean_around_median
@@ -30,7 +31,7 @@ class Bulyan(Rule):
         Score the rest anew after each choice, as in the paper; otherwise score once.
     """
 
-    f: int
+    f: Count
     repeat: bool = True
 
     space = "weights"
@@ -40,9 +41,6 @@ class Bulyan(Rule):
     influence = "each coordinate stays within the spread of the chosen"
     paper = "El Mhamdi et al. 2018, arXiv:1802.07927"
     promises = frozenset({"translation", "scaling", "bounded"})
-
-    def __post_init__(self) -> None:
-        require_count("bulyan", "f", self.f)
 
     def minimum(self) -> int:
         """Let Krum choose enough for a trimmed mean."""

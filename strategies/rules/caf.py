@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_count
+from strategies.rules.base import Aggregate, RuleContext, RuleState
+from strategies.rules.minority import MinorityRule
 from strategies.stack.combine import weighted_sum
 from strategies.stack.gram import gram
 
 
 @register("caf")
 @dataclass(frozen=True)
-class CAF(Rule):
+class CAF(MinorityRule):
     """Weigh down what stands out until the covariance is smallest (Allouah et al., 2025).
 
     With weights ``c`` (all 1 at first), repeated while ``Σ c_i > n-2f``: mean ``μ`` and covariance
@@ -31,8 +32,6 @@ class CAF(Rule):
         Malicious clients assumed.
     """
 
-    f: int
-
     space = "weights"
     formula = "mean under weights that shrink along the leading eigenvector of the covariance"
     breakdown = "f < n/2"
@@ -40,13 +39,6 @@ class CAF(Rule):
     influence = "one n-th while it does not raise the largest eigenvalue"
     paper = "Allouah et al. 2025, arXiv:2505.01874"
     promises = frozenset({"translation", "scaling", "bounded"})
-
-    def __post_init__(self) -> None:
-        require_count("caf", "f", self.f)
-
-    def minimum(self) -> int:
-        """Leave an honest majority."""
-        return 2 * self.f + 1
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         return Aggregate(weighted_sum(updates, self.weights(gram(updates))), {})

@@ -6,15 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from frl.registry.ranges import Positive, PositiveCount
 from strategies.rules import register
-from strategies.rules.base import (
-    Aggregate,
-    Rule,
-    RuleContext,
-    RuleState,
-    require_count,
-    require_positive,
-)
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.combine import weighted_sum
 from strategies.stack.norms import clip_factors, norms
 
@@ -35,8 +29,8 @@ class CenteredClipping(Rule):
         How often to repeat the step.
     """
 
-    tau: float = 100.0
-    iterations: int = 1
+    tau: Positive = 100.0
+    iterations: PositiveCount = 1
 
     space = "weights"
     formula = "v + (1/n) Σ (x_i - v) min(1, τ/|x_i - v|), v the last aggregate"
@@ -45,10 +39,6 @@ class CenteredClipping(Rule):
     influence = "at most L τ/n"
     paper = "Karimireddy et al. 2021, arXiv:2012.10333"
     promises = frozenset({"bounded"})
-
-    def __post_init__(self) -> None:
-        require_positive("centered_clipping", "tau", self.tau)
-        require_count("centered_clipping", "iterations", self.iterations, least=1)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         centre = state["centre"].to(updates.device) if "centre" in state else None

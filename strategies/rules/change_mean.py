@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from frl.registry.ranges import Decay
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_decay
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.blocks import layer_bounds
 from strategies.stack.combine import weighted_sum
 from strategies.stack.gram import layer_grams
@@ -20,12 +21,12 @@ from strategies.stack.standing import standing
 class ChangeMean(Rule):
     """Average updates weighed by direction and likeness: the change vote, on weights.
 
-    In each layer an update longer than usual is scaled down to that; the result is
-    ``sum w_i x_i / sum w_i``, or 0 if nobody counts, with the weights of
-    :func:`strategies.stack.standing.standing`. The memory becomes ``memory`` times itself plus the
-    mean of the updates by uniqueness alone. One client, and any number of them, moves a layer at
-    most by the length that was usual in the last rounds. Nothing is assumed about the number of
-    malicious clients. Memory: one float32 a weight.
+    In each layer an update longer than is usual is scaled down to that; the result is
+    ``sum w_i x_i / sum w_i``, or 0 where nobody counts, with the weights of
+    :func:`strategies.stack.standing.standing`. The memory becomes ``memory`` times itself plus what
+    the round agreed on. One client, and any number of them, moves a layer at most by the usual
+    length of an update. Nothing is assumed about the number of malicious clients. It remembers one
+    float32 a weight.
 
     Parameters
     ----------
@@ -33,18 +34,15 @@ class ChangeMean(Rule):
         Share of the memory that a round leaves, 0 to less than 1.
     """
 
-    memory: float = 0.8
+    memory: Decay = 0.8
 
     space = "weights"
     formula = "Σ w_i x_i / Σ w_i, x_i of at most the usual length, w_i by direction and likeness"
-    breakdown = "f < n/2 on average over the memory, not in every round"
+    breakdown = "f < n/2 on average over the last rounds; no proof"
     cost = "O(n² d)"
     influence = "a layer moves at most by the usual length of an update"
     paper = "this project; after Karimireddy et al. 2021 and Cao et al. 2021"
     promises = frozenset({"scaling", "bounded"})
-
-    def __post_init__(self) -> None:
-        require_decay("change_mean", "memory", self.memory)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         memory = state["memory"].to(updates.device) if state else None
@@ -55,7 +53,7 @@ class ChangeMean(Rule):
 
         judged = standing(layer_grams(rows, updates, context.layers), state.get("recent"))
         moved = _mean(updates, context.layers, judged.weights, judged.scales)
-        remembered = _mean(updates, context.layers, judged.present, judged.scales)
+        remembered = _mean(updates, context.layers, judged.agreed, judged.scales)
         if memory is not None:
             remembered.add_(memory, alpha=self.memory)
         return Aggregate(

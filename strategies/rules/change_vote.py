@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from frl.registry.ranges import Decay
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_decay
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.blocks import columns, layer_bounds
 from strategies.stack.combine import sum_dtype
 from strategies.stack.gram import layer_grams
@@ -26,15 +27,14 @@ class ChangeVote(Rule):
     """Move the ranking by the mean of what clients changed, weighed by direction and likeness.
 
     With ``q`` the ranking the round began with: ``c_i = p_i - q``, in each layer without its part
-    along ``q - mean(q)``, which moves no edge past another, and not longer than the median one.
-    A client's weight is its support times its uniqueness
-    (:func:`strategies.stack.standing.standing`): how far ``c_i`` points where the memory and the
-    others' changes of this round do, and how little it repeats what others send. The reputation is
-    ``q + sum w_i c_i / sum w_i``; the memory becomes ``memory`` times itself plus the mean of all
-    changes by uniqueness alone, so that clients who are outvoted are remembered too and a memory
-    that a lucky draw spoiled turns round. One client, and any number of them, moves a layer at most
-    as far as the median change is long. Nothing is assumed about the number of malicious clients.
-    Memory: one int32 an edge.
+    along ``q - mean(q)``, which moves no edge past another, and no longer than is usual. The weight
+    of a client is its support times its uniqueness: how far the others' changes and the memory bear
+    ``c_i`` out, and how little it repeats what others send; see
+    :func:`strategies.stack.standing.standing`. The reputation is ``q + sum w_i c_i / sum w_i``, or
+    ``q`` where nobody counts. The memory becomes ``memory`` times itself plus what the round agreed
+    on, whatever the memory says of it, so that a spoiled memory turns round. One client, and any
+    number of them, moves a layer at most as far as the usual change is long. Nothing is assumed
+    about the number of malicious clients. It remembers one int32 an edge.
 
     Parameters
     ----------
@@ -42,23 +42,20 @@ class ChangeVote(Rule):
         Share of the memory that a round leaves, 0 to less than 1.
     """
 
-    memory: float = 0.8
+    memory: Decay = 0.8
 
     space = "ranks"
-    formula = "q + Σ w_i c_i / Σ w_i, c_i = p_i - q of at most the median length, w_i by direction"
-    breakdown = "f < n/2 on average over the memory, not in every round"
+    formula = "q + Σ w_i c_i / Σ w_i, c_i = p_i - q of at most the usual length, w_i by direction"
+    breakdown = "f < n/2 on average over the last rounds; no proof"
     cost = "O(n² d)"
-    influence = "a layer moves at most the median length of a change"
+    influence = "a layer moves at most the usual length of a change"
     paper = "this project; after Karimireddy et al. 2021 and Cao et al. 2021, on changes of ranks"
     needs_previous = True
-
-    def __post_init__(self) -> None:
-        require_decay("change_vote", "memory", self.memory)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         changes = _Changes(updates, context, state.get("memory"))
         judged = standing(changes.products(), state.get("recent"))
-        moved, remembered = changes.means(judged.scales, judged.weights, judged.present)
+        moved, remembered = changes.means(judged.scales, judged.weights, judged.agreed)
         if changes.memory is not None:
             remembered.add_(changes.memory, alpha=self.memory)
         kind = sum_dtype(2 * UNIT, max(context.layers))

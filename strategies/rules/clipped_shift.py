@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from frl.registry.ranges import PositiveShare
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_share
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.blocks import columns, layer_bounds
 from strategies.stack.combine import sum_dtype
 
@@ -29,7 +30,7 @@ class ClippedShift(Rule):
         Largest shift that counts in full, as a share of the layer.
     """
 
-    tau: float = 0.05
+    tau: PositiveShare = 0.05
 
     space = "ranks"
     formula = "Σ (q[e] + clip(p_i[e] - q[e], ±τ n_l)), q the previous ranking"
@@ -38,9 +39,6 @@ class ClippedShift(Rule):
     influence = "at most 2 τ n_l on an edge"
     paper = "after Karimireddy et al. 2021, arXiv:2012.10333, on edge positions"
     needs_previous = True
-
-    def __post_init__(self) -> None:
-        require_share("clipped_shift", "tau", self.tau)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         assert context.previous is not None

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_count
+from strategies.rules.base import Aggregate, RuleContext, RuleState
+from strategies.rules.minority import MinorityRule
 from strategies.stack.blocks import layer_bounds
 from strategies.stack.combine import position_sum
 from strategies.stack.order import in_order, median_groups, middle
@@ -17,7 +18,7 @@ from strategies.stack.order import in_order, median_groups, middle
 
 @register("distance_filter")
 @dataclass(frozen=True)
-class DistanceFilter(Rule):
+class DistanceFilter(MinorityRule):
     """Drop the f rankings farthest from the reference, add up the others.
 
     The reference is each edge's median or mean position. In a layer of size ``n_l`` the distance is
@@ -34,7 +35,6 @@ class DistanceFilter(Rule):
     reference : {"median", "mean"}
     """
 
-    f: int
     metric: Literal["spearman", "footrule"] = "spearman"
     reference: Literal["median", "mean"] = "median"
 
@@ -44,13 +44,6 @@ class DistanceFilter(Rule):
     cost = "O(n log² n · d)"
     influence = "at most n_l - 1 on an edge, from inside the honest spread"
     paper = "Diaconis and Graham 1977 (10.1111/j.2517-6161.1977.tb01624.x) for the distances"
-
-    def __post_init__(self) -> None:
-        require_count("distance_filter", "f", self.f)
-
-    def minimum(self) -> int:
-        """Leave an honest majority."""
-        return 2 * self.f + 1
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         distances = self.distances(updates, context.layers).tolist()

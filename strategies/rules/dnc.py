@@ -8,15 +8,9 @@ import torch
 from torch import Tensor
 
 from frl.randomness import Purpose, generator
+from frl.registry.ranges import Count, Positive, PositiveCount
 from strategies.rules import register
-from strategies.rules.base import (
-    Aggregate,
-    Rule,
-    RuleContext,
-    RuleState,
-    require_count,
-    require_positive,
-)
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.combine import mean_of
 from strategies.stack.gram import gram
 
@@ -43,10 +37,10 @@ class DnC(Rule):
         Updates dropped each time, in units of f.
     """
 
-    f: int
-    iterations: int = 1
-    dimensions: int = 10_000
-    drop: float = 1.0
+    f: Count
+    iterations: PositiveCount = 1
+    dimensions: PositiveCount = 10_000
+    drop: Positive = 1.0
 
     space = "weights"
     formula = (
@@ -57,12 +51,6 @@ class DnC(Rule):
     influence = "one n-th while its outlier score stays below the f largest"
     paper = "Shejwalkar and Houmansadr 2021, NDSS (10.14722/ndss.2021.24498)"
     promises = frozenset({"translation", "scaling", "bounded"})
-
-    def __post_init__(self) -> None:
-        require_count("dnc", "f", self.f)
-        require_count("dnc", "iterations", self.iterations, least=1)
-        require_count("dnc", "dimensions", self.dimensions, least=1)
-        require_positive("dnc", "drop", self.drop)
 
     def minimum(self) -> int:
         """Leave an honest majority, and one update that is never dropped."""

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from frl.randomness import Purpose, generator
+from frl.registry.ranges import NonNegative
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_nonnegative
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.combine import weighted_sum
 from strategies.stack.gram import cosines, gram
 from strategies.stack.norms import clip_factors
@@ -33,7 +34,7 @@ class Flame(Rule):
         Standard deviation of the noise, in units of S; 0 adds none.
     """
 
-    noise: float = 0.001
+    noise: NonNegative = 0.001
 
     space = "weights"
     formula = "mean of x_i min(1, S/|x_i|) over the main cluster + N(0, (λS)²), S the median norm"
@@ -42,9 +43,6 @@ class Flame(Rule):
     influence = "at most S/|admitted| in a direction of the main cluster"
     paper = "Nguyen et al. 2022, arXiv:2101.02281"
     promises = frozenset({"scaling", "bounded"})
-
-    def __post_init__(self) -> None:
-        require_nonnegative("flame", "noise", self.noise)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         product = gram(updates, centred=False)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from frl.randomness import Purpose, generator
+from frl.registry.ranges import PositiveCount
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_count
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.combine import weighted_sum
 from strategies.stack.gram import cosines
 
@@ -38,7 +39,7 @@ class FoolsGold(Rule):
         Numbers remembered a client.
     """
 
-    width: int = 4096
+    width: PositiveCount = 4096
 
     space = "weights"
     formula = "Σ w_i x_i / Σ w_i, w_i falling with the largest cosine of i's history to another's"
@@ -47,9 +48,6 @@ class FoolsGold(Rule):
     influence = "unbounded: its share of whatever it sends"
     paper = "Fung et al. 2020, arXiv:1808.04866"
     promises = frozenset({"scaling"})
-
-    def __post_init__(self) -> None:
-        require_count("foolsgold", "width", self.width, least=1)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         fresh = sketch(updates, self.width, context.seed)

@@ -7,15 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from frl.registry.ranges import Positive, PositiveCount
 from strategies.rules import register
-from strategies.rules.base import (
-    Aggregate,
-    Rule,
-    RuleContext,
-    RuleState,
-    require_count,
-    require_positive,
-)
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.combine import weighted_sum
 from strategies.stack.gram import gram
 
@@ -40,9 +34,9 @@ class GeometricMedian(Rule):
         Stop once no weight moves by more than this share of 1/n.
     """
 
-    smoothing: float = 1e-6
-    iterations: int = 1000
-    tolerance: float = 1e-9
+    smoothing: Positive = 1e-6
+    iterations: PositiveCount = 1000
+    tolerance: Positive = 1e-9
 
     space = "weights"
     formula = "argmin_z Σ |x_i - z|"
@@ -51,11 +45,6 @@ class GeometricMedian(Rule):
     influence = "a pull of unit length, whatever the distance"
     paper = "Pillutla et al. 2022, arXiv:1912.13445"
     promises = frozenset({"translation", "scaling", "bounded"})
-
-    def __post_init__(self) -> None:
-        require_positive("geometric_median", "smoothing", self.smoothing)
-        require_count("geometric_median", "iterations", self.iterations, least=1)
-        require_positive("geometric_median", "tolerance", self.tolerance)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         return Aggregate(weighted_sum(updates, self.weights(gram(updates))), {})

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from frl.registry.ranges import Count
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_count
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.gram import gram, squared_distances
 
 
@@ -27,7 +28,7 @@ class Krum(Rule):
         Malicious clients assumed; n >= 2f+3.
     """
 
-    f: int
+    f: Count
 
     space = "weights"
     formula = "x_i of least Σ |x_i - x_k|² over its n-f-2 nearest k"
@@ -36,9 +37,6 @@ class Krum(Rule):
     influence = "can be the result, from inside the honest cloud"
     paper = "Blanchard et al. 2017, arXiv:1703.02757"
     promises = frozenset({"translation", "scaling", "bounded"})
-
-    def __post_init__(self) -> None:
-        require_count("krum", "f", self.f)
 
     def minimum(self) -> int:
         """Leave every honest update an honest majority of neighbours."""

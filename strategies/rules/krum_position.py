@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from frl.registry.ranges import Count, PositiveCount
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_count
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.rules.krum import nearest_to_others
 from strategies.stack.combine import position_sum
 from strategies.stack.gram import gram, spearman_weights, squared_distances
@@ -31,8 +32,8 @@ class KrumPosition(Rule):
         Rankings to add up; n-f-2 by default, 1 is Krum.
     """
 
-    f: int
-    select: int | None = None
+    f: Count
+    select: PositiveCount | None = None
 
     space = "ranks"
     formula = "Σ p_i[e] over the n-f-2 clients of least Krum score on Spearman's distance"
@@ -40,11 +41,6 @@ class KrumPosition(Rule):
     cost = "O(n² d)"
     influence = "at most n_l - 1 on an edge, from inside the honest cloud"
     paper = "Blanchard et al. 2017, arXiv:1703.02757, on edge positions"
-
-    def __post_init__(self) -> None:
-        require_count("krum_position", "f", self.f)
-        if self.select is not None:
-            require_count("krum_position", "select", self.select, least=1)
 
     def minimum(self) -> int:
         """Leave every honest ranking an honest majority of neighbours."""

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_count
+from strategies.rules.base import Aggregate, RuleContext, RuleState
+from strategies.rules.minority import MinorityRule
 from strategies.stack.combine import mean_of
 from strategies.stack.gram import gram, squared_distances
 
 
 @register("mda")
 @dataclass(frozen=True)
-class MDA(Rule):
+class MDA(MinorityRule):
     """Average the n-f updates whose largest mutual distance is least (El Mhamdi et al., 2020).
 
     ``result = mean of S``, ``S = argmin over |S| = n-f of max_{i,k in S} |x_i - x_k|``. One client
@@ -34,8 +35,6 @@ class MDA(Rule):
         Malicious clients assumed.
     """
 
-    f: int
-
     space = "weights"
     formula = "mean of the n-f updates of least diameter"
     breakdown = "f < n/2"
@@ -43,13 +42,6 @@ class MDA(Rule):
     influence = "1/(n-f) of an update within the honest diameter"
     paper = "El Mhamdi et al. 2020, arXiv:1905.03853"
     promises = frozenset({"translation", "scaling", "bounded"})
-
-    def __post_init__(self) -> None:
-        require_count("mda", "f", self.f)
-
-    def minimum(self) -> int:
-        """Leave an honest majority."""
-        return 2 * self.f + 1
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         distances: NDArray[np.float64] = squared_distances(gram(updates)).numpy()

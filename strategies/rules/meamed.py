@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_count
+from strategies.rules.base import Aggregate, RuleContext, RuleState
+from strategies.rules.minority import MinorityRule
 from strategies.stack.order import mean_around_median
 
 
 @register("meamed")
 @dataclass(frozen=True)
-class Meamed(Rule):
+class Meamed(MinorityRule):
     """Average, in every coordinate, the n-f values nearest the median (Xie et al., 2018).
 
     ``result[j] = (1/(n-f)) Σ of the n-f values x_i[j] with the smallest |x_i[j] - median[j]|``.
@@ -25,8 +26,6 @@ class Meamed(Rule):
         Malicious clients assumed.
     """
 
-    f: int
-
     space = "weights"
     formula = "mean of the n-f values x_i[j] nearest their median, for each j"
     breakdown = "f < n/2"
@@ -34,13 +33,6 @@ class Meamed(Rule):
     influence = "each coordinate stays within the others' spread around their median"
     paper = "Xie et al. 2018, arXiv:1802.10116"
     promises = frozenset({"translation", "scaling", "bounded"})
-
-    def __post_init__(self) -> None:
-        require_count("meamed", "f", self.f)
-
-    def minimum(self) -> int:
-        """Leave an honest majority."""
-        return 2 * self.f + 1
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         return Aggregate(mean_around_median(updates, self.f), {})

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from frl.registry.ranges import Count, PositiveCount
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_count
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.rules.krum import nearest_to_others
 from strategies.stack.combine import mean_of
 from strategies.stack.gram import gram, squared_distances
@@ -32,8 +33,8 @@ class MultiKrum(Rule):
         (NDSS 2021) do, instead of scoring once.
     """
 
-    f: int
-    select: int | None = None
+    f: Count
+    select: PositiveCount | None = None
     repeat: bool = False
 
     space = "weights"
@@ -43,11 +44,6 @@ class MultiKrum(Rule):
     influence = "1/select of an update inside the honest cloud"
     paper = "Blanchard et al. 2017, arXiv:1703.02757"
     promises = frozenset({"translation", "scaling", "bounded"})
-
-    def __post_init__(self) -> None:
-        require_count("multi_krum", "f", self.f)
-        if self.select is not None:
-            require_count("multi_krum", "select", self.select, least=1)
 
     def minimum(self) -> int:
         """Leave every honest update an honest majority of neighbours."""

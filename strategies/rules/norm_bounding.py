@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from frl.registry.ranges import Positive
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_positive
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.combine import weighted_sum
 from strategies.stack.norms import clip_factors, norms
 
@@ -26,7 +27,7 @@ class NormBounding(Rule):
         M; by default the median norm of the round.
     """
 
-    bound: float | None = None
+    bound: Positive | None = None
 
     space = "weights"
     formula = "(1/n) Σ x_i min(1, M/|x_i|)"
@@ -35,10 +36,6 @@ class NormBounding(Rule):
     influence = "at most M/n in any direction"
     paper = "Sun et al. 2019, arXiv:1911.07963"
     promises = frozenset({"bounded"})
-
-    def __post_init__(self) -> None:
-        if self.bound is not None:
-            require_positive("norm_bounding", "bound", self.bound)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         lengths = norms(updates)

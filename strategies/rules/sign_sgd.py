@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from frl.registry.ranges import Positive
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_positive
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.blocks import columns
 
 
@@ -26,7 +27,7 @@ class SignSGD(Rule):
         Step of every coordinate, in units of the weights.
     """
 
-    scale: float = 0.001
+    scale: Positive = 0.001
 
     space = "weights"
     formula = "s · sign(Σ sign(x_i[j])), for each j"
@@ -35,9 +36,6 @@ class SignSGD(Rule):
     influence = "one vote a coordinate; a step of at most 2s"
     paper = "Bernstein et al. 2019, arXiv:1810.05291"
     promises = frozenset({"bounded"})
-
-    def __post_init__(self) -> None:
-        require_positive("sign_sgd", "scale", self.scale)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         out = updates.new_zeros(updates.shape[1])

@@ -10,16 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from frl.randomness import Purpose, generator
+from frl.registry.ranges import NonNegative, Positive, PositiveShare
 from strategies.rules import register
-from strategies.rules.base import (
-    Aggregate,
-    Rule,
-    RuleContext,
-    RuleState,
-    require_nonnegative,
-    require_positive,
-    require_share,
-)
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.blocks import columns
 from strategies.stack.combine import weighted_sum
 from strategies.stack.norms import clip_factors, norms
@@ -45,9 +38,9 @@ class SignGuard(Rule):
         Share of the coordinates whose signs are counted.
     """
 
-    lower: float = 0.1
-    upper: float = 3.0
-    share: float = 0.1
+    lower: NonNegative = 0.1
+    upper: Positive = 3.0
+    share: PositiveShare = 0.1
 
     space = "weights"
     formula = "mean of x_i min(1, M/|x_i|) over usual norms and sign counts, M the median norm"
@@ -56,11 +49,6 @@ class SignGuard(Rule):
     influence = "at most M over the number admitted"
     paper = "Xu et al. 2022, arXiv:2109.05872"
     promises = frozenset({"scaling", "bounded"})
-
-    def __post_init__(self) -> None:
-        require_nonnegative("signguard", "lower", self.lower)
-        require_positive("signguard", "upper", self.upper)
-        require_share("signguard", "share", self.share)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         lengths = norms(updates)

@@ -7,16 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from frl.registry.ranges import NonNegative, Positive, PositiveShare
 from strategies.rules import register
-from strategies.rules.base import (
-    Aggregate,
-    Rule,
-    RuleContext,
-    RuleState,
-    require_nonnegative,
-    require_positive,
-    require_share,
-)
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.combine import weighted_sum
 from strategies.stack.norms import clip_factors, norms
 from strategies.stack.sparse import largest, share_count
@@ -42,9 +35,9 @@ class SparseFed(Rule):
         ρ.
     """
 
-    bound: float | None = None
-    share: float = 0.01
-    momentum: float = 0.9
+    bound: Positive | None = None
+    share: PositiveShare = 0.01
+    momentum: NonNegative = 0.9
 
     space = "weights"
     formula = "top_k of e + m, m = r m + (1/n) Σ x_i min(1, M/|x_i|), e what was not applied"
@@ -53,12 +46,6 @@ class SparseFed(Rule):
     influence = "at most M/n on the accumulators"
     paper = "Panda et al. 2022, arXiv:2112.06274"
     promises = frozenset({"bounded"})
-
-    def __post_init__(self) -> None:
-        if self.bound is not None:
-            require_positive("sparsefed", "bound", self.bound)
-        require_share("sparsefed", "share", self.share)
-        require_nonnegative("sparsefed", "momentum", self.momentum)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         n, d = updates.shape

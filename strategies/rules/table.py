@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from frl.registry import Parameter, Registry
+from frl.registry.ranges import interval
 
 
 class Row(NamedTuple):
@@ -45,13 +46,15 @@ def _escaped(text: str) -> str:
 
 
 def _shown(parameter: Parameter) -> str:
-    kind = _type_name(parameter.annotation)
+    kind = f"{_type_name(parameter.annotation)} {interval(parameter.annotation)}".rstrip()
     return f"{parameter.name}: {kind}" + ("" if parameter.required else f" = {parameter.default!r}")
 
 
 def _type_name(annotation: Any) -> str:
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return annotation.__name__
+    if get_origin(annotation) is Annotated:
+        return _type_name(get_args(annotation)[0])
     choices = [choice for choice in get_args(annotation) if choice is not type(None)]
     names = [repr(c) if isinstance(c, str) else _type_name(c) for c in choices]
     return " or ".join(names)

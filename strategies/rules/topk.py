@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from frl.registry.ranges import PositiveShare
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_share
+from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState
 from strategies.stack.blocks import columns
 from strategies.stack.sparse import largest, share_count
 
@@ -30,7 +31,7 @@ class TopK(Rule):
         Share of the coordinates a client may send; ``k = max(1, round(share·d))``.
     """
 
-    share: float = 0.01
+    share: PositiveShare = 0.01
 
     space = "weights"
     formula = "(1/n) Σ top_k(x_i)"
@@ -39,9 +40,6 @@ class TopK(Rule):
     influence = "unbounded, in k coordinates"
     paper = "Aji and Heafield 2017, arXiv:1704.05021; Stich et al. 2018, arXiv:1809.07599"
     promises = frozenset({"scaling"})
-
-    def __post_init__(self) -> None:
-        require_share("topk", "share", self.share)
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         n, d = updates.shape

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_count
+from strategies.rules.base import Aggregate, RuleContext, RuleState
+from strategies.rules.minority import MinorityRule
 from strategies.stack.order import trimmed_sum
 
 
 @register("trimmed_mean")
 @dataclass(frozen=True)
-class TrimmedMean(Rule):
+class TrimmedMean(MinorityRule):
     """Average every coordinate without its f smallest and f largest values (Yin et al., ICML 2018).
 
     ``result[j] = (1/(n-2f)) Σ of x_(k)[j], f < k <= n-f``, ``x_(k)`` the k-th smallest. One client
@@ -26,8 +27,6 @@ class TrimmedMean(Rule):
         Malicious clients assumed.
     """
 
-    f: int
-
     space = "weights"
     formula = "mean of x_i[j] less the f smallest and f largest, for each j"
     breakdown = "f < n/2"
@@ -35,13 +34,6 @@ class TrimmedMean(Rule):
     influence = "each coordinate stays within the range of the others"
     paper = "Yin et al. 2018, arXiv:1803.01498"
     promises = frozenset({"translation", "scaling", "bounded"})
-
-    def __post_init__(self) -> None:
-        require_count("trimmed_mean", "f", self.f)
-
-    def minimum(self) -> int:
-        """Leave a value to average."""
-        return 2 * self.f + 1
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         total = trimmed_sum(updates, self.f, updates.dtype)

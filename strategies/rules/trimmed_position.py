@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from strategies.rules import register
-from strategies.rules.base import Aggregate, Rule, RuleContext, RuleState, require_count
+from strategies.rules.base import Aggregate, RuleContext, RuleState
+from strategies.rules.minority import MinorityRule
 from strategies.stack.combine import sum_dtype
 from strategies.stack.order import trimmed_sum
 
 
 @register("trimmed_position")
 @dataclass(frozen=True)
-class TrimmedPosition(Rule):
+class TrimmedPosition(MinorityRule):
     """Add up the positions of every edge without its f lowest and f highest.
 
     ``reputation[e] = Σ of p_(k)[e], f < k <= n-f``, ``p_(k)`` the k-th smallest position. One
@@ -27,21 +28,12 @@ class TrimmedPosition(Rule):
         Malicious clients assumed.
     """
 
-    f: int
-
     space = "ranks"
     formula = "Σ p_i[e] less the f lowest and f highest"
     breakdown = "f < n/2"
     cost = "O(n log² n · d)"
     influence = "an edge stays within (n-2f) times the range of the others"
     paper = "the trimmed mean of Yin et al. 2018, arXiv:1803.01498, on edge positions"
-
-    def __post_init__(self) -> None:
-        require_count("trimmed_position", "f", self.f)
-
-    def minimum(self) -> int:
-        """Leave a position to count."""
-        return 2 * self.f + 1
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         kept = len(updates) - 2 * self.f

@@ -11,35 +11,38 @@ import torch
 from torch import Tensor
 
 KEPT_ROUNDS = 6
-"""Rounds of which lengths and likenesses are remembered: the usual must not hang on one draw."""
+"""Rounds of which lengths and cosines are remembered: what is usual must not hang on one draw."""
 RIPE_ROUNDS = 5
 """Rounds before a memory can speak against a client."""
 TURNS = 5
-"""How often weights and the references made of them are worked out in turn."""
+"""How often weights and the agreement that they lead to are worked out in turn."""
 _TINY = 1e-12
+_HALF = 0.5 - 1e-9
 
 
 class Standing(NamedTuple):
-    """How much each of n clients counts in a round.
+    """How much each of n clients counts in a round; all float64.
 
     Attributes
     ----------
     weights : Tensor
-        Shape (n,), float64, 0 to 1: what a client's change counts, support times uniqueness.
+        Shape (n,), 0 to 1: what a client's change counts, support times uniqueness.
+    agreed : Tensor
+        Shape (n,), 0 to 1: the same without what the memory says; what is to be remembered.
     support : Tensor
-        Shape (n,), float64, 0 to 1: how far it points where the reference does.
+        Shape (n,), 0 to 1: how far its change is borne out by the others' and by the memory.
     uniqueness : Tensor
-        Shape (n,), float64, 0 to 1: how little it repeats what others changed.
+        Shape (n,), 0 to 1: how little it repeats what others changed.
     cosines : Tensor
-        Shape (n,), float64: of its change with the reference.
+        Shape (n,): the smaller one of those with the others and with the memory.
     scales : Tensor
-        Shape (layers, n), float64, 0 to 1: factor that bounds its length in each layer.
+        Shape (layers, n), 0 to 1: factor that bounds its length in each layer.
     recent : Tensor
-        Shape (m, layers + 4), float64: what to hand in next round.
+        Shape (m, layers + 4): what to hand in next round; lengths, likenesses, cosines.
     """
 
     weights: Tensor
-    present: Tensor
+    agreed: Tensor
     support: Tensor
     uniqueness: Tensor
     cosines: Tensor
@@ -49,8 +52,8 @@ class Standing(NamedTuple):
     def reasons(self) -> tuple[str, ...]:
         """Say what took most of each client's weight.
 
-        ``"against"``: its change opposes the reference; ``"apart"``: it supports it less than is
-        usual; ``"alike"``: others changed the same; ``""``: three quarters of its weight are left.
+        ``"against"``: its change opposes the others' or the memory; ``"apart"``: it is borne out
+        less than is usual; ``"alike"``: others changed the same; ``""``: three quarters are left.
         """
         parts = (self.weights, self.support, self.uniqueness, self.cosines)
         return tuple(map(_reason, *(part.tolist() for part in parts)))
@@ -77,53 +80,45 @@ def standing(grams: Tensor, recent: Tensor | None = None) -> Standing:
 
     Notes
     -----
-    What is usual is a median over this round's clients and those of the last rounds. In each layer
-    a change longer than usual is scaled down to that, and lengths are counted in it, so that every
-    layer weighs the same. The reference of client ``i`` is the memory plus the mean of the others'
-    changes by weight; its support is its cosine with the reference over the usual positive one,
-    between 0 and 1. With ``r_ij`` the partial correlation of two changes given their references and
-    ``S_i`` the mean over others of ``max(0, r_ij)^2``, its uniqueness is ``min(1, usual / S_i)``.
-    Without a reference, as in a first round with one client, support is 1.
+    *Usual* is the median over this round's clients and those of the last rounds. In each layer a
+    change longer than usual is scaled down to that, and lengths are counted in it, so that every
+    layer weighs the same. With ``C`` the cosines of the changes:
+
+    * uniqueness: the usual mean of ``max(0, C_ij)`` over others j over the client's own, and the
+      same with squares; the smaller one, at most 1. Where 40 % of a round lie above what is usual,
+      they are. Colluders that repeat each other share about one vote.
+    * support by others: the median of ``C_ij`` over others j, weighed by what they count, over the
+      usual one, between 0 and 1; in turn with the weights that it leads to. A group in the minority
+      cannot speak for its own members.
+    * support by the memory: the same with the cosine with the memory, once there are
+      ``RIPE_ROUNDS``. Where what the round agreed on opposes the memory as a whole, nobody counts:
+      one of them has been captured, and waiting costs a round.
     """
     n, depth = grams.shape[1] - 1, len(grams)
     past = grams.new_empty(0, depth + 4) if recent is None else recent
     lengths = grams.diagonal(dim1=1, dim2=2)[:, :n].clamp(min=0).sqrt()
-    usual = _median(torch.cat([past[:, :depth].T, lengths], dim=1))
+    usual = _usual(lengths, past[:, :depth].T)
     scales = torch.where(lengths > usual[:, None], usual[:, None] / lengths, 1.0)
     product = _in_units(grams, scales, usual)
-    norms = product.diagonal()[:n].clamp(min=0).sqrt()
-    likeness = _ratio(product[:n, :n], norms[:, None] * norms[None, :])
-    weights = torch.ones(n, dtype=torch.float64)
-    alike = likeness.clone().fill_diagonal_(0).clamp(0, 1)
+    cosines = _cosines(product)
+    alike = cosines[:n, :n].clone().fill_diagonal_(0).clamp(0, 1)
     mean, square = alike.mean(dim=1), alike.square().mean(dim=1)
     uniqueness = torch.minimum(_below(mean, past[:, -4]), _below(square, past[:, -3]))
-    remembered, known = _cosines(product, norms, torch.zeros(n, dtype=torch.float64), memory=1.0)
-    ripe = len(past) >= RIPE_ROUNDS * n
-    by_memory = _support(remembered, past[:, -2], known) if ripe else torch.ones_like(norms)
-    present_weights = uniqueness
-    for _ in range(TURNS):
-        present, known = _cosines(product, norms, present_weights, memory=0.0)
-        by_others = _support(present, past[:, -1], known)
-        present_weights = by_others * uniqueness
-        if not present_weights.any():
-            break
-    support = torch.minimum(by_memory, by_others)
-    if ripe and present_weights @ product[:n, n] <= 0:
-        support = torch.zeros_like(support)
-    weights = support * uniqueness
-    cosines = torch.minimum(remembered, present)
-    now = torch.cat([lengths.T, torch.stack([mean, square, remembered, present], dim=1)], dim=1)
-    kept = torch.cat([past, now])[-KEPT_ROUNDS * n :]
-    return Standing(weights, present_weights, support, uniqueness, cosines, scales, kept)
-
-
-def _median(values: Tensor) -> Tensor:
-    """Return the lower median along the last dimension."""
-    return values.median(dim=-1).values
-
-
-def _ratio(part: Tensor, whole: Tensor, otherwise: float = 0.0) -> Tensor:
-    return torch.where(whole > _TINY, part / whole.clamp(min=_TINY), otherwise)
+    agreed, by_others, median = _agreement(cosines[:n, :n], uniqueness, past[:, -1])
+    remembered, support = cosines[:n, n], by_others
+    if len(past) >= RIPE_ROUNDS * n and product[n, n] > 0:
+        support = torch.minimum(support, _support(remembered, past[:, -2]))
+        support = support * (agreed @ product[:n, n] > 0)
+    now = torch.cat([lengths.T, torch.stack([mean, square, remembered, median], dim=1)], dim=1)
+    return Standing(
+        weights=support * uniqueness,
+        agreed=agreed,
+        support=support,
+        uniqueness=uniqueness,
+        cosines=torch.minimum(remembered, median),
+        scales=scales,
+        recent=torch.cat([past, now])[-KEPT_ROUNDS * n :],
+    )
 
 
 def _in_units(grams: Tensor, scales: Tensor, usual: Tensor) -> Tensor:
@@ -134,25 +129,48 @@ def _in_units(grams: Tensor, scales: Tensor, usual: Tensor) -> Tensor:
     return (grams * factors[:, :, None] * factors[:, None, :] * units[:, None, None]).sum(dim=0)
 
 
-def _cosines(
-    product: Tensor, norms: Tensor, weights: Tensor, memory: float
-) -> tuple[Tensor, Tensor]:
-    """Return each client's cosine with the others' mean plus a memory, and whether there is one."""
-    n = len(weights)
-    shares = (weights / weights.sum().clamp(min=_TINY)).expand(n, n).clone().fill_diagonal_(0)
-    mixes = torch.cat([shares, shares.new_full((n, 1), memory)], dim=1)
-    towards = mixes @ product
-    lengths = (towards * mixes).sum(dim=1).clamp(min=0).sqrt()
-    return _ratio(towards.diagonal(), lengths * norms), lengths > _TINY
+def _cosines(product: Tensor) -> Tensor:
+    norms = product.diagonal().clamp(min=0).sqrt()
+    return _ratio(product, norms[:, None] * norms[None, :])
 
 
-def _support(cosines: Tensor, past: Tensor, known: Tensor) -> Tensor:
-    """Compare cosines with the usual one; 1 where there is no reference."""
-    usual = _median(torch.cat([past, cosines])).clamp(min=_TINY)
-    return torch.where(known, (cosines / usual).clamp(0, 1), 1.0)
+def _agreement(cosines: Tensor, uniqueness: Tensor, past: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Work out weights and support by others in turn; also return the medians behind it."""
+    weights = uniqueness
+    for _ in range(TURNS):
+        median, heard = _weighted_median(cosines, weights)
+        support = torch.where(heard, _support(median, past), 1.0)
+        weights = support * uniqueness
+        if not weights.any():
+            break
+    return weights, support, median
+
+
+def _weighted_median(cosines: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Take each row's lower median under the others' weights; also say which rows have any."""
+    voices = weights.expand_as(cosines).clone().fill_diagonal_(0)
+    ordered, order = cosines.sort(dim=1, stable=True)
+    heard = voices.gather(1, order).cumsum(dim=1)
+    total = heard[:, -1:]
+    place = (heard < total * _HALF).sum(dim=1, keepdim=True)
+    return ordered.gather(1, place)[:, 0], total[:, 0] > _TINY
+
+
+def _support(cosines: Tensor, past: Tensor) -> Tensor:
+    """Compare cosines with the usual one: 0 to 1."""
+    return (cosines / _usual(cosines, past).clamp(min=_TINY)).clamp(0, 1)
 
 
 def _below(values: Tensor, past: Tensor) -> Tensor:
-    """Return the usual value over each one, at most 1."""
-    usual = torch.maximum(_median(torch.cat([past, values])), values.quantile(0.4))
+    """Return what is usual over each value, at most 1."""
+    usual = torch.maximum(_usual(values, past), values.quantile(0.4))
     return _ratio(usual.expand_as(values), values, otherwise=1.0).clamp(max=1)
+
+
+def _usual(values: Tensor, past: Tensor) -> Tensor:
+    """Return the lower median of values and past ones along the last dimension."""
+    return torch.cat([past, values], dim=-1).median(dim=-1).values
+
+
+def _ratio(part: Tensor, whole: Tensor, otherwise: float = 0.0) -> Tensor:
+    return torch.where(whole > _TINY, part / whole.clamp(min=_TINY), otherwise)

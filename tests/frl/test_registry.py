@@ -81,6 +81,6 @@ def test_the_source_says_what_the_import_says(package: str) -> None:
         for key, value in said.attributes.items():
             assert key.startswith("__") or getattr(entry, key) == value, (name, key)
         if said.parameters is not None:
-            hints = get_type_hints(entry)
+            hints = get_type_hints(entry, include_extras=True)
             real = inspect.signature(entry).parameters.values()
             assert said.parameters == tuple((p.name, hints[p.name], p.default) for p in real)

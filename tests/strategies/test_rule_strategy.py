@@ -10,6 +10,8 @@ from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
 from frl.errors import InputError
+from frl.exchange.channel import Channel
+from frl.exchange.forms import Ballots, Form, Top
 from frl.exchange.messages import arrays_record, read_arrays, read_task
 from frl.grids import InProcessGrid
 from strategies import FRL, RuleStrategy, pre_aggregation, rules
@@ -252,3 +254,47 @@ def test_preview_assumes_what_is_true_of_the_clients_that_were_asked() -> None:
     assert made.assumed_f == 1, "nothing was aggregated"
     median = np.median([weights(client)["a"] for client in range(7)], axis=0)
     np.testing.assert_allclose(move["a"], median, rtol=1e-5)
+
+
+def test_report_says_what_each_client_counted_and_why() -> None:
+    start = ranking(100)
+    made = strategy("change_vote")
+
+    def update(client: int) -> dict[str, np.ndarray]:
+        return ranking(7 if client in (3, 4) else client)
+
+    run_rounds(made, update, start, silent=(0,))
+
+    assert made.report is not None
+    counted = made.report.counted
+    assert [row.client for row in counted] == list(range(1, CLIENTS))
+    assert counted[2][1:] == counted[3][1:]
+    assert all(0 <= row.weight <= 1 for row in counted)
+    assert {row.reason for row in counted if row.weight < 0.75} <= {"against", "apart", "alike"}
+    assert {row.reason for row in counted if row.weight >= 0.75} <= {""}
+
+    made.preview([start, start])
+    assert made.counted == counted
+
+
+def test_rules_that_weigh_nobody_report_nothing() -> None:
+    made = strategy("median_position")
+
+    run_rounds(made, ranking, ranking(100))
+
+    assert made.report is not None
+    assert made.report.counted == ()
+
+
+@pytest.mark.parametrize("form", [Ballots(2), Ballots(1), Top(0.5)], ids=str)
+def test_clients_that_change_nothing_move_nothing_whatever_they_send_of_it(form: Form) -> None:
+    start = ranking(100)
+    channel = Channel(SIZES, form)
+
+    found = run_rounds(
+        strategy("change_vote", channel=channel),
+        lambda client: {name: form.of(positions) for name, positions in start.items()},
+        start,
+    )
+
+    assert_close(found, start)

@@ -12,7 +12,10 @@ def test_every_rule_is_a_row_with_all_its_parameters() -> None:
     for name, row in described.items():
         for parameter in rules.parameters(name):
             assert f"{parameter.name}: " in row.parameters
-    assert described["multi_krum"].parameters == "f: int, select: int = None, repeat: bool = False"
+    assert (
+        described["multi_krum"].parameters
+        == "f: int >= 0, select: int >= 1 = None, repeat: bool = False"
+    )
     assert (
         "metric: 'spearman' or 'footrule' = 'spearman'" in described["distance_filter"].parameters
     )

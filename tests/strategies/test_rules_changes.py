@@ -1,0 +1,255 @@
+"""The change vote and its mean: against a direct implementation, and what anybody can do to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strategies.rules import RuleContext, make
+from strategies.rules.change_vote import UNIT
+from strategies.stack.gram import layer_grams
+from strategies.stack.standing import KEPT_ROUNDS, RIPE_ROUNDS, TURNS, standing
+
+LAYERS = (30, 60)
+SLICES = (slice(0, 30), slice(30, 90))
+N = 9
+
+
+def positions(scores: np.ndarray) -> np.ndarray:
+    return np.concatenate([scores[part].argsort().argsort() for part in SLICES]).astype(np.int32)
+
+
+def votes_of(random: np.random.Generator, previous: np.ndarray, n: int = N) -> np.ndarray:
+    """Rankings that moved from the previous one in a common direction and each in its own."""
+    common = random.standard_normal(previous.size)
+    own = random.standard_normal((n, previous.size)) * random.uniform(1, 3, (n, 1))
+    return np.stack([positions(previous + 3 * common + 4 * row) for row in own])
+
+
+def context(previous: np.ndarray, n: int = N, **more: Any) -> RuleContext:
+    return RuleContext(tuple(range(n)), LAYERS, previous=torch.from_numpy(previous), **more)
+
+
+def lower_median(values: Any) -> float:
+    return float(np.sort(np.asarray(values, float))[(len(values) - 1) // 2])
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    length = np.linalg.norm(a) * np.linalg.norm(b)
+    return float(a @ b / length) if length > 1e-12 else 0.0
+
+
+class Direct:
+    """The rule as its documentation says it, on vectors, with loops; changes have no radial part.
+
+    Vectors are laid out in units of the usual length of their layer, so that plain inner products
+    are what the rule adds up.
+    """
+
+    def __init__(self, memory: float = 0.8) -> None:
+        self.share, self.memory, self.past = memory, np.zeros(sum(LAYERS)), []
+
+    def __call__(self, changes: np.ndarray, tangent: Any = lambda v: v) -> tuple[Any, Any]:
+        n = len(changes)
+        lengths = [[float(np.linalg.norm(row[part])) for part in SLICES] for row in changes]
+        past = self.past[-KEPT_ROUNDS * n :]
+        usual = [lower_median([p[0][k] for p in past] + [x[k] for x in lengths]) for k in (0, 1)]
+        bounded, memory = changes.copy(), tangent(self.memory)
+        unit, memory_unit = np.zeros_like(changes), np.zeros_like(memory)
+        for k, part in enumerate(SLICES):
+            for i in range(n):
+                bounded[i, part] *= min(1.0, usual[k] / max(lengths[i][k], 1e-12))
+            unit[:, part] = bounded[:, part] / usual[k]
+            memory_unit[part] = memory[part] / usual[k]
+        alike = [[max(0.0, cosine(unit[i], unit[j])) for j in range(n) if j != i] for i in range(n)]
+        means = [sum(row) / n for row in alike]
+        squares = [sum(x * x for x in row) / n for row in alike]
+        unique = np.ones(n)
+        for place, values in ((1, means), (2, squares)):
+            most = max(lower_median([p[place] for p in past] + values), np.quantile(values, 0.4))
+            unique = np.minimum(unique, [most / v if v > most else 1.0 for v in values])
+        counts = unique.copy()
+        for _ in range(TURNS):
+            medians = []
+            for i in range(n):
+                others = sorted((cosine(unit[i], unit[j]), counts[j]) for j in range(n) if j != i)
+                heard, half = 0.0, sum(c for _, c in others) * (0.5 - 1e-9)
+                medians.append(others[-1][0])
+                for value, count in others:
+                    heard += count
+                    if heard >= half:
+                        medians[-1] = value
+                        break
+            level = max(lower_median([p[4] for p in past] + medians), 1e-12)
+            support = np.clip(np.array(medians) / level, 0, 1)
+            counts = unique * support
+            if not counts.any():
+                break
+        agreed = counts
+        remembered = [cosine(row, memory_unit) for row in unit]
+        if len(past) >= RIPE_ROUNDS * n:
+            level = max(lower_median([p[3] for p in past] + remembered), 1e-12)
+            support = np.minimum(support, np.clip(np.array(remembered) / level, 0, 1))
+            if sum(agreed[i] * (unit[i] @ memory_unit) for i in range(n)) <= 0:
+                support = np.zeros(n)
+        weights = unique * support
+        self.past += list(zip(lengths, means, squares, remembered, medians, strict=True))
+        moved = weights @ bounded / max(weights.sum(), 1e-12)
+        self.memory = self.share * self.memory + agreed @ bounded / max(agreed.sum(), 1e-12)
+        return weights, moved
+
+
+def without_ramp(vector: np.ndarray, previous: np.ndarray) -> np.ndarray:
+    out = vector.astype(float).copy()
+    for part in SLICES:
+        ramp = previous[part] - previous[part].mean()
+        out[part] -= (out[part] @ ramp) / (ramp @ ramp) * ramp
+    return out
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_change_vote_is_what_its_page_says(seed: int) -> None:
+    random, rule, direct, state = np.random.default_rng(seed), make("change_vote"), Direct(), {}
+    previous = positions(random.standard_normal(sum(LAYERS)))
+    dropped = 0
+    for _ in range(RIPE_ROUNDS + 4):
+        votes = votes_of(random, previous)
+        votes[0] = votes[1]
+        got = rule.aggregate(torch.from_numpy(votes), context(previous), state)
+        changes = np.stack([without_ramp(vote - previous, previous) for vote in votes])
+        weights, moved = direct(changes, lambda v, q=previous: without_ramp(v, q))
+
+        state = got.state
+        np.testing.assert_allclose(got.weights, weights, atol=1e-3)
+        np.testing.assert_allclose(got.vector.numpy() / UNIT - previous, moved, atol=0.02)
+        remembered = state["memory"].numpy() / UNIT
+        np.testing.assert_allclose(remembered, direct.memory, atol=0.05)
+        direct.memory = remembered
+        dropped += int((weights == 0).sum())
+        previous = positions(got.vector.numpy() + 1e-6 * previous)
+    assert 0 < dropped < 9 * (RIPE_ROUNDS + 4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_change_mean_is_the_same_on_weights(seed: int) -> None:
+    random, rule, direct, state = np.random.default_rng(seed), make("change_mean"), Direct(), {}
+    for _ in range(RIPE_ROUNDS + 4):
+        updates = 0.3 * random.standard_normal(sum(LAYERS)) + random.standard_normal((N, 90))
+        updates[0] = updates[1]
+        stack = torch.from_numpy(updates.astype(np.float32))
+        got = rule.aggregate(stack, RuleContext(tuple(range(N)), LAYERS), state)
+        weights, moved = direct(stack.double().numpy())
+
+        state = got.state
+        np.testing.assert_allclose(got.weights, weights, atol=1e-4)
+        np.testing.assert_allclose(got.vector.numpy(), moved, atol=1e-4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 4), st.sampled_from(["far", "clones", "flip", "idle"]))
+def test_a_minority_moves_a_layer_no_farther_than_the_longest_honest_change(
+    seed: int, malicious: int, kind: str
+) -> None:
+    random = np.random.default_rng(seed)
+    previous = positions(random.standard_normal(sum(LAYERS)))
+    votes = votes_of(random, previous)
+    evil = {
+        "far": [positions(random.standard_normal(90)) for _ in range(malicious)],
+        "clones": [positions(-previous.astype(float))] * malicious,
+        "flip": [positions(2.0 * previous - votes[row]) for row in range(malicious)],
+        "idle": [previous] * malicious,
+    }[kind]
+    honest = votes[malicious:]
+    stack = np.concatenate([honest, np.stack(evil)])
+
+    got = make("change_vote").aggregate(torch.from_numpy(stack), context(previous), {})
+
+    moved = got.vector.numpy() / UNIT - previous
+    for part in SLICES:
+        changes = np.stack([without_ramp(vote - previous, previous) for vote in honest])
+        longest = np.linalg.norm(changes[:, part], axis=1).max()
+        rounding = np.sqrt(part.stop - part.start) / UNIT
+        assert np.linalg.norm(moved[part]) <= longest + rounding
+
+
+def grams_of(changes: np.ndarray, memory: np.ndarray | None = None) -> torch.Tensor:
+    past = np.zeros(changes.shape[1]) if memory is None else memory
+    rows = torch.from_numpy(np.vstack([changes, past]))
+    return layer_grams(lambda block: rows[:, block], rows, LAYERS)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 12))
+def test_clones_share_the_votes_that_likeness_leaves_them(seed: int, clones: int) -> None:
+    random, n = np.random.default_rng(seed), 25
+    changes = 0.3 * random.standard_normal(90) + random.standard_normal((n, 90))
+    changes[:clones] = changes[0]
+
+    judged = standing(grams_of(changes))
+
+    usual = np.quantile(judged.recent[:, -3].numpy(), 0.5)
+    share = clones / (clones - 1) * (n - 1) * usual * n / (n - 1)
+    assert float(judged.uniqueness[:clones].sum()) <= share + 1e-9
+    assert judged.uniqueness[:clones].max() - judged.uniqueness[:clones].min() < 1e-9
+
+
+def test_clones_against_the_others_count_nothing_even_in_a_majority() -> None:
+    random, state = np.random.default_rng(3), None
+    signal, sent = random.standard_normal(90), []
+    for malicious in (3, 13):
+        changes = 0.5 * signal + random.standard_normal((25, 90))
+        changes[:malicious] = -20 * signal
+        judged = standing(grams_of(changes), state)
+        state = judged.recent
+        sent.append((judged.weights[:malicious].sum(), judged.weights[malicious:].mean()))
+
+    for evil, good in sent:
+        assert evil == 0
+        assert good > 0.5
+
+
+def test_a_round_that_opposes_a_ripe_memory_moves_nothing() -> None:
+    random, state = np.random.default_rng(4), None
+    signal = random.standard_normal(90)
+    for _ in range(RIPE_ROUNDS):
+        changes = 0.5 * signal + random.standard_normal((N, 90))
+        judged = standing(grams_of(changes, signal), state)
+        state = judged.recent
+        assert judged.weights.mean() > 0.5
+
+    judged = standing(grams_of(-0.5 * signal + random.standard_normal((N, 90)), signal), state)
+
+    assert not judged.weights.any()
+    assert judged.agreed.mean() > 0.5
+    assert set(judged.reasons()) == {"against"}
+
+
+def test_reasons_name_what_took_the_weight() -> None:
+    random = np.random.default_rng(5)
+    signal = random.standard_normal(90)
+    changes = 0.6 * signal + random.standard_normal((25, 90))
+    changes[0] = -signal
+    changes[1:4] = changes[1]
+    changes[4] = random.standard_normal(90) + 0.1 * signal
+
+    reasons = standing(grams_of(changes)).reasons()
+
+    assert reasons[0] == "against"
+    assert reasons[1:4] == ("alike",) * 3
+    assert reasons.count("") > 12
+
+
+def test_a_client_that_sends_what_it_got_moves_nothing() -> None:
+    previous = positions(np.random.default_rng(6).standard_normal(90))
+    origin = previous // 8 * 8 + 3
+    stack = torch.from_numpy(np.tile(origin, (N, 1)).astype(np.int32))
+    given_origin = context(previous, origin=torch.from_numpy(origin.astype(np.int32)))
+
+    got = make("change_vote").aggregate(stack, given_origin, {}).vector
+
+    np.testing.assert_array_equal(got.numpy(), UNIT * previous)
