@@ -18,7 +18,11 @@ from experiments.cli import app
 from experiments.commands.catalogue import catalogue, markdown
 
 ROOT = Path(__file__).parents[1]
-TOP = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md"}
+TOP = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+}
 PACKAGES = ("frl", "strategies", "attacks", "experiments")
 UNLISTED = ("experiments.benchmarks",)
 _ROLE = re.compile(r":(?:class|func|meth|mod|attr):(?=<code>)")
