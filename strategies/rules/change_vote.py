@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -58,12 +59,15 @@ class ChangeVote(Rule):
         moved, remembered = changes.means(judged.scales, judged.weights, judged.agreed)
         if changes.memory is not None:
             remembered.add_(changes.memory, alpha=self.memory)
-        kind = sum_dtype(2 * UNIT, max(context.layers))
-        reputation = moved.add_(changes.previous, alpha=UNIT).round_().to(kind)
-        remembered = remembered.round_().to(torch.int32)
+        widest = max(context.layers)
+        reputation = moved.add_(changes.previous, alpha=UNIT).round_()
+        rounds = math.ceil(1 / (1 - self.memory))
         return Aggregate(
-            reputation,
-            {"memory": remembered, "recent": judged.recent},
+            reputation.to(sum_dtype(2 * UNIT, widest)),
+            {
+                "memory": remembered.round_().to(sum_dtype(rounds * UNIT, widest)),
+                "recent": judged.recent,
+            },
             tuple(judged.weights.tolist()),
             judged.reasons(),
         )
@@ -78,7 +82,7 @@ class _Changes:
         Shape (n, d), int32 positions.
     context : RuleContext
     memory : Tensor, optional
-        Shape (d,), int32.
+        Shape (d,), whole numbers of 1/64 rank.
     """
 
     def __init__(self, votes: Tensor, context: RuleContext, memory: Tensor | None) -> None:
