@@ -20,7 +20,7 @@ def most_moved(length: float) -> int:
         Bound on the Euclidean length of the change of the layer, in ranks.
     """
     budget = 6.0 * length * length
-    most = math.ceil((budget / 4.0) ** (1 / 3)) + 1
+    most = int(math.cbrt(budget / 4.0)) + 2
     while most and most * (4 * most * most - 1) > budget:
         most -= 1
     return most
