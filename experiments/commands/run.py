@@ -17,7 +17,7 @@ from experiments.commands.options import AsJson, Overrides, Profile, Track, comp
 def run(
     config: Annotated[
         Path | None,
-        typer.Argument(help="TOML file, or a name of frl list configs; default: embedded digits."),
+        typer.Argument(help="TOML file, or a name of frl list configs; default: digits."),
     ] = None,
     override: Overrides = None,
     profile: Profile = "",

@@ -210,8 +210,8 @@ def test_help_is_quick_and_names_every_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "argument"),
     [
-        ("run", "[CONFIG]  TOML file; without one: embedded digits, under a minute."),
-        ("sweep", "GRID  TOML file of the runs.  [required]"),
+        ("run", "[CONFIG]  TOML file, or a name of frl list configs; default: digits."),
+        ("sweep", "GRID  TOML file of the runs, or a name of frl list configs.  [required]"),
         ("resume", "DIRECTORY  Run directory.  [required]"),
     ],
 )

@@ -166,7 +166,7 @@ BROKEN = {
         ("model.name=stands:", "model 'stands:': takes package.module:Name"),
         ("model.name=outside_parts.nets:NUMBER", "is a int; takes a class or a function"),
         ("model.name=outside_parts.nets:table", "makes a dict; takes a torch.nn.Module"),
-        ("model.name=outside_parts.nets:Biased", "layer 'only' has a bias; a ranked model takes"),
+        ("model.name=outside_parts.nets:Weightless", "has no weights that can be ranked"),
         ("attack.name=outside_parts.nets:Net(x=1)", "unknown parameter of attack "),
         ("strategy.rule=nowhere:Rule(f=1)", "rule 'nowhere:Rule': cannot import 'nowhere' on "),
     ],

@@ -62,7 +62,7 @@ class Scripted:
 @pytest.fixture
 def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     Scripted.under_way = []
-    monkeypatch.setattr(sweeping, "cores", lambda: 4)
+    monkeypatch.setattr(sweeping, "usable_cores", lambda: 4)
 
 
 @pytest.mark.usefixtures("four_cores")
@@ -211,7 +211,7 @@ seeds = [0, 1]
 set = ["rounds=12", "clients=20", "clients_per_round=4", "train.epochs=1"]
 [runs]
 clean = []
-wrong = ["attack.name=nothing", "attack.fraction=0.1"]
+wrong = ["attack.name=ipm", "attack.fraction=0.1"]
 """
 
 
@@ -246,7 +246,7 @@ def test_a_killed_sweep_carries_on_inside_its_runs(tmp_path: Path) -> None:
     assert again.returncode == 1, err
     assert at_kill < 12
     assert "frl: 2 of 4 runs failed" in err.splitlines()[-1]
-    assert "unknown attack 'nothing'" in err
+    assert "'ipm' is an attack on weights" in err
     assert "| clean | 2 |" in out
     straight = RunDirectory(tmp_path / "straight")
     flat = {"rounds": 12, "clients": 20, "clients_per_round": 4, "train.epochs": 1}
