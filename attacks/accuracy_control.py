@@ -10,7 +10,7 @@ import numpy as np
 from attacks import register
 from attacks.base import Attack, Crafted, CraftView, Knowledge, Space
 from attacks.boundary import plan_crossing
-from attacks.geometry.crossing import cross, mask_boundaries
+from attacks.geometry.crossing import cross
 from frl.errors import InputError
 from frl.ranking import invert
 from frl.registry.ranges import NonNegative, Share
@@ -63,7 +63,7 @@ class AccuracyControl(Attack):
             plan = plan_crossing(
                 [own[name] for own in view.own],
                 previous,
-                mask_boundaries(view.setting, name, previous.size),
+                view.setting.boundaries(name, previous.size),
                 benign=view.sampled - count,
                 malicious=count,
                 spread=1.0,

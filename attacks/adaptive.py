@@ -13,9 +13,10 @@ from attacks import register
 from attacks.base import Crafted, CraftView, Knowledge, Space, Update
 from attacks.boundary import Plan, plan_crossing
 from attacks.geometry.consensus import ascending
-from attacks.geometry.crossing import Boundaries, Crossing, cross, mask_boundaries, reach
+from attacks.geometry.crossing import Crossing, cross, reach
 from attacks.geometry.informed import Informed
 from frl.errors import InputError
+from frl.mask import Boundaries
 from frl.ranking import Positions, invert
 from frl.registry.ranges import Positive, PositiveCount
 
@@ -115,7 +116,7 @@ class _Family:
         self._boundaries: dict[str, Boundaries] = {}
         self._plans: dict[str, Plan] = {}
         for name, previous in view.previous.items():
-            self._boundaries[name] = mask_boundaries(view.setting, name, previous.size)
+            self._boundaries[name] = view.setting.boundaries(name, previous.size)
             self._plans[name] = plan_crossing(
                 [vote[name] for vote in known],
                 previous,

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.arrays import Arrays
+from frl.errors import InputError
+from frl.mask import Boundaries, mask_boundaries
 
 Space: TypeAlias = Literal["ranks", "weights", "data"]
 Update: TypeAlias = Arrays
@@ -71,6 +73,13 @@ class Setting:
     keep: float = 0.5
     mask_by: str = "score"
     sorted_scores: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def boundaries(self, layer: str, n: int) -> Boundaries:
+        """Ranks at which an edge of a layer of ``n`` enters or leaves the mask, ascending."""
+        scores = self.sorted_scores.get(layer)
+        if self.mask_by == "abs" and scores is None:
+            raise InputError(f"mask_by 'abs' needs the sorted scores of layer {layer!r}")
+        return mask_boundaries(n, self.keep, self.mask_by, scores)
 
 
 @dataclass(frozen=True)

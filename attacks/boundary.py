@@ -17,7 +17,6 @@ from attacks.geometry.crossing import (
     Estimate,
     best_crossing,
     cross,
-    mask_boundaries,
     reach,
 )
 from attacks.geometry.informed import Informed
@@ -69,7 +68,7 @@ class Boundary(Informed):
             plan = plan_crossing(
                 [vote[name] for vote in known],
                 previous,
-                mask_boundaries(view.setting, name, previous.size),
+                view.setting.boundaries(name, previous.size),
                 benign=len(known) if exact else view.sampled - count,
                 malicious=count,
                 spread=0.0 if exact else self.spread,

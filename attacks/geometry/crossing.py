@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.base import Setting
-from frl.errors import InputError
-from frl.ranking import kept_edges
-
-Boundaries: TypeAlias = tuple[int, ...]
+from frl.mask import Boundaries
 
 SAMPLE = 4096
 DRAWS = 4
@@ -59,30 +55,6 @@ class Estimate:
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
     lift: float
-
-
-def mask_boundaries(setting: Setting, layer: str, n: int) -> Boundaries:
-    """Ranks at which an edge of a layer enters or leaves the mask, ascending.
-
-    Raises
-    ------
-    InputError
-        If the mask is by absolute score and the scores are not known.
-    """
-    kept = kept_edges(n, setting.keep)
-    if kept in (0, n):
-        return ()
-    if setting.mask_by == "score":
-        found: Boundaries = (n - kept,)
-    else:
-        if layer not in setting.sorted_scores:
-            raise InputError(f"mask_by 'abs' needs the sorted scores of layer {layer!r}")
-        scores = setting.sorted_scores[layer]
-        size = np.abs(scores)
-        least = np.partition(size, n - kept)[n - kept]
-        negative = min(kept, int(np.count_nonzero(scores[size >= least] < 0)))
-        found = (negative, n - kept + negative)
-    return tuple(boundary for boundary in found if 0 < boundary < n)
 
 
 def reach(boundaries: Boundaries, n: int) -> tuple[int, ...]:

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from attacks.base import Setting, Update
 from attacks.geometry.change_space import ChangeSpace
-from attacks.geometry.crossing import mask_boundaries
 from attacks.geometry.weight_space import Vector, stacked, unstacked
 from frl.randomness import Purpose, generator
 
@@ -82,9 +81,7 @@ def across_boundary(
         Honest votes for each crafted one.
     """
     expected = changes.ranking(mean)
-    boundaries = {
-        name: mask_boundaries(setting, name, ranks.size) for name, ranks in expected.items()
-    }
+    boundaries = {name: setting.boundaries(name, ranks.size) for name, ranks in expected.items()}
     sides = sum(len(found) for found in boundaries.values()) / max(1, len(boundaries))
     window = (length**2 / (2 * max(1.0, sides) * reach**2)) ** (1 / 3)
     moves = {}

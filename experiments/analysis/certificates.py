@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 import attacks
 from attacks.base import CraftView
-from attacks.geometry.crossing import mask_boundaries
 from experiments.analysis.honest_round import HonestRound
 from frl.errors import InputError
 from frl.randomness import Purpose, generator
@@ -121,7 +120,7 @@ def prove(found: HonestRound, malicious: Sequence[int], *, attacked: bool = True
 def parts_of(found: HonestRound, layer: str) -> Parts:
     """Say where in the ranking of a layer the mask lies."""
     n = found.state[layer].size
-    at = mask_boundaries(found.setting, layer, n)
+    at = found.setting.boundaries(layer, n)
     if not at:
         return Parts(0, n)
     low = at[0] if found.setting.mask_by == "abs" and len(at) > 1 else 0

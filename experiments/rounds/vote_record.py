@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Setting
-from attacks.geometry.crossing import mask_boundaries
 from frl.exchange.forms import Form
 from frl.ranking import Ranking
 from strategies.vote import Vote
@@ -57,7 +56,7 @@ class VoteRecorder:
     """
 
     def __init__(self, setting: Setting, form: Form, layers: Mapping[str, int]) -> None:
-        self._bounds = {name: mask_boundaries(setting, name, n) for name, n in layers.items()}
+        self._bounds = {name: setting.boundaries(name, n) for name, n in layers.items()}
         ballots = {name: _ballot(form, n) for name, n in layers.items()}
         self._variance = {name: _variance(ballot) for name, ballot in ballots.items()}
         self._range = {name: int(np.ptp(ballot)) for name, ballot in ballots.items()}

@@ -14,7 +14,6 @@ import attacks
 from attacks.adaptive import Adaptive
 from attacks.base import Update
 from attacks.geometry.consensus import ascending, summed
-from attacks.geometry.crossing import mask_boundaries
 from attacks.vem import VEM, reversed_within, vulnerable
 from frl.errors import InputError
 from frl.ranking import rank, top_mask
@@ -387,7 +386,7 @@ def test_boundaries_are_where_the_mask_changes(keep: float, shift: float) -> Non
         setting = builders.setting(keep=keep, mask_by=mask_by, sorted_scores=scores)
         mask = masks(setting, n)(np.arange(n, dtype=np.int32))
 
-        found = mask_boundaries(setting, "w", n)
+        found = setting.boundaries("w", n)
 
         assert list(found) == list(np.flatnonzero(np.diff(mask.astype(int))) + 1)
 

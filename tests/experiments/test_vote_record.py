@@ -85,9 +85,8 @@ def test_a_margin_says_on_which_side_of_the_mask_an_edge_is(mask_by: str, seed: 
     value = scores[after] if mask_by == "score" else np.abs(scores[after])
     inside = set(np.argsort(value)[n - kept_edges(n, keep) :])
     known = setting(keep, mask_by, scores)
-    from attacks.geometry.crossing import mask_boundaries
 
-    found = margin(vote.sums["a"], after, mask_boundaries(known, "a", n))
+    found = margin(vote.sums["a"], after, known.boundaries("a", n))
     record = VoteRecorder(known, Whole(), {"a": n})(before, {"a": after}, vote, full=True)
 
     assert all(found[edge] >= 0 for edge in inside)
