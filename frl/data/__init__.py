@@ -6,14 +6,19 @@ from frl.data.dataset import Columns, DataSet, Split
 from frl.data.fingerprint import fingerprint_of
 from frl.data.own import OwnDataError, WholePartition, load_own
 from frl.data.partitions import Partition, StoredPartition, VirtualPartition, partition
+from frl.data.reading import Reading
+from frl.data.schema import Column, Schema
 from frl.data.sources import load, sources
 
 __all__ = [
+    "Column",
     "Columns",
     "DataSet",
     "DataSpec",
     "OwnDataError",
     "Partition",
+    "Reading",
+    "Schema",
     "Split",
     "StoredPartition",
     "VirtualPartition",
