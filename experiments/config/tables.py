@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from experiments.config.spelling import plain_attack, plain_strategy
 from frl import methods
-from frl.data.reading import Reading, joined
+from frl.data.reading.options import Reading, joined
 from frl.errors import unknown
 from frl.methods import Method
 

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from frl.data.dataset import DataSet
 from frl.data.schema import for_clients
+from frl.errors import InputError
 
 if TYPE_CHECKING:
     from flwr.app import ConfigRecord
+
+
+log = logging.getLogger("flwr")
+
+UNREADABLE = "the folder cannot be read as a data set"
+
+
+class OwnDataError(InputError):
+    """A client's own data do not fit the run; the text tells nothing of them but that."""
+
+
+@contextmanager
+def said_as(words: str) -> Iterator[None]:
+    """Log what is wrong with a client's own data, and tell the server no more than these words."""
+    try:
+        yield
+    except InputError as error:
+        log.error("data.path: %s", error)
+        raise OwnDataError(f"data.path: {words}") from None
 
 
 class DataSpec(NamedTuple):

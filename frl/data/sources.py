@@ -12,18 +12,20 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frl.data.dataset import DataSet, Split, spread_of
-from frl.data.decoding import Decoded, decode
-from frl.data.files import files_of, read_tables
-from frl.data.reading import Reading
+from frl.data.listing import listing_of
+from frl.data.reading.options import Reading
 from frl.data.schema import Column, Schema, schema_from
 from frl.data.store import Store, cache_folder
 from frl.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from frl.data.reading.decoding import Decoded
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +109,9 @@ def load(name: str, path: str = "", reading: Reading | None = None) -> DataSet:
         return Store(cache_folder() / f"{Path(folder or name).name}-{digest}")
 
     def build() -> Entry:
+        from frl.data.reading.decoding import decode
+        from frl.data.reading.files import read_tables
+
         return _entry(name, augmentation, decode(read_tables(place), reading))
 
     store = cached(reading)
@@ -149,18 +154,6 @@ def _check_folder(key: str, folder: Path) -> None:
 
 def _by_hub_id(name: str) -> Source | None:
     return next((source for source in _SOURCES.values() if source.hub and source.hub == name), None)
-
-
-def listing_of(folder: Path) -> str:
-    """Name a local folder by where it is and by the sizes and times of its files."""
-    files = files_of(folder)
-    if not files:
-        raise InputError(f"data.path: folder {str(folder)!r} holds no files")
-    listing = [
-        (str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns)
-        for path in files
-    ]
-    return json.dumps([str(folder.resolve()), listing])
 
 
 def _entry(name: str, augmentation: str, decoded: Decoded) -> Entry:
@@ -215,6 +208,8 @@ def _made(
 def _digits() -> Decoded:
     """Scikit-learn's digits; every fifth example is held out."""
     from sklearn.datasets import load_digits
+
+    from frl.data.reading.decoding import Decoded
 
     bunch = load_digits()
     images = (bunch.images * 15).astype(np.uint8)[:, None]

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from frl.data.columns import Table
-from frl.data.reading import Reading, share_of
+from frl.data.reading.columns import Table
+from frl.data.reading.options import Reading, share_of
 from frl.errors import InputError, unknown
 from frl.randomness import Purpose, generator
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.data.columns import Table, holes, kind_of, no_value, python_values
-from frl.data.reading import Reading
+from frl.data.reading.columns import Table, holes, kind_of, no_value, python_values
+from frl.data.reading.options import Reading
 from frl.errors import InputError, unknown
 
 USUAL = ("label", "labels", "target", "class", "y", "character", "fine_label")

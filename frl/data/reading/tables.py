@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from frl.data.columns import Table
+from frl.data.reading.columns import Table
 from frl.errors import InputError
 
 _ROWS = 100
@@ -62,7 +62,7 @@ def one_table(module: str, split: str, paths: list[str], config: Any) -> Table:
 
 
 def _read(module: str, path: str, config: Any) -> tuple[pa.Table, dict[str, list[str]]]:
-    from frl.data.files import reason
+    from frl.data.reading.files import reason
 
     readers = {"csv": _csv, "json": _json, "parquet": _parquet}
     try:

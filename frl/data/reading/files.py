@@ -10,8 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from frl.data.columns import Table
-from frl.data.tables import one_table, readable
+from frl.data.listing import files_of
+from frl.data.reading.columns import Table
+from frl.data.reading.tables import one_table, readable
 from frl.errors import FRLError, InputError
 
 log = logging.getLogger(__name__)
@@ -57,17 +58,6 @@ def reason(error: BaseException) -> str:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
-
-
-def files_of(folder: Path) -> list[Path]:
-    """List the files of a folder, those behind symbolic links to folders as well."""
-    found: list[Path] = []
-    seen: set[str] = set()
-    for parent, names, files in os.walk(folder, followlinks=True):
-        names[:] = sorted(n for n in names if os.path.realpath(Path(parent) / n) not in seen)
-        seen |= {os.path.realpath(Path(parent) / name) for name in names}
-        found += [path for name in files if (path := Path(parent) / name).is_file()]
-    return sorted(found)
 
 
 @contextmanager

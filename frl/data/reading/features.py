@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.data.columns import Table, matrix
 from frl.data.dataset import spread_of, standardised
+from frl.data.reading.columns import Table, matrix
 from frl.data.schema import Column
 from frl.errors import InputError
 

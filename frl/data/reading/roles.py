@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from frl.data.columns import NUMBERS, Table, about, holes, kind_of
-from frl.data.labels import USUAL
-from frl.data.reading import Reading
+from frl.data.reading.columns import NUMBERS, Table, about, holes, kind_of
+from frl.data.reading.labels import USUAL
+from frl.data.reading.options import Reading
 from frl.data.schema import Column, Schema
 from frl.errors import InputError, unknown
 

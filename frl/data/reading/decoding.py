@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.data.columns import Table
 from frl.data.dataset import Columns, Split
-from frl.data.features import check_standardised, features_of, fill
-from frl.data.groups import groups_of
-from frl.data.labels import classes_of, codes_of, label_column
-from frl.data.pictures import Decoded as Pictures
-from frl.data.pictures import decode_pictures, to_bytes, unlike, unlike_depth
-from frl.data.reading import Reading
-from frl.data.roles import check_same_columns, roles_of
+from frl.data.reading.columns import Table
+from frl.data.reading.features import check_standardised, features_of, fill
+from frl.data.reading.groups import groups_of
+from frl.data.reading.labels import classes_of, codes_of, label_column
+from frl.data.reading.options import Reading
+from frl.data.reading.pictures import Decoded as Pictures
+from frl.data.reading.pictures import decode_pictures, to_bytes, unlike, unlike_depth
+from frl.data.reading.roles import check_same_columns, roles_of
+from frl.data.reading.splits import choose
 from frl.data.schema import Schema
-from frl.data.splits import choose
 
 
 class Decoded(NamedTuple):

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.data.columns import Table
-from frl.data.reading import Reading
+from frl.data.reading.columns import Table
+from frl.data.reading.options import Reading
 from frl.errors import InputError
 
 _DEEP = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "I;16N": 65535, "I": 2**31 - 1}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from frl.data.columns import NAMES, Table, coded, holes, kind_of, no_value
 from frl.data.dataset import Columns
-from frl.data.reading import Reading
+from frl.data.reading.columns import NAMES, Table, coded, holes, kind_of, no_value
+from frl.data.reading.options import Reading
 from frl.data.schema import Schema
 from frl.errors import InputError
 
