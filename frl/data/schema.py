@@ -7,7 +7,7 @@ that train on data of their own.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -44,9 +44,13 @@ class Column(NamedTuple):
         shape = f" {'x'.join(map(str, self.shape))}" if self.shape else ""
         return self.why or self.kind + shape
 
+    @property
+    def short(self) -> str:
+        """The name in quotes, shortened where it is long."""
+        return repr(self.name if len(self.name) <= _LONGEST else self.name[:_LONGEST] + "...")
+
     def __str__(self) -> str:
-        name = self.name if len(self.name) <= _LONGEST else self.name[:_LONGEST] + "…"
-        return f"{name!r} ({self.what})"
+        return f"{self.short} ({self.what})"
 
 
 @dataclass(frozen=True)
@@ -125,10 +129,13 @@ class Schema:
         """Return one line of what a model sees, and one of what it does not."""
         examples = " and ".join(f"{count:,} {name}" for name, count in self.splits.items())
         shape = "x".join(map(str, self.example))
-        label = f", label {self.label!r} of {len(self.classes)} classes" if self.label else ""
+        plural = "" if len(self.classes) == 1 else "es"
+        label = f", label {self.label!r} of {len(self.classes)} class{plural}" if self.label else ""
         lines = [f"data: {examples} examples of {shape}, inputs {_some(self.inputs)}{label}"]
         out = tuple(column for column in self.columns if column.use == "left out")
-        said = ([f"left out: {_some(out)}"] if out else []) + list(self.notes)
+        reasons = dict.fromkeys(column.why for column in out)
+        gone = [f"left out: {_some([c for c in out if c.why == why], why)}" for why in reasons]
+        said = gone + list(self.notes)
         return lines + ([f"data: {'; '.join(said)}"] if said else [])
 
 
@@ -184,7 +191,8 @@ def told(text: str) -> Schema:
     return schema_from({**empty, "columns": columns, "reading": reading, "range": pixels})
 
 
-def _some(columns: tuple[Column, ...]) -> str:
-    named = ", ".join(map(str, columns[:_NAMED]))
-    more = len(columns) - _NAMED
-    return f"{named} and {more} more" if more > 0 else named
+def _some(columns: Sequence[Column], why: str = "") -> str:
+    most = _NAMED if not why else 4 * _NAMED
+    named = ", ".join(column.short if why else str(column) for column in columns[:most])
+    more = len(columns) - most
+    return named + (f" and {more} more" if more > 0 else "") + (f" ({why})" if why else "")

@@ -89,7 +89,10 @@ def kind_of(table: Table, name: str) -> tuple[str, tuple[int, ...]]:
         return "time", ()
     if pa.types.is_struct(kind):
         fields = {kind.field(number).name: kind.field(number).type for number in range(len(kind))}
-        return ("picture" if _is_binary(fields.get("bytes")) else "struct"), ()
+        picture = _is_binary(fields.get("bytes")) or (
+            "path" in fields and pa.types.is_null(fields.get("bytes", pa.int8()))
+        )
+        return ("picture" if picture else "struct"), ()
     if _is_binary(kind):
         return ("picture" if _opens(column) else "bytes"), ()
     if _is_list(kind):
@@ -137,6 +140,16 @@ def matrix(table: Table, name: str, shape: tuple[int, ...]) -> NDArray[np.float6
         flat = pc.list_flatten(flat)
     whole[present] = _floats(flat).reshape(len(present), width)
     return whole
+
+
+def lost_in_float64(table: Table, name: str) -> bool:
+    """Whether whole numbers of a column differ, but none does as float64."""
+    values = table.values(name)
+    if not pa.types.is_integer(values.type):
+        return False
+    ends = pc.min_max(values)
+    low, high = ends["min"].as_py(), ends["max"].as_py()
+    return low is not None and low != high and float(low) == float(high)
 
 
 def python_values(table: Table, name: str) -> list[Any]:
@@ -233,5 +246,5 @@ def _is_list(kind: pa.DataType) -> bool:
 
 def no_value(key: str, table: Table, name: str, rows: NDArray[np.int64]) -> InputError:
     """Build the error for a column with holes."""
-    more = f" (and in {rows.size - 1:,} more rows)" if rows.size > 1 else ""
+    more = f" (and {rows.size - 1:,} more)" if rows.size > 1 else ""
     return InputError(f"{key}: column {name!r} has no value in {table.at(int(rows[0]))}{more}")

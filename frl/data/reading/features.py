@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.data.dataset import spread_of, standardised
-from frl.data.reading.columns import Table, matrix
+from frl.data.reading.columns import Table, lost_in_float64, matrix
 from frl.data.schema import Column
 from frl.errors import InputError
 
@@ -38,7 +38,7 @@ def features_of(table: Table, columns: Sequence[Column]) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        If a value is infinite or beyond float32.
+        If a value is infinite or beyond float32, or whole numbers differ but not in float64.
     """
     parts = []
     for column in columns:
@@ -50,6 +50,11 @@ def features_of(table: Table, columns: Sequence[Column]) -> NDArray[np.float64]:
             raise InputError(
                 f"data: column {column.name!r} has {part[row, place]:g} in {table.at(int(row))}; "
                 "takes finite numbers that float32 can hold"
+            )
+        if not column.shape and lost_in_float64(table, column.name):
+            raise InputError(
+                f"data: column {column.name!r} of {table.split} has whole numbers that differ, but "
+                f"all are {part[0, 0]:g} in float64; data.inputs can leave it out"
             )
         parts.append(part)
     return np.ascontiguousarray(np.concatenate(parts, axis=1))
@@ -89,7 +94,7 @@ def fill(
     if empty.size:
         raise InputError(f"data: column {names[empty[0]]!r} holds nothing in {table.split}")
     if missing == "refuse":
-        more = f" (and {len(where) - 1:,} more values)" if len(where) > 1 else ""
+        more = f" (and {len(where) - 1:,} more)" if len(where) > 1 else ""
         raise InputError(
             f"data: column {names[place]!r} has no value in {table.at(row)}{more}; takes numbers, "
             'or data.missing = "mean" or "drop"'
@@ -99,13 +104,13 @@ def fill(
         rows = np.setdiff1d(rows, holed)
         if not rows.size:
             raise InputError(f"data: every row of {table.split} has a missing value")
-        said = f"left out {holed.size:,} rows of {table.split} with missing values"
+        said = f"rows of {table.split} left out for missing values: {holed.size:,}"
         return Filled(values[rows], rows, [f"{said}, the first is {table.at(int(holed[0]))}"])
     if means is None:
         means = [float(mean) for mean in np.nanmean(values, axis=0)]
     filled = np.where(np.isnan(values), np.asarray(means, dtype=np.float64), values)
-    said = f"{len(where):,} missing values of {table.split} are means of the training examples"
-    return Filled(filled, rows, [f"{said}, the first {names[place]!r} in {table.at(row)}"])
+    said = f"missing values of {table.split} filled with means of train: {len(where):,}"
+    return Filled(filled, rows, [f"{said}, the first is {names[place]!r} in {table.at(row)}"])
 
 
 def check_standardised(
@@ -150,4 +155,4 @@ def check_standardised(
                 "too far from the training examples for float32"
             )
     few = ", ".join(map(repr, constant[:3])) + (" and more" if len(constant) > 3 else "")
-    return [f"{len(constant)} of the inputs never change in train: {few}"] if constant else []
+    return [f"inputs that never change in train: {len(constant)}, {few}"] if constant else []

@@ -139,7 +139,7 @@ def codes_of(table: Table, column: str, classes: Classes) -> NDArray[np.int64]:
     values = python_values(table, column)
     strange = [row for row, value in enumerate(values) if value not in code]
     if strange:
-        more = f" (and of {len(strange) - 1:,} more rows)" if len(strange) > 1 else ""
+        more = f" (and {len(strange) - 1:,} more)" if len(strange) > 1 else ""
         raise InputError(
             f"data: label {values[strange[0]]!r} of column {column!r}, {table.at(strange[0])}{more}"
             f", is not among the training labels; data.test names the split to test on"

@@ -19,6 +19,7 @@ _DEEP = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "I;16N": 65535, "I": 2**
 """Modes of grey pictures with more than 8 bits, and their largest pixel."""
 _FEWEST = 8
 """Steps of grey that must be left of a deep picture."""
+_SCALED = "scaled to 8 bits by the range of their type"
 
 
 class Decoded(NamedTuple):
@@ -59,8 +60,11 @@ def decode_pictures(table: Table, column: str, reading: Reading) -> Decoded:
         if largest != deepest:
             raise unlike_depth(first, deepest, where, largest)
         pixels.append(decoded)
-    notes = [f"{count:,} pictures of {table.split} {what}" for what, count in seen.items()]
-    return Decoded(np.ascontiguousarray(np.stack(pixels)), deepest, notes)
+    stacked = np.ascontiguousarray(np.stack(pixels))
+    if seen[_SCALED] and np.ptp(stacked) < _FEWEST:
+        raise _few_steps(table.split, int(np.ptp(stacked)))
+    notes = [f"pictures of {table.split} {what}: {count:,}" for what, count in seen.items()]
+    return Decoded(stacked, deepest, notes)
 
 
 def to_bytes(
@@ -101,11 +105,7 @@ def to_bytes(
     train = pictures[0].pixels
     left, had = int(np.ptp(scaled[0])), int(np.ptp(train))
     if left < min(had, _FEWEST) and known is None:
-        raise InputError(
-            f"data: the pixels of train are {train.min()} to {train.max()} of 0 to {high}, of "
-            f'which 8 bits leave {left + 1} steps; data.convert = "stretch" scales by their own '
-            "range"
-        )
+        raise _few_steps(f"train, {train.min()} to {train.max()} of {low} to {high},", left)
     notes.append(f"pixels {low} to {high} are scaled to 0 to 255, {left + 1} steps in train")
     return scaled, (low, high), notes
 
@@ -128,6 +128,13 @@ def unlike_depth(first: str, deepest: int, where: str, other: int) -> InputError
     return InputError(
         f"data: {first} has pixels up to {deepest} and {where} up to {other}; takes one depth, or "
         'data.convert = "L"'
+    )
+
+
+def _few_steps(what: str, steps: int) -> InputError:
+    return InputError(
+        f"data: the pixels of {what} become {steps + 1} of 256 steps; takes {_FEWEST} or more, or "
+        'data.convert = "stretch", which scales by their own range'
     )
 
 
@@ -176,10 +183,10 @@ def _decode(
             opened.load()
             picture: Any = ImageOps.exif_transpose(opened)
             if (opened.getexif().get(0x0112) or 1) != 1:
-                seen["are turned upright as their EXIF says"] += 1
+                seen["turned upright as their EXIF says"] += 1
             if _see_through(picture):
-                seen["lose their transparency"] += 1
-            return _array(picture, where, reading)
+                seen["that lose their transparency"] += 1
+            return _array(picture, where, reading, seen)
     except InputError:
         raise
     except FileNotFoundError:
@@ -190,7 +197,9 @@ def _decode(
         raise InputError(f"data: {where} cannot be read: {said}") from None
 
 
-def _array(picture: Any, where: str, reading: Reading) -> tuple[NDArray[Any], int]:
+def _array(
+    picture: Any, where: str, reading: Reading, seen: Counter[str]
+) -> tuple[NDArray[Any], int]:
     mode = picture.mode
     if mode == "F":
         raise InputError(f"data: {where} has floating-point pixels; takes 8 or 16 bits")
@@ -199,6 +208,7 @@ def _array(picture: Any, where: str, reading: Reading) -> tuple[NDArray[Any], in
         values = np.asarray(picture).astype(np.int64)
         if reading.convert in ("L", "RGB"):
             values, deepest = _shallow(values, deepest, where), 255
+            seen[_SCALED] += 1
         if reading.size:
             values = _resized_deep(values, reading.size)
         channels = 3 if reading.convert == "RGB" else 1

@@ -88,7 +88,7 @@ def _csv(path: str, config: Any) -> tuple[pa.Table, dict[str, list[str]]]:
         if keys.get("engine") is None
         else (pd.read_csv(path, **keys))
     )
-    if keys.get("index_col") is None and not isinstance(frame.index, pd.RangeIndex):
+    if keys.get("index_col") is None and not frame.index.equals(pd.RangeIndex(len(frame))):
         raise InputError(f"data: rows of {path} have more values than its first line has names")
     if keys.get("header") == "infer" and keys.get("names") is None:
         head = pd.read_csv(path, **{**keys, "header": None, "nrows": 1, "dtype": str})
