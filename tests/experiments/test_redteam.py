@@ -13,10 +13,10 @@ import pytest
 
 import attacks
 from experiments.config import Config, flatten, from_flat
+from experiments.records import RunDirectory
 from experiments.redteam import Budget, Candidate, Search, search, values_to_try
 from experiments.redteam.candidates import candidate, fitting_attacks
 from experiments.redteam.report import as_json, command, markdown
-from experiments.records import RunDirectory
 from experiments.sweep.grid import Point
 from experiments.sweep.sweep import Outcome, sweep
 from frl.errors import InputError
