@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from functools import partial
+from typing import Annotated
 
 import typer
 
@@ -19,6 +20,7 @@ from experiments.commands.options import complain
 from experiments.commands.redteam import redteam
 from experiments.commands.report import plot, report
 from experiments.commands.run import resume, run
+from experiments.commands.show import show
 from experiments.commands.sweep import sweep
 from experiments.config.environment import be_quiet
 
@@ -28,23 +30,43 @@ app = typer.Typer(
     name="frl",
     help="Federated rank learning: clients send rankings, the server votes.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 command = partial(app.command, cls=PlainHelp)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"frl {version('federated-rank-learning')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _frl(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print it and exit."),
+    ] = False,
+) -> None:
+    """Federated rank learning: clients send rankings, the server votes."""
+
+
 command()(run)
-command()(resume)
-command()(sweep)
-command()(redteam)
-command()(plot)
-command()(report)
-command(name="list")(list_)
+command(short_help="Carry on a run that was stopped, or to more rounds.")(resume)
+command(short_help="Run every point of a grid; done ones are kept.")(sweep)
+command(short_help="Search for the attack that hurts a defence most.")(redteam)
+command(short_help="Draw runs.")(plot)
+command(short_help="Report accuracies, worst cases and comparisons.")(report)
+command(name="list", short_help="List what a configuration can name.")(list_)
+app.add_typer(show)
 command()(cost)
-command()(certify)
-command()(export)
-command()(bench)
+command(short_help="Prove how much of the mask M votes cannot move.")(certify)
+command(short_help="Write the model of a run to a file.")(export)
+command(short_help="Measure speed and memory, as ratios.")(bench)
 
 
 def main() -> None:

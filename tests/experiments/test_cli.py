@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -228,3 +229,57 @@ def test_help_of_a_command_fits_and_is_not_marked_up(
     assert argument in shown
     assert "\\" not in shown
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def called(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[int | str | None, str, str]:
+    """Call the command line in this process."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "argv", ["frl", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code, *capsys.readouterr()
+
+
+def test_the_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = called(["--version"], monkeypatch, capsys)
+
+    assert (status, out, err) == (0, f"frl {version('federated-rank-learning')}\n", "")
+
+
+def test_what_a_network_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["show", "model", "resnet8", "--shape", "3x32x32"]
+    status, out, _ = called(arguments, monkeypatch, capsys)
+    shown = called([*arguments, "--json"], monkeypatch, capsys)
+
+    assert status == 0
+    assert "77,360 edges are ranked; 0 values stay fixed" in out
+    assert "statistics of each batch" in out
+    assert max(map(len, out.splitlines())) <= 80
+    described = json.loads(shown[1])
+    assert described["layers"][0]["shape"] == [16, 3, 3, 3]
+    assert sum(layer["edges"] for layer in described["layers"]) == described["ranked"] == 77360
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["nope"], "unknown model 'nope' (takes: conv2, conv8, lenet, mlp, resnet8)"),
+        (["mlp", "--shape", "3x0"], "--shape: got '3x0'; takes sizes joined by x, as 3x32x32"),
+        (["lenet", "--shape", "10"], "lenet"),
+    ],
+)
+def test_a_network_that_cannot_be_shown(
+    arguments: list[str],
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    status, out, err = called(["show", "model", *arguments], monkeypatch, capsys)
+
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert line in err
