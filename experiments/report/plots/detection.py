@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.report.detection import weighed_votes
 from experiments.report.plots import register
-from experiments.report.plots.base import Options, Plot, Runs, title_of
+from experiments.report.plots.base import Options, Plot, Runs
 from experiments.report.plots.style import COLOURS
 from experiments.report.run_labels import run_labels
 from frl.errors import InputError
@@ -48,8 +48,8 @@ class DetectionPlot(Plot):
         for axes in grid[:, 0]:
             axes.set_ylabel("weight in the vote")
         handles, names = grid[0, 0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower left", ncols=len(names))
-        figure.suptitle(title_of(configs), x=0.01, ha="left", fontsize=10)
+        figure.legend(handles, names, loc="outside lower left", ncols=2 if options.narrow else 4)
+        figure.suptitle(options.title_of(configs), x=0.01, ha="left", fontsize=10)
         return figure
 
 
