@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import main
+from experiments.commands.catalogue import catalogue
 
 QUICK = ["rounds=2", "clients=8", "clients_per_round=3", "train.epochs=1"]
 
@@ -283,3 +284,36 @@ def test_a_network_that_cannot_be_shown(
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert line in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
+        (["run", "--lr", "3"], "No such option --lr; takes -o train.lr=…"),
+        (["run", "--outt", "3"], "No such option '--outt'. Did you mean '--out'?"),
+        (["run", "-o", "lr=3"], "unknown configuration key 'lr'; did you mean 'train.lr'?"),
+        (["run", "-o", "nix=3"], "unknown configuration key 'nix'; takes what frl list keys shows"),
+        (
+            ["run", "-o", "model.nix=3"],
+            "unknown configuration key 'model.nix'; takes model.name",
+        ),
+    ],
+)
+def test_a_mistyped_word(
+    arguments: list[str],
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert called(arguments, monkeypatch, capsys) == (2, "", f"frl: {line}\n")
+
+
+def test_keys_say_what_they_take() -> None:
+    takes = {entry["name"]: entry["takes"] for entry in catalogue("keys")}
+
+    assert takes["strategy.weighting"] == "uniform | examples"
+    assert takes["train.momentum"] == "in [0, 1)"
+    assert takes["strategy.oracle_f"] == "true | false"
+    assert takes["clients"] == ">= 1"
+    assert takes["model.name"] == ""

@@ -71,21 +71,20 @@ def fit(figure: Figure, width: float, labels: Mapping[str, str]) -> None:
     InputError
         If a word to be replaced is not in the picture.
     """
-    texts = figure.findobj(Text)
+    texts: dict[str, list[Any]] = {}
+    found: list[Any] = figure.findobj(Text)
+    for text in found:
+        texts.setdefault(text.get_text(), []).append(text)
     for old, new in labels.items():
-        found = [text for text in texts if isinstance(text, Text) and text.get_text() == old]
-        if not found:
-            known = sorted(
-                {str(text.get_text()) for text in texts if isinstance(text, Text)} - {""}
-            )
-            raise unknown("--label", old, known)
-        for text in found:
+        if old not in texts:
+            raise unknown("--label", old, filter(None, texts))
+        for text in texts[old]:
             text.set_text(new)
     before, height = figure.get_size_inches()
     if not width:
         return
     if width < before:
-        for text in figure.findobj(Text):
+        for text in found:
             text.set_fontsize(min(_SMALL, text.get_fontsize()))
     figure.set_size_inches(width, height * max(_FLAT, width / before))
 
