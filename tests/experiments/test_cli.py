@@ -15,6 +15,8 @@ import pytest
 
 from experiments.cli import main
 from experiments.commands.catalogue import catalogue
+from experiments.config import from_flat
+from experiments.config.run_name import folder_name, title
 
 QUICK = ["rounds=2", "clients=8", "clients_per_round=3", "train.epochs=1"]
 
@@ -46,8 +48,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
 def test_a_run_prints_lines_and_a_table(finished: tuple[Path, str, str]) -> None:
     folder, out, err = finished
 
-    assert err.splitlines()[0].startswith("round 1/2  accuracy ")
-    assert len(err.splitlines()) == 2
+    assert err.splitlines()[0] == "digits · conv2 · frl"
+    assert err.splitlines()[1].startswith("round 1/2  accuracy ")
+    assert len(err.splitlines()) == 3
     assert "\x1b" not in out + err
     assert "accuracy" in out
     assert "picture  first/curve.png" in out
@@ -317,3 +320,13 @@ def test_keys_say_what_they_take() -> None:
     assert takes["strategy.oracle_f"] == "true | false"
     assert takes["clients"] == ">= 1"
     assert takes["model.name"] == ""
+
+
+def test_a_run_is_named_after_what_is_tried() -> None:
+    keys = {"strategy.rule": "krum_position(f=1)", "attack.name": "boundary"}
+
+    clean, attacked = from_flat({}), from_flat({**keys, "attack.fraction": 0.25})
+
+    assert (folder_name(clean), title(clean)) == ("digits-frl", "digits · conv2 · frl")
+    assert folder_name(attacked) == "digits-frl-krum_position-boundary-25"
+    assert title(attacked) == "digits · conv2 · frl krum_position · boundary 25 %"
