@@ -16,6 +16,7 @@ from experiments.commands.certify import certify
 from experiments.commands.cost import cost
 from experiments.commands.export import export
 from experiments.commands.help import PlainHelp
+from experiments.commands.init import init
 from experiments.commands.list import list_
 from experiments.commands.options import complain
 from experiments.commands.redteam import redteam
@@ -57,6 +58,7 @@ def _frl(
     """Federated rank learning: clients send rankings, the server votes."""
 
 
+command(short_help="Write a configuration, an attack or a rule to start from.")(init)
 command()(run)
 command(short_help="Carry on a run that was stopped, or to more rounds.")(resume)
 command(short_help="Run every point of a grid; done ones are kept.")(sweep)

@@ -15,8 +15,10 @@ import pytest
 
 from experiments.cli import main
 from experiments.commands.catalogue import catalogue
-from experiments.config import from_flat
+from experiments.config import flatten, from_flat, read
 from experiments.config.run_name import folder_name, title
+from experiments.records import RunDirectory
+from experiments.rounds.loop import execute
 
 QUICK = ["rounds=2", "clients=8", "clients_per_round=3", "train.epochs=1"]
 
@@ -330,3 +332,54 @@ def test_a_run_is_named_after_what_is_tried() -> None:
     assert (folder_name(clean), title(clean)) == ("digits-frl", "digits · conv2 · frl")
     assert folder_name(attacked) == "digits-frl-krum_position-boundary-25"
     assert title(attacked) == "digits · conv2 · frl krum_position · boundary 25 %"
+
+
+def test_what_init_writes_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for arguments in ([], ["--attack", "spun_attack"], ["--rule", "spun_rule"]):
+        status, out, err = called(["init", *arguments], monkeypatch, capsys)
+        assert (status, err) == (0, "")
+        assert "next     frl run " in out
+
+    parts = ["plugins=spun_attack,spun_rule", "attack.name=spun_attack", "strategy.rule=spun_rule"]
+    mine = read(Path("run.toml"), [*QUICK, *parts, "attack.fraction=0.3", "eval_every=2"])
+    plain = read(Path("run.toml"), QUICK)
+
+    assert flatten(read(Path("run.toml"))) == flatten(read(None))
+    assert execute(mine, RunDirectory(tmp_path / "mine"))["admitted"] == 6
+    summed = execute(
+        read(Path("run.toml"), [*QUICK, parts[0], parts[2]]), RunDirectory(tmp_path / "summed")
+    )
+    assert summed["digest"] == execute(plain, RunDirectory(tmp_path / "plain"))["digest"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["there.toml"], "there.toml exists already; it is left as it is"),
+        (["--attack", "3x"], "init: got '3x'; takes a name that Python can import"),
+        (["--rule", "class"], "init: got 'class'; takes a name that Python can import"),
+        (
+            ["--attack", "numpy"],
+            "init: got 'numpy'; takes a name that no attack, rule or module has",
+        ),
+        (["--rule", "krum"], "init: got 'krum'; takes a name that no attack, rule or module has"),
+        (["a.toml", "--rule", "b"], "init: takes one of FILE, --attack NAME and --rule NAME"),
+        (["nowhere/a.toml"], "nowhere/a.toml: No such file or directory"),
+    ],
+)
+def test_what_init_refuses(
+    arguments: list[str],
+    line: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.toml").touch()
+
+    assert called(["init", *arguments], monkeypatch, capsys) == (2, "", f"frl: {line}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["there.toml"]
