@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain, islice
 from math import cos, pi
 from typing import NamedTuple, Protocol, cast
 
@@ -34,9 +35,13 @@ class TrainSettings(NamedTuple):
     Attributes
     ----------
     epochs, batch_size : int
+    steps : int
+        Steps to take, whatever the size of the shard, in place of ``epochs``; 0: epochs.
+    clip : float
+        Largest Euclidean norm of a step's gradient, of all layers together; 0: none.
     lr : float
         Learning rate of round 1; ``lr * lr_decay ** (round - 1)`` in later ones. Within a client it
-        follows a cosine over the local epochs.
+        follows a cosine over the local epochs, or steps.
     lr_decay, momentum, weight_decay : float
         Momentum starts anew in every round.
     augmentation : str
@@ -53,10 +58,12 @@ class TrainSettings(NamedTuple):
     weight_decay: float = 1e-4
     augmentation: str = "none"
     precision: str = "float32"
+    steps: int = 0
+    clip: float = 0.0
 
-    def rate(self, round: int, epoch: int) -> float:
-        """Learning rate of one local epoch (from 0) of one round (from 1)."""
-        cosine = 0.5 * (1.0 + cos(pi * epoch / self.epochs))
+    def rate(self, round: int, part: int, parts: int) -> float:
+        """Learning rate of one part (from 0) of the local work of one round (from 1)."""
+        cosine = 0.5 * (1.0 + cos(pi * part / parts))
         return self.lr * self.lr_decay ** (round - 1) * cosine
 
 
@@ -92,16 +99,44 @@ class LocalStep(NamedTuple):
 def local_steps(count: int, settings: TrainSettings, task: Task, least: int = 1) -> list[LocalStep]:
     """Return the steps of one client on ``count`` examples.
 
-    Each epoch is a new permutation of the shard; its last batch may be smaller, but one of fewer
+    Each pass over the shard is a new permutation; its last batch may be smaller, but one of fewer
     than ``least`` examples joins the batch before. A shard of fewer takes no step.
     """
+    if count < max(1, least):
+        return []
+    passes = _passes(count, settings, task, least)
+    if settings.steps:
+        taken = islice(chain.from_iterable(passes), settings.steps)
+        return [
+            LocalStep(first, settings.rate(task.round, number, settings.steps), rows)
+            for number, (first, rows) in enumerate(taken)
+        ]
+    return [
+        LocalStep(first, settings.rate(task.round, epoch, settings.epochs), rows)
+        for epoch, batch_rows in enumerate(islice(passes, settings.epochs))
+        for first, rows in batch_rows
+    ]
+
+
+def _passes(
+    count: int, settings: TrainSettings, task: Task, least: int
+) -> Iterator[list[tuple[bool, NDArray[np.int64]]]]:
+    """Yield the batches of one pass over the shard after another, without end."""
     shuffle = generator(task.seed, Purpose.SHUFFLE, round=task.round, client=task.client)
-    steps = []
-    for epoch in range(settings.epochs if count >= least else 0):
-        order, rate = shuffle.permutation(count), settings.rate(task.round, epoch)
-        for start, stop in batches(count, settings.batch_size, least):
-            steps.append(LocalStep(start == 0, rate, order[start:stop]))
-    return steps
+    while True:
+        order = shuffle.permutation(count)
+        yield [
+            (start == 0, order[start:stop])
+            for start, stop in batches(count, settings.batch_size, least)
+        ]
+
+
+def last_pass(steps: Sequence[LocalStep]) -> int:
+    """Return how many examples the last pass over the shard saw; at least 1."""
+    seen = 0
+    for step in steps:
+        seen = len(step.rows) + (0 if step.first else seen)
+    return max(1, seen)
 
 
 def rows_of(steps: Sequence[LocalStep], shard: Shard) -> tuple[Tensor, ...]:
@@ -138,12 +173,13 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, task: Task) ->
     Returns
     -------
     Fit
-        Mean loss of the last epoch.
+        Mean loss of the last pass over the shard.
     """
     begun = time.perf_counter()
     count = len(shard.labels)
+    moved = [parameter for parameter in module.parameters() if parameter.requires_grad]
     optimiser = torch.optim.SGD(
-        [parameter for parameter in module.parameters() if parameter.requires_grad],
+        moved,
         lr=settings.lr,
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
@@ -163,11 +199,13 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, task: Task) ->
             loss = nn.functional.cross_entropy(logits.float(), shard.labels[batch])
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            if settings.clip:
+                nn.utils.clip_grad_norm_(moved, settings.clip)
             optimiser.step()
             if step.first:
                 total.zero_()
             total += loss.detach() * len(batch)
-    mean = float(total) / max(1, count)
+    mean = float(total) / last_pass(steps)
     return Fit(loss=mean, steps=len(steps), seconds=time.perf_counter() - begun)
 
 
