@@ -83,11 +83,13 @@ class TrainConfig(Table):
     """Local training; see :class:`frl.training.ranks.TrainSettings`."""
 
     epochs: Positive = Field(2, description="local epochs")
+    steps: int = Field(0, ge=0, description="local steps in place of epochs; 0: epochs")
     batch_size: Positive = Field(8, description="examples a step")
     lr: float = Field(0.0, ge=0, description="of round 1; 0: 0.4 by ranks, 0.01 by weights")
     lr_decay: float = Field(0.999, gt=0, le=1, description="factor a round")
     momentum: float = Field(0.9, ge=0, lt=1, description="of SGD; starts anew every round")
     weight_decay: float = Field(1e-4, ge=0, description="of SGD")
+    clip: float = Field(0.0, ge=0, description="largest norm of a step's gradient; 0: none")
 
 
 class StrategyConfig(_Open):
