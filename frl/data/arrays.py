@@ -28,7 +28,7 @@ def dataset_of(train: Pair, test: Pair, name: str = "own") -> DataSet:
     Raises
     ------
     InputError
-        If they are of other types or shapes, or do not fit each other.
+        If they are of other types or shapes, not finite, or do not fit each other.
     """
     trains, tests = _split("train", train), _split("test", test)
     if trains.inputs.shape[1:] != tests.inputs.shape[1:]:
@@ -50,6 +50,12 @@ def _split(part: str, pair: Pair) -> Split:
             f"data: {part} holds {inputs.dtype} examples of shape {inputs.shape}; takes uint8 "
             "images of shape (n, channels, height, width) or float32 features of shape "
             "(n, features)"
+        )
+    if inputs.dtype != np.uint8 and not np.isfinite(inputs).all():
+        row, column = (int(index) for index in np.argwhere(~np.isfinite(inputs))[0])
+        raise InputError(
+            f"data: {part} has {inputs[row, column]} in column {column}, row {row} of its array; "
+            "takes finite numbers"
         )
     return Split(inputs, _labels(part, labels, len(inputs)))
 

@@ -237,3 +237,13 @@ def test_real_cifar_is_augmented(data_root: Path) -> None:
     assert cifar.shape == data.dataset.DataShape((3, 32, 32), 10)
     assert cifar.augmentation == "crop-flip"
     np.testing.assert_allclose(np.array(cifar.mean) / 255, [0.491, 0.482, 0.447], atol=1e-3)
+
+
+def test_arrays_are_finite() -> None:
+    inputs, labels = np.zeros((4, 3), np.float32), np.arange(4) % 2
+    bad = inputs.copy()
+    bad[2, 1] = np.nan
+
+    assert data.dataset_of((inputs, labels), (inputs, labels)).classes == 2
+    with pytest.raises(InputError, match=r"test has nan in column 1, row 2 of its array"):
+        data.dataset_of((inputs, labels), (bad, labels))
