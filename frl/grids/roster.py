@@ -12,6 +12,7 @@ from flwr.serverapp import Grid
 
 from frl.errors import InputError
 from frl.exchange.messages import CLIENT, CONFIG
+from frl.grids.forwarding import ForwardingGrid
 from frl.one_line import one_line
 
 log = logging.getLogger("flwr")
@@ -34,19 +35,9 @@ class Roster(Protocol):
         ...
 
 
-@runtime_checkable
-class WrappingGrid(Protocol):
-    """A grid in front of another one, whose nodes it shares."""
-
-    @property
-    def wrapped(self) -> Grid:
-        """The grid behind this one."""
-        ...
-
-
 def innermost(grid: Grid) -> Grid:
     """Return the grid behind all that wrap it."""
-    while isinstance(grid, WrappingGrid):
+    while isinstance(grid, ForwardingGrid):
         grid = grid.wrapped
     return grid
 
