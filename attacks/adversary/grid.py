@@ -12,7 +12,7 @@ from flwr.serverapp import Grid
 
 from attacks.adversary.batch import Adversary, Batch, is_train
 from attacks.adversary.codec import Codec
-from attacks.adversary.orders import IGNORED
+from attacks.adversary.orders import IGNORED, REFUSED
 from attacks.adversary.population import Population
 from attacks.base import AccuracyCall, Attack, AttackState, Knowledge, RuleCall, Setting
 from frl.errors import InputError
@@ -21,6 +21,12 @@ from frl.grids import ForwardingGrid
 log = logging.getLogger(__name__)
 
 SettingOf: TypeAlias = Callable[[Sequence[Message]], Setting]
+_NO_ATTACK = {
+    IGNORED: "on our own grids attacks.hide(...) adds the mod to an frl.client_app; elsewhere take "
+    "attacks.obeying(app), and train on frl.shard_transform.transformed(...) where the attack is "
+    "on data",
+    REFUSED: "a node that is no simulation's obeys only if its owner wants it to",
+}
 _OPEN = Setting(seed=0, round=0, clients_per_round=0, classes=0)
 
 
@@ -155,15 +161,16 @@ class AdversarialGrid(ForwardingGrid):
 
     def _taken(self, batch: Batch, reply: Message) -> list[Message]:
         taken = batch.take(reply)
-        if not self._warned and any(r.has_error() and r.error.reason == IGNORED for r in taken):
-            self._warned = True
-            log.warning(
-                "%s: NO ATTACK TAKES PLACE, and the replies of malicious clients are rejected: on "
-                "our own grids attacks.hide(...) adds the mod to an frl.client_app; elsewhere take "
-                "attacks.obeying(app), and train on frl.shard_transform.transformed(...) where the "
-                "attack is on data",
-                IGNORED,
-            )
+        reasons = [str(r.error.reason) for r in taken if r.has_error()]
+        for reason, hint in _NO_ATTACK.items():
+            if not self._warned and any(reason in said for said in reasons):
+                self._warned = True
+                log.warning(
+                    "%s: NO ATTACK TAKES PLACE, and the replies of malicious clients are rejected: "
+                    "%s",
+                    reason,
+                    hint,
+                )
         return taken
 
     def _craft(self, batch: Batch) -> list[Message]:

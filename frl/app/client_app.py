@@ -19,6 +19,7 @@ from frl.app.trying import count_outputs
 from frl.client import Client
 from frl.cohort import CohortTrainer, CudaMemory
 from frl.data import Split
+from frl.discretion import discreet
 from frl.errors import InputError, unknown
 from frl.exchange.channel import Channel
 from frl.exchange.messages import CLIENT, CONFIG, read_task, reply_content
@@ -67,7 +68,7 @@ class ShardApp(ClientApp):
         mods: Sequence[Mod] = (),
         around: Sequence[MakeMod] = (),
     ) -> None:
-        super().__init__(mods=[*(make(self) for make in around), *mods])
+        super().__init__(mods=[discreet, *(make(self) for make in around), *mods])
         self.network, self.example, self.classes = network, example, classes
         self.clients = shards.clients
         self._parts = (network, settings, shards, example, classes, device)
