@@ -44,6 +44,7 @@ def make_grid(config: Config, app: ClientApp | None = None) -> LocalGrid:
             num_gpus=engine.num_gpus,
             address=engine.address,
             cohort=cohort(config),
+            plugins=config.plugins,
         )
     return InProcessGrid(app, config.clients, flat, cohort=cohort(config))
 
