@@ -179,16 +179,20 @@ def test_an_unforeseen_error_does_not_tell_of_own_data(
     assert "patient 0042" in caplog.text
 
 
-def test_a_copy_elsewhere_makes_the_same_run(tmp_path: Path) -> None:
-    folder = tmp_path / "here"
+def copy_of_data(folder: Path) -> Path:
+    """Write the digits as somebody keeps a data set: Parquet files of both splits."""
     folder.mkdir()
-    config = read(None, KEYS)
-    dataset = Setup(config).data
+    dataset = Setup(read(None, KEYS)).data
     for name, split in (("train", dataset.train), ("test", dataset.test)):
         made = datasets.Dataset.from_dict(
             {"image": [Image.fromarray(x[0]) for x in split.inputs], "label": split.labels}
         ).cast_column("image", datasets.Image())
         made.to_parquet(folder / f"{name}-00000-of-00001.parquet")
+    return folder
+
+
+def test_a_copy_elsewhere_makes_the_same_run(tmp_path: Path) -> None:
+    folder = copy_of_data(tmp_path / "here")
 
     _, plain = start(tmp_path / "plain", {})
     _, copied = start(tmp_path / "run", {1: {"partition-id": 1, "data.copy": str(folder)}})
