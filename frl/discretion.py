@@ -7,7 +7,7 @@ import logging
 from flwr.app import Context, Error, Message
 from flwr.clientapp.typing import ClientAppCallable
 
-from frl.errors import InputError, MessageError, RefusedError
+from frl.errors import FRLError, InputError, MessageError, RefusedError
 from frl.ranking import DIVERGED
 from frl.simulation import simulated
 
@@ -34,7 +34,8 @@ def discreet(message: Message, context: Context, call_next: ClientAppCallable) -
         return call_next(message, context)
     except Exception as error:
         words = told(error)
-        log.error("the server is told no more than: %s", words, exc_info=error)
+        unforeseen = None if isinstance(error, FRLError) else error
+        log.error("%s (the server is told no more than: %s)", error, words, exc_info=unforeseen)
         return Message(Error(_RAISED, words), reply_to=message)
 
 

@@ -36,7 +36,7 @@ def make_rule(config: Config) -> Rule:
         If it is unknown, takes other parameters, or is made for another kind of update.
     """
     strategy = config.strategy
-    calls = parse_calls("strategy.rule", strategy.rule or strategy.method.rule)
+    calls = parse_calls("strategy.rule", strategy.rule)
     if len(calls) != 1:
         raise InputError(f"strategy.rule: got {strategy.rule!r}; takes one rule")
     call = calls[0]._replace(params={**calls[0].params, **strategy.parameters()})

@@ -75,7 +75,7 @@ def ask_too_much(federation: Federation, folder: Path) -> dict[int, str]:
     """
     before = federation.directory().path
     more = [f"data.path='{folder}'", "attack.name='label_flip'", "attack.fraction=1.0"]
-    federation.run([*KEYS, "rounds=1", *more])
+    federation.run(["rounds=1", *KEYS[1:], *more])
     until(
         lambda: federation.directory().path != before,
         lambda: f"no second run:\n{federation.everything()}",
