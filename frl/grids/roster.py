@@ -199,5 +199,5 @@ def _require_nodes(there: int, least: int) -> None:
     if there < least:
         raise InputError(
             f"clients: {least} expected, and Flower's simulation has {there} nodes; takes flwr run "
-            f'. --federation-config "num-supernodes={least} client-resources-num-cpus=1"'
+            f'with --federation-config "num-supernodes={least} client-resources-num-cpus=1"'
         )

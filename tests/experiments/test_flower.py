@@ -65,10 +65,9 @@ def test_flwr_run_gives_the_digest_of_the_in_process_run_attack_included(
     assert shutil.which("flwr", path=flower["PATH"]), "flwr is not installed beside this python"
 
     def flwr_run(*federation: str, timeout: int) -> str:
-        """Type what the README says, in the repository."""
         done = subprocess.run(
-            ["flwr", "run", ".", "--stream", *federation, "-c", " ".join(KEYS)],
-            cwd=ROOT,
+            ["flwr", "run", str(ROOT), "--stream", *federation, "-c", " ".join(KEYS)],
+            cwd=tmp_path,
             env=flower,
             capture_output=True,
             text=True,
