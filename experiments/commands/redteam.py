@@ -55,7 +55,7 @@ def redteam(
     from experiments.sweep.view import sweep_view
     from frl.cores import usable_cores
 
-    rule = settings.strategy.rule or settings.strategy.name
+    rule = settings.strategy.rule
     folder = out or Path("runs") / f"redteam-{rule.split('(')[0]}"
     spent = Budget.of(budget, seeds)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
