@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import chain, islice
 from math import cos, pi
 from typing import NamedTuple, Protocol, cast
 
@@ -21,8 +19,8 @@ from frl.ranking import Ranking, rank, unrank
 from frl.task import Task
 from frl.training.augmentation import augment
 from frl.training.batch_statistics import least_batch, use_batch_statistics
-from frl.training.evaluation import batches
 from frl.training.forward_randomness import seeded_forward
+from frl.training.local_steps import last_pass, local_steps, rows_of
 from frl.training.parameters import ranked
 from frl.training.snapshot import Snapshot
 from frl.training.stateless import Stateless, stateless
@@ -86,65 +84,6 @@ class Fit(NamedTuple):
     loss: float
     steps: int
     seconds: float
-
-
-class LocalStep(NamedTuple):
-    """One step of local training: whether it begins an epoch, its rate, and the shard's rows."""
-
-    first: bool
-    rate: float
-    rows: NDArray[np.int64]
-
-
-def local_steps(count: int, settings: TrainSettings, task: Task, least: int = 1) -> list[LocalStep]:
-    """Return the steps of one client on ``count`` examples.
-
-    Each pass over the shard is a new permutation; its last batch may be smaller, but one of fewer
-    than ``least`` examples joins the batch before. A shard of fewer takes no step.
-    """
-    if count < max(1, least):
-        return []
-    passes = _passes(count, settings, task, least)
-    if settings.steps:
-        taken = islice(chain.from_iterable(passes), settings.steps)
-        return [
-            LocalStep(first, settings.rate(task.round, number, settings.steps), rows)
-            for number, (first, rows) in enumerate(taken)
-        ]
-    return [
-        LocalStep(first, settings.rate(task.round, epoch, settings.epochs), rows)
-        for epoch, batch_rows in enumerate(islice(passes, settings.epochs))
-        for first, rows in batch_rows
-    ]
-
-
-def _passes(
-    count: int, settings: TrainSettings, task: Task, least: int
-) -> Iterator[list[tuple[bool, NDArray[np.int64]]]]:
-    """Yield the batches of one pass over the shard after another, without end."""
-    shuffle = generator(task.seed, Purpose.SHUFFLE, round=task.round, client=task.client)
-    while True:
-        order = shuffle.permutation(count)
-        yield [
-            (start == 0, order[start:stop])
-            for start, stop in batches(count, settings.batch_size, least)
-        ]
-
-
-def last_pass(steps: Sequence[LocalStep]) -> int:
-    """Return how many examples the last pass over the shard saw; at least 1."""
-    seen = 0
-    for step in steps:
-        seen = len(step.rows) + (0 if step.first else seen)
-    return max(1, seen)
-
-
-def rows_of(steps: Sequence[LocalStep], shard: Shard) -> tuple[Tensor, ...]:
-    """Return the rows of each step, moved to the shard's device at once."""
-    if not steps:
-        return ()
-    rows = torch.from_numpy(np.concatenate([step.rows for step in steps]))
-    return torch.split(rows.to(shard.labels.device), [len(step.rows) for step in steps])
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
