@@ -7,10 +7,8 @@ from experiments.records.directory import (
     RESULT,
     ROUNDS,
     RunDirectory,
-    find_runs,
-    load,
-    unfinished,
 )
+from experiments.records.reading import find_runs, load, meaningless, unfinished
 
 __all__ = [
     "CHECKPOINT",
@@ -21,5 +19,6 @@ __all__ = [
     "RunDirectory",
     "find_runs",
     "load",
+    "meaningless",
     "unfinished",
 ]
