@@ -3,6 +3,7 @@
 from frl.data.arrays import dataset_of
 from frl.data.data_spec import DataSpec, data_spec_from, data_spec_of, data_spec_record
 from frl.data.dataset import Columns, DataSet, Split
+from frl.data.fingerprint import fingerprint_of
 from frl.data.own import OwnDataError, WholePartition, load_own
 from frl.data.partitions import Partition, StoredPartition, VirtualPartition, partition
 from frl.data.sources import load, sources
@@ -21,6 +22,7 @@ __all__ = [
     "data_spec_of",
     "data_spec_record",
     "dataset_of",
+    "fingerprint_of",
     "load",
     "load_own",
     "partition",

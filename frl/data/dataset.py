@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from frl.data.fingerprint import fingerprint_of
 from frl.models.shape import DataShape
 
 if TYPE_CHECKING:
@@ -63,6 +65,14 @@ class DataSet:
     def shape(self) -> DataShape:
         """Shape of one example and number of classes."""
         return DataShape(tuple(self.train.inputs.shape[1:]), self.classes)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What is the same for equal data and no other: :func:`fingerprint_of`, kept by the cache.
+
+        A changed copy works out its own.
+        """
+        return fingerprint_of(self)
 
     def tensors(self, split: Split, device: str = "cpu") -> tuple[Tensor, Tensor]:
         """Return examples as a model takes them: normalised float32 inputs and int64 labels.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from frl.data.data_spec import DataSpec
 from frl.data.dataset import DataSet, Split
 from frl.data.decoding import decode, read_splits
-from frl.data.sources import fingerprint
+from frl.data.sources import listing_of
 from frl.data.store import Store, cache_folder
 from frl.errors import InputError
 
@@ -86,7 +86,7 @@ def load_own(folder: str, data_spec: DataSpec) -> DataSet:
 def _decoded(folder: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     if not Path(folder).is_dir():
         raise InputError(f"no folder {folder!r}")
-    key = hashlib.sha256(f"own:{_FORMAT}:{fingerprint(Path(folder))}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"own:{_FORMAT}:{listing_of(Path(folder))}".encode()).hexdigest()[:16]
 
     def build() -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         found = decode(_read(Path(folder).resolve()), untested=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 
 from frl.data.dataset import DataSet, Split, spread_of
 from frl.data.decoding import Decoded, decode, read_splits
+from frl.data.fingerprint import fingerprint_of
 from frl.data.store import Store, cache_folder
 from frl.errors import InputError, unknown
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 class Source(NamedTuple):
@@ -80,16 +82,27 @@ def load(name: str, path: str = "") -> DataSet:
     if known is not None and not known.hub and not folder:
         identity = f"embedded:{name}"
     else:
-        identity = fingerprint(Path(folder)) if folder else f"hub:{known.hub if known else name}"
-    key = hashlib.sha256(f"{_FORMAT}:{identity}".encode()).hexdigest()[:16]
+        identity = listing_of(Path(folder)) if folder else f"hub:{known.hub if known else name}"
+    augmentation = known.augmentation if known else "none"
+    key = hashlib.sha256(f"{_FORMAT}:{augmentation}:{identity}".encode()).hexdigest()[:16]
     store = Store(cache_folder() / f"{Path(folder or name).name}-{key}")
 
     def build() -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        if identity == "embedded:digits":
-            return _pack(_digits())
-        return _pack(decode(read_splits(folder or (known.hub if known else name))))
+        digits = identity == "embedded:digits"
+        place = folder or (known.hub if known else name)
+        arrays, about = _pack(_digits() if digits else decode(read_splits(place)))
+        made = _dataset(name, augmentation, arrays, about)
+        return arrays, {**about, "fingerprint": fingerprint_of(made)}
 
     arrays, about = store.get(build)
+    dataset = _dataset(name, augmentation, arrays, about)
+    dataset.__dict__["fingerprint"] = about["fingerprint"]
+    return dataset
+
+
+def _dataset(
+    name: str, augmentation: str, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]
+) -> DataSet:
     return DataSet(
         name=name,
         train=Split(arrays["train_inputs"], arrays["train_labels"]),
@@ -97,11 +110,9 @@ def load(name: str, path: str = "") -> DataSet:
         classes=about["classes"],
         mean=tuple(about["mean"]),
         std=tuple(about["std"]),
-        augmentation=known.augmentation if known else "none",
+        augmentation=augmentation,
         columns={
-            column.removeprefix("column_"): values
-            for column, values in arrays.items()
-            if column.startswith("column_")
+            column: arrays[f"column_{number}"] for number, column in enumerate(about["columns"])
         },
         labels=tuple(about["labels"]),
     )
@@ -111,7 +122,7 @@ def _by_hub_id(name: str) -> Source | None:
     return next((source for source in _SOURCES.values() if source.hub and source.hub == name), None)
 
 
-def fingerprint(folder: Path) -> str:
+def listing_of(folder: Path) -> str:
     """Name a local folder by where it is and by the sizes and times of its files."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     if not files:
@@ -130,9 +141,16 @@ def _pack(decoded: Decoded) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         "test_inputs": decoded.test.inputs,
         "test_labels": decoded.test.labels,
     }
-    arrays.update({f"column_{name}": values for name, values in decoded.columns.items()})
+    for number, values in enumerate(decoded.columns.values()):
+        arrays[f"column_{number}"] = values
     mean, std = spread_of(decoded.train.inputs)
-    about = {"classes": decoded.classes, "mean": mean, "std": std, "labels": decoded.labels}
+    about = {
+        "classes": decoded.classes,
+        "mean": mean,
+        "std": std,
+        "labels": decoded.labels,
+        "columns": list(decoded.columns),
+    }
     return arrays, about
 
 
