@@ -16,6 +16,7 @@ from experiments.commands.export import export
 from experiments.commands.help import PlainHelp
 from experiments.commands.list import list_
 from experiments.commands.options import complain
+from experiments.commands.plain_letters import use_plain_letters
 from experiments.commands.redteam import redteam
 from experiments.commands.report import plot, report
 from experiments.commands.run import resume, run
@@ -50,6 +51,7 @@ command()(bench)
 def main() -> None:
     """Run the command line; an error is one line, and exit status 2 where the input is wrong."""
     be_quiet()
+    use_plain_letters()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     import click
 
@@ -74,7 +76,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(DONE)
-    except OSError as error:
+    except (OSError, RecursionError, MemoryError) as error:
         complain(f"{type(error).__name__}: {error}")
         sys.exit(STOPPED)
     sys.exit(status if isinstance(status, int) else DONE)

@@ -11,11 +11,13 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from experiments.config import Config, flatten, of_flower_run
+from experiments.config.located import located
 from experiments.records import CURVE, RunDirectory, load
+from experiments.records.identity import lasting
 from experiments.report.plotting import accuracy_curves
 from experiments.rounds.loop import execute
 from experiments.rounds.row import Row
-from frl.errors import FRLError, InputError
+from frl.errors import FRLError, InputError, StoppedError
 from frl.grids import GuardedGrid
 
 log = logging.getLogger("flwr")
@@ -50,6 +52,8 @@ def main(grid: Grid, context: Context) -> None:
             log.warning("round %d: client %d: %s: %s", row.round, client, reason, detail)
 
     result = directory.result() if begun else None
+    if result is not None and result.get("error"):
+        raise StoppedError(f"{directory.path} means nothing: {result['error']}")
     if result is None:
         guarded = GuardedGrid(grid)
         result = execute(config, directory, grid=guarded, resume=begun, watch=watch)
@@ -86,17 +90,16 @@ def choose_directory(
         raise InputError(
             f"resume: no run {resume!r} in {runs.resolve()}; there are {', '.join(held) or 'none'}"
         )
-    was, asked = _lasting(directory.config()), _lasting(config)
+    was, asked = (_compared(c) for c in (directory.config(), located(config)))
     other = [f"{key}={was.get(key)!r}" for key in asked | was if was.get(key) != asked.get(key)]
     if other:
         raise InputError(f"resume: {resume} is a run with {' '.join(other)}; takes the same by -c")
     return directory, True
 
 
-def _lasting(config: Config) -> dict[str, Any]:
+def _compared(config: Config) -> dict[str, Any]:
     """Return what has to stay the same when a run is carried on."""
-    flat = flatten(config)
-    return {key: value for key, value in flat.items() if not key.startswith("engine.")}
+    return {**lasting(flatten(config)), "rounds": config.rounds}
 
 
 def _one_line(record: logging.LogRecord) -> bool:

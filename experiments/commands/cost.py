@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +17,7 @@ def cost(
 ) -> None:
     """Measure what a message costs in every coding, next to float32."""
     from experiments.records import RunDirectory
+    from experiments.records.json_text import json_text
 
     if run is not None:
         RunDirectory(run).config()
@@ -27,6 +27,6 @@ def cost(
     measured = sample(model, run)
     rows = costs(measured)
     if as_json:
-        typer.echo(json.dumps(report(measured, rows), indent=2))
+        typer.echo(json_text(report(measured, rows), indent=2))
     else:
         print_costs(measured, rows)

@@ -76,18 +76,20 @@ def _rejections(row: Row) -> str:
 
 def print_result(result: dict[str, Any], path: Path) -> None:
     """Print the result of a run as a table, and where its files are."""
+    config = RunDirectory(path).config()
     rejected = sum(result["rejected"].values())
     reasons = ", ".join(f"{reason} {count}" for reason, count in result["rejected"].items())
     rows = [
         ("accuracy", f"{result['accuracy']:.2%} (best {result['best_accuracy']:.2%})"),
+        *_attack(result, config),
         ("rounds", f"{result['rounds']} in {result['seconds']:.1f} s"),
         ("replies", f"{result['admitted']} admitted, {rejected} rejected {reasons}".strip()),
-        ("engine", describe(RunDirectory(path).config())),
+        ("engine", describe(config)),
         ("bytes a client", f"{result['bytes_up']:,} up, {result['bytes_down']:,} down, each round"),
         ("digest", f"{result['digest'][:16]}…"),
     ]
     if result["attack_success_rate"] is not None:
-        rows.insert(1, ("attack success", f"{result['attack_success_rate']:.2%}"))
+        rows.insert(-5, ("attack success", f"{result['attack_success_rate']:.2%}"))
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column()
@@ -97,3 +99,13 @@ def print_result(result: dict[str, Any], path: Path) -> None:
     console.print(table)
     console.print(f"record   {path}", highlight=False, soft_wrap=True)
     console.print(f"picture  {path / CURVE}", highlight=False, soft_wrap=True)
+
+
+def _attack(result: dict[str, Any], config: Config) -> list[tuple[str, str]]:
+    """Say who attacked: how many of all clients, or of each round's, and in how many rounds."""
+    if not result.get("malicious"):
+        return []
+    fixed = config.attack.sampling == "uniform"
+    of = f"{config.clients} clients" if fixed else f"{config.clients_per_round} clients a round"
+    when = f"in {result['attacked_rounds']} of {result['rounds']} rounds"
+    return [("attack", f"{config.attack.name} by {result['malicious']} of {of}, {when}")]
