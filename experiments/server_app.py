@@ -12,13 +12,12 @@ from flwr.serverapp import Grid, ServerApp
 
 from experiments.config import Config, flatten, of_flower_run
 from experiments.config.located import located
+from experiments.config.portable import pin_where_asked
 from experiments.records import CURVE, RunDirectory, load
 from experiments.records.identity import lasting
 from experiments.report.plotting import accuracy_curves
-from experiments.rounds.loop import execute
 from experiments.rounds.row import Row
 from frl.errors import FRLError, InputError, StoppedError
-from frl.grids import GuardedGrid
 
 log = logging.getLogger("flwr")
 
@@ -30,6 +29,10 @@ def main(grid: Grid, context: Context) -> None:
     """Run the configuration of a Flower run; the record goes to ``$FRL_RUNS``, or ``runs``."""
     log.addFilter(_one_line)
     config = of_flower_run(context.run_config)
+    pin_where_asked(config)
+    from experiments.rounds.loop import execute
+    from frl.grids import GuardedGrid
+
     directory, begun = choose_directory(
         Path(os.environ.get("FRL_RUNS", "runs")),
         str(context.run_config.get("resume", "")),

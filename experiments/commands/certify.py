@@ -37,12 +37,13 @@ def certify(
     as_json: AsJson = False,
 ) -> None:
     """Prove how much of the mask M malicious votes cannot move, on the votes of a real round."""
+    from experiments.config.portable import pin_where_asked
     from experiments.records import RunDirectory
 
     if bounds == (directory is not None):
         raise InputError("certify: takes a run directory, or --bounds and none")
     if directory is not None:
-        RunDirectory(directory).config()
+        pin_where_asked(RunDirectory(directory).config())
     from experiments.analysis.certificate_pictures import check_format
 
     if output is not None:
@@ -53,8 +54,8 @@ def certify(
         )
         return
     from experiments.analysis.certificate_pictures import failure_bounds
-    from experiments.records.json_text import json_text
     from experiments.analysis.failure_table import failure_table, print_failure_table
+    from experiments.records.json_text import json_text
 
     rows = failure_table(clients)
     if as_json:

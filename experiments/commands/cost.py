@@ -16,11 +16,12 @@ def cost(
     as_json: AsJson = False,
 ) -> None:
     """Measure what a message costs in every coding, next to float32."""
+    from experiments.config.portable import pin_where_asked
     from experiments.records import RunDirectory
     from experiments.records.json_text import json_text
 
     if run is not None:
-        RunDirectory(run).config()
+        pin_where_asked(RunDirectory(run).config())
     from experiments.analysis.cost import costs, print_costs, report
     from experiments.analysis.cost_sample import sample
 

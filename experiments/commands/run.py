@@ -60,8 +60,10 @@ def _carry_out(
     settings: Any, directory: Any, *, resume: bool, track: Sequence[str], as_json: bool
 ) -> None:
     from experiments import trackers
+    from experiments.config.portable import pin_where_asked
     from experiments.records import CURVE, load
 
+    pin_where_asked(settings)
     for name in track:
         trackers.registry.get(name)
     if not resume:

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from experiments.records.atomic_files import make_folder, write_atomically
+from experiments.records.record import identity_of
 from frl.arrays import Arrays
 from frl.errors import InputError
 from frl.exchange.messages import digest
@@ -112,15 +113,19 @@ def checkpoint_of(folder: Path, round: int) -> Checkpoint:
     Raises
     ------
     InputError
-        If there is none, or it is damaged.
+        If there is none, or it is damaged or of another run.
     """
     path = folder / f"round-{round:08d}.safetensors"
     try:
-        return _read(path)
+        found = _read(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint") from None
     except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
         raise InputError(f"{path} is damaged: {error}") from None
+    identity = identity_of(folder.parent)
+    if identity and found.identity_seal != identity.seal:
+        raise InputError(f"{path} is of another run than the identity beside it")
+    return found
 
 
 def _read(path: Path) -> Checkpoint:

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from experiments import config as configuration
 from experiments.config import Config
 from experiments.records.atomic_files import append, only_writer, write_atomically
-from experiments.records.identity import IDENTITY, Identity, read_identity
+from experiments.records.identity import IDENTITY, Identity
 from experiments.records.places import refuse_place
-from experiments.records.result_file import read_result, refuse_strange, result_text
-from experiments.records.rows import Rows, line_of, read_rows
+from experiments.records.record import CONFIG, RESULT, ROUNDS, Record, identity_of, read_record
+from experiments.records.result_file import result_text
+from experiments.records.rows import line_of, read_rows
 from frl.errors import InputError, StoppedError
 
 if TYPE_CHECKING:
     from experiments.records.checkpoints import Checkpoint
 
-CONFIG, ROUNDS, RESULT, CURVE = "config.toml", "rounds.jsonl", "result.json", "curve.png"
-CHECKPOINT = "checkpoint"
+CURVE, CHECKPOINT = "curve.png", "checkpoint"
 
 
 class RunDirectory:
@@ -107,7 +107,8 @@ class RunDirectory:
                 f"{self.path} holds a run already; resume it (frl resume {self.path}) or "
                 "choose another --out"
             )
-        refuse_place(self.path)
+        if not self._numbered:
+            refuse_place(self.path)
 
     def config(self, overrides: Sequence[str] = ()) -> Config:
         """Read the configuration, with ``key=value`` settings in place of its own.
@@ -125,31 +126,9 @@ class RunDirectory:
             identity.refuse_other(configuration.flatten(own), path)
         return configuration.read(path, overrides) if overrides else own
 
-    def recorded(self) -> dict[str, Any]:
-        """Read the configuration with dotted keys, unchecked but for the run's identity.
-
-        Raises
-        ------
-        InputError
-            If it is not that with which the run began.
-        """
-        flat = configuration.recorded(self.path / CONFIG)
-        if identity := self.identity():
-            identity.refuse_other(flat, self.path / CONFIG)
-        return flat
-
     def identity(self) -> Identity | None:
-        """Read what the run is; ``None`` in a record older than identities.
-
-        Raises
-        ------
-        InputError
-            If it is damaged, or missing where there was one.
-        """
-        found = read_identity(self.path)
-        if found is None and read_rows(self.path / ROUNDS, most=1).sealed:
-            raise InputError(f"{self.path} lacks its {IDENTITY}")
-        return found
+        """Read what the run is; see :func:`experiments.records.record.identity_of`."""
+        return identity_of(self.path)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -257,17 +236,11 @@ class RunDirectory:
         InputError
             If it is damaged, or not that of the rows and the configuration beside it.
         """
-        path = self.path / RESULT
-        found = read_result(path)
-        if found is None:
-            return None
-        result, seals = found
-        rounds = int(self.recorded()["rounds"])
-        refuse_strange(path, result, seals, self._rows(), self._identity_seal(), rounds)
-        return result
+        return self.record().result if (self.path / RESULT).exists() else None
 
-    def _rows(self) -> Rows:
-        return read_rows(self.path / ROUNDS)
+    def record(self) -> Record:
+        """Read all that is on record; see :func:`experiments.records.record.read_record`."""
+        return read_record(self.path)
 
     def _identity_seal(self) -> str:
         identity = self.identity()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from experiments.records.directory import CONFIG, RESULT, ROUNDS, RunDirectory
+from experiments.records.directory import RunDirectory
+from experiments.records.record import CONFIG, RESULT, ROUNDS
 from experiments.records.result_file import ERROR
 from frl.errors import InputError
 
@@ -102,9 +102,8 @@ def meaningless(directory: RunDirectory) -> str:
 
 
 def _read(path: Path) -> tuple[_Read, str]:
-    directory = RunDirectory(path)
-    result, flat, identity = directory.result(), directory.recorded(), directory.identity()
+    flat, identity, rows, result = RunDirectory(path).record()
     why = str((result or {}).get(ERROR) or "")
     data = identity.data[:8] if identity and identity.data else None
     about = {"run": str(path), **flat, FINISHED: result is not None, FINGERPRINT: data}
-    return _Read(path, [] if why else directory.rows(), about), why
+    return _Read(path, [] if why else rows, about), why

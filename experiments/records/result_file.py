@@ -55,7 +55,7 @@ def refuse_strange(
     seals: Mapping[str, Any],
     rows: Rows,
     identity_seal: str,
-    rounds: int,
+    rounds: object,
 ) -> None:
     """Raise ``InputError`` unless a result belongs to its rows, its identity and its configuration.
 
@@ -67,18 +67,17 @@ def refuse_strange(
         As :func:`read_result` returns them.
     rows : Rows
     identity_seal : str
-    rounds : int
+    rounds : object
         Of the configuration.
     """
-    if rows.damage:
-        raise InputError(rows.damage)
     if rows.sealed and not set(_OWN) <= set(seals):
         raise InputError(f"{path} was changed: it lacks its seals")
     if result["rounds"] != rounds:
         raise InputError(f"{path} is of {result['rounds']} rounds, the configuration of {rounds}")
     if len(rows.rows) != result["rounds"]:
         raise InputError(f"{path} is of {result['rounds']} rounds, the rows of {len(rows.rows)}")
-    if seals.get(_ROWS, rows.seal_after(rounds)) != rows.seal_after(rounds):
+    last_seal = rows.seal_after(result["rounds"])
+    if seals.get(_ROWS, last_seal) != last_seal:
         raise InputError(f"{path} is of other rows than those beside it")
     if seals.get(_IDENTITY, identity_seal) != identity_seal:
         raise InputError(f"{path} is of another run than the identity beside it")

@@ -48,7 +48,7 @@ def commit() -> str | None:
         return None
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603
             [*command, "--exclude=*"], capture_output=True, text=True, timeout=10, check=True
         )
     except (OSError, subprocess.SubprocessError):
@@ -64,8 +64,12 @@ def processor() -> str:
     except OSError:
         return " ".join((platform.machine(), platform.processor())).strip()
     first = text.split("\n\n")[0].splitlines()
-    about = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first)}
-    kind = [about[key] for key in ("vendor_id", "cpu family", "model", "model name") if key in about]
+    about = {
+        key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first)
+    }
+    kind = [
+        about[key] for key in ("vendor_id", "cpu family", "model", "model name") if key in about
+    ]
     return ", ".join(kind) or platform.machine()
 
 

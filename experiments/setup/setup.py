@@ -12,6 +12,7 @@ from attacks.adversary.population import Population
 from attacks.base import Attack, Setting
 from experiments.config import Config
 from experiments.config.located import located
+from experiments.config.portable import pin_where_asked
 from experiments.config.tables import ModelConfig
 from experiments.setup.adversary import (
     check_attackers,
@@ -68,6 +69,7 @@ class Setup:
         data: DataSet | None = None,
         deployed: bool = False,
     ) -> None:
+        pin_where_asked(config)
         self.config = located(config)
         self.deployed = deployed
         self._own_model = model

@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.sweep.grid import Point
 from frl import data
-from frl.errors import FRLError, InputError, StoppedError
+from frl.errors import FRLError, StoppedError
 
 log = logging.getLogger(__name__)
 
