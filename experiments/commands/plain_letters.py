@@ -8,6 +8,7 @@ import sys
 import unicodedata
 
 _NAME = "frl.plain_letters"
+_ASCII = "frl_ascii"
 _PLAIN = {
     "…": "...",
     "±": "+-",
@@ -30,9 +31,27 @@ _PLAIN = {
 def use_plain_letters() -> None:
     """Let what standard output and error cannot encode be written in plain letters."""
     codecs.register_error(_NAME, _replaced)
+    codecs.register(_found)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=_NAME)
+            ascii_only = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding=_ASCII if ascii_only else stream.encoding, errors=_NAME)
+
+
+def _found(name: str) -> codecs.CodecInfo | None:
+    """Return ASCII under another name, since click writes UTF-8 where it meets ASCII."""
+    if name != _ASCII:
+        return None
+    made = codecs.lookup("ascii")
+    return codecs.CodecInfo(
+        made.encode,
+        made.decode,
+        incrementalencoder=made.incrementalencoder,
+        incrementaldecoder=made.incrementaldecoder,
+        streamreader=made.streamreader,
+        streamwriter=made.streamwriter,
+        name=_ASCII,
+    )
 
 
 def _replaced(error: UnicodeError) -> tuple[bytes, int]:

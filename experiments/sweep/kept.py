@@ -6,8 +6,10 @@ import logging
 from functools import lru_cache
 from typing import Any
 
+from experiments.config import Config
+from experiments.config.tables import DataConfig
+from experiments.setup.data import load_data
 from experiments.sweep.grid import Point
-from frl import data
 from frl.errors import FRLError, StoppedError
 
 log = logging.getLogger(__name__)
@@ -31,16 +33,16 @@ def kept(point: Point) -> dict[str, Any] | None:
         raise StoppedError(f"it means nothing: {why}; without {where} it is run again")
     identity = point.directory.identity()
     if identity is not None and identity.data:
-        today = _fingerprint(point.config.data.name, point.config.data.path)
+        today = _fingerprint(point.config.data)
         identity.refuse_other_data(today, point.directory.path)
     return result
 
 
 @lru_cache(maxsize=32)
-def _fingerprint(name: str, path: str) -> str:
+def _fingerprint(data: DataConfig) -> str:
     """Return the fingerprint of today's data; empty where they are not to be had."""
     try:
-        return data.load(name, path).fingerprint
+        return load_data(Config().model_copy(update={"data": data})).fingerprint
     except (FRLError, OSError) as error:
-        log.warning("data %s cannot be compared with those of kept runs: %s", path or name, error)
+        log.warning("data of kept runs cannot be compared with today's: %s", error)
         return ""

@@ -164,7 +164,7 @@ def test_a_model_that_became_another_is_refused(stopped: RunDirectory) -> None:
     unsealed(stopped.path)
     replace(stopped.path / "config.toml", '"mlp"', '"conv2"')
 
-    with pytest.raises(InputError, match="does not fit model.name 'conv2': layer"):
+    with pytest.raises(InputError, match=r"does not fit model.name 'conv2': layer"):
         resume(stopped)
 
 

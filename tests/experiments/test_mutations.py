@@ -130,7 +130,7 @@ def check(
 
 
 @pytest.mark.parametrize(
-    ("command", "every"), [("report", 3), ("resume", 7), ("export", 31), ("plot", 31)]
+    ("command", "every"), [("report", 13), ("resume", 17), ("export", 61), ("plot", 151)]
 )
 def test_a_mutated_record_is_refused_or_makes_no_difference(
     finished: Path, command: str, every: int, capsys: pytest.CaptureFixture[str]
@@ -145,7 +145,7 @@ def test_a_mutated_record_is_refused_or_makes_no_difference(
 def test_a_mutated_record_of_a_stopped_run_is_not_carried_on(
     stopped: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chosen = list(mutations(stopped, flips=10))[::23]
+    chosen = list(mutations(stopped, flips=10))[::61]
 
     ends = check(stopped, "resume", chosen, capsys)
 
