@@ -40,7 +40,7 @@ def mutations(folder: Path, *, flips: int, seed: int = 0) -> Iterator[Mutation]:
             yield Mutation(f"{file}: bit {bit} of byte {place}", file, _flip(int(place), bit))
             yield Mutation(f"{file}: cut to {place}", file, _cut(int(place)))
     yield from _edits("config.toml", tomllib.loads, tomli_w.dumps, folder)
-    for file in JSON_FILES:
+    for file in filter(files.__contains__, JSON_FILES):
         yield from _edits(file, json.loads, json.dumps, folder)
     yield from _edits("rounds.jsonl", _lines, _joined, folder)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from collections import Counter
@@ -10,12 +11,14 @@ from typing import Any
 
 import click
 import pytest
+from safetensors import safe_open
 
 from experiments.cli import app
 from experiments.config import read
 from experiments.records import RunDirectory
 from experiments.rounds.loop import execute
 from frl.errors import FRLError
+from frl.exchange.messages import digest
 from tests.experiments.mutations import Mutation, mutations
 
 SMALL = ["rounds=2", "clients=4", "clients_per_round=2", "train.epochs=1", "model.name=mlp"]
@@ -82,17 +85,24 @@ def outcome(
     finally:
         logging.getLogger().removeHandler(told)
     printed = capsys.readouterr()
-    made = {path.name: path.read_bytes() for path in out.iterdir()}
+    made = {path.name: _content(path) for path in out.iterdir()}
     text = "" if command in ("plot", "export") else _stable(printed.out)
     return "done", (text, made), [*told.lines, *printed.err.splitlines()]
+
+
+def _content(path: Path) -> object:
+    """Return what a file holds; the order of a safetensors file's metadata is not fixed."""
+    if path.suffix != ".bin":
+        return path.read_bytes()
+    with safe_open(path, framework="numpy") as file:
+        names = list(file.keys())
+        return file.metadata(), digest({name: file.get_tensor(name) for name in names})
 
 
 def _stable(text: str) -> str:
     """Leave out the times that a resumed run takes, and who made it."""
     if '"digest"' not in text:
         return text
-    import json
-
     found = json.loads(text)
     return str({k: v for k, v in found.items() if k not in ("seconds", "made_by")})
 
