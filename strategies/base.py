@@ -70,7 +70,7 @@ class SeededStrategy(StartableStrategy):
     vote : Vote or None
         The sums of the last round until the next one begins, where rankings are added up.
     counted : tuple of Counted
-        What each client counted in the last round, where the rule weighs them.
+        What each client counted in the last round, where the rule weighs or drops them.
     """
 
     def __init__(

@@ -49,7 +49,8 @@ class RoundReport(NamedTuple):
     coded : Coded or None
         Sizes of coded messages, where they were measured.
     counted : tuple[Counted, ...]
-        By a rule that weighs clients, otherwise empty.
+        By a rule that weighs or drops clients, otherwise empty; also where rows are averages of
+        several (bucketing).
     """
 
     round: int

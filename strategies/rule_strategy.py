@@ -254,7 +254,11 @@ class RuleStrategy(SeededStrategy):
         memory = {name: t for name, t in self._memory.items() if name != _VELOCITY}
         aggregate = rule.aggregate(updates, context, memory)
         vector, memory = aggregate.vector, aggregate.state
-        counted = tuple(map(Counted, context.clients, aggregate.weights, aggregate.reasons))
+        counted = (
+            tuple(map(Counted, clients, aggregate.weights, aggregate.reasons))
+            if len(updates) == len(clients)
+            else ()
+        )
         if rule.space == "ranks":
             parts = _split(vector, state)
             return {name: rank_by(parts[name], state[name]) for name in state}, memory, counted

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Directories = Annotated[list[Path], typer.Argument(help="Run directories, or folders of them.")]
 
@@ -22,13 +25,31 @@ def plot(
         Literal["sd", "ci", "none"],
         typer.Option(help="Around a mean over seeds: standard deviation or 95 % confidence."),
     ] = "sd",
+    title: Annotated[str | None, typer.Option(help="Title; default: what runs share.")] = None,
+    width: Annotated[
+        float, typer.Option(min=0, max=40, help="Inches; 0: as wide as it needs. Column: 3.3.")
+    ] = 0.0,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OLD=NEW", help="Write NEW where the picture says OLD."),
+    ] = None,
 ) -> None:
     """Draw runs: accuracy over rounds or bytes, rule by attack, worst cases and more."""
     from experiments.report.plots import Options, Runs
     from experiments.report.plotting import draw
 
-    draw(kind, Runs(*directories), output, Options(over, band))
+    options = Options(over, band, title, width, _renamed(label or ()))
+    draw(kind, Runs(*directories), output, options)
     typer.echo(output)
+
+
+def _renamed(labels: Sequence[str]) -> dict[str, str]:
+    from frl.errors import InputError
+
+    for label in labels:
+        if "=" not in label.strip("="):
+            raise InputError(f"--label: got {label!r}; takes OLD=NEW")
+    return dict(label.split("=", 1) for label in labels)
 
 
 def report(
@@ -44,6 +65,9 @@ def report(
         tuple[str, str] | None,
         typer.Option(metavar="A B", help="Compare two rules, paired by seed and attack."),
     ] = None,
+    detection: Annotated[
+        bool, typer.Option("--detection", help="Report which votes rules dropped, by the truth.")
+    ] = False,
     reach: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="Accuracy to which communication is counted, as 0.9."),
@@ -61,13 +85,17 @@ def report(
     from frl.errors import InputError
 
     left_out = unfinished(*directories)
-    runs = measure(load(*directories), reach)
+    rounds = load(*directories)
+    runs = measure(rounds, reach)
     if left_out:
         typer.echo(f"frl: {len(left_out)} runs are not finished and left out", err=True)
     if runs.empty:
         raise InputError("nothing to report: no run is finished")
     if table == "compare" and compare is None:
         raise InputError("--table compare: takes --compare A B")
+    if detection:
+        _write(_detection(rounds, runs, format), output)
+        return
     rows = outcomes(runs)
     worst = worst_cases(rows)
     pairs = paired(runs, *compare) if compare else []
@@ -81,6 +109,26 @@ def report(
         wanted = {"runs": found[:1], "worst": found[1:2] if worst else [], "compare": found[-1:]}
         render = report_tables.markdown if format == "md" else report_tables.latex
         text = render(wanted.get(table, found))
+    _write(text, output)
+
+
+def _detection(rounds: pd.DataFrame, runs: pd.DataFrame, format: str) -> str:
+    from experiments.records.json_text import json_text
+    from experiments.report import tables as report_tables
+    from experiments.report.detection import detection_table, detections
+
+    found = detections(rounds, runs)
+    if format == "json":
+        return json_text([row._asdict() for row in found], indent=2)
+    if format == "csv":
+        return report_tables.as_csv(found)
+    render = report_tables.markdown if format == "md" else report_tables.latex
+    return render([report_tables.without_empty(detection_table(found))])
+
+
+def _write(text: str, output: Path | None) -> None:
+    from frl.errors import InputError
+
     if output is None:
         typer.echo(text)
         return

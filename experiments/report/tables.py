@@ -29,7 +29,7 @@ def tables(
         found.append(_worst_table(worst))
     if pairs:
         found.append(_paired_table(pairs))
-    return [_without_empty(table) for table in found]
+    return [without_empty(table) for table in found]
 
 
 def markdown(found: Sequence[Table]) -> str:
@@ -155,7 +155,8 @@ def _paired_table(pairs: Sequence[Paired]) -> Table:
     return Table(title, header, shown)
 
 
-def _without_empty(table: Table) -> Table:
+def without_empty(table: Table) -> Table:
+    """Leave out columns that say nothing."""
     kept = [number for number in range(len(table.header)) if any(row[number] for row in table.rows)]
     return Table(
         table.title,

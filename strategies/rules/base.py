@@ -8,6 +8,7 @@ and what it remembers between rounds is passed in and out as ``RuleState``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 import torch
@@ -16,6 +17,9 @@ from torch import Tensor
 from frl.errors import InputError
 from strategies.assuming import Assuming
 from strategies.rules import registry
+
+_WHOLE = 0.75
+"""Weight from which no reason is given for the rest."""
 
 Space: TypeAlias = Literal["weights", "ranks"]
 Promise: TypeAlias = Literal["translation", "scaling", "bounded"]
@@ -61,14 +65,40 @@ class Aggregate(NamedTuple):
 
     For a rule on weights ``vector`` is the float32 update to add to the global weights. For a rule
     on ranks it is a reputation: the next ranking sorts each layer by it, ties by the previous
-    ranking. A reputation is float32 or an integer type. Rules that weigh clients say so, row by
-    row: what each counted, 0 to 1, and what took most of the rest (``""`` where little was taken).
+    ranking. A reputation is float32 or an integer type. Rules that weigh or drop clients say so,
+    row by row: what each counted, 0 to 1, and what took most of the rest (``""`` where little was
+    taken).
     """
 
     vector: Tensor
     state: RuleState
     weights: tuple[float, ...] = ()
     reasons: tuple[str, ...] = ()
+
+    def keeping(self, kept: Iterable[int], n: int) -> Aggregate:
+        """Say which of ``n`` rows counted; the others were dropped."""
+        whole = set(kept)
+        weights = tuple(float(row in whole) for row in range(n))
+        return self._replace(
+            weights=weights, reasons=tuple("" if weight else "dropped" for weight in weights)
+        )
+
+    def weighing(self, weights: Tensor, reason: str) -> Aggregate:
+        """Say what rows counted, shape (n,), relative to the one that counted most.
+
+        Parameters
+        ----------
+        weights : Tensor
+            Shape (n,), not negative.
+        reason : str
+            What took from those of less than three quarters.
+        """
+        most = float(weights.max())
+        shares = (weights / most if most > 0 else weights).tolist()
+        return self._replace(
+            weights=tuple(shares),
+            reasons=tuple("" if share >= _WHOLE else reason for share in shares),
+        )
 
 
 class Rule(Assuming, ABC):

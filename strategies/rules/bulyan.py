@@ -50,4 +50,5 @@ class Bulyan(Rule):
         distances = squared_distances(gram(updates))
         count = len(updates) - 2 * self.f
         chosen = nearest_to_others(distances, self.f, count, context.clients, repeat=self.repeat)
-        return Aggregate(mean_around_median(updates, 2 * self.f, sorted(chosen)), {})
+        vector = mean_around_median(updates, 2 * self.f, sorted(chosen))
+        return Aggregate(vector, {}).keeping(chosen, len(updates))

@@ -49,4 +49,4 @@ class CenteredClipping(Rule):
                 moved.add_(centre, alpha=1 - float(share.sum()))
             centre = moved
         assert centre is not None
-        return Aggregate(centre, {"centre": centre.clone()})
+        return Aggregate(centre, {"centre": centre.clone()}).weighing(share, "far")

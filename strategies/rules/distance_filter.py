@@ -49,7 +49,8 @@ class DistanceFilter(MinorityRule):
         distances = self.distances(updates, context.layers).tolist()
         ranked = sorted(range(len(updates)), key=lambda row: (distances[row], context.clients[row]))
         kept = sorted(ranked[: len(updates) - self.f])
-        return Aggregate(position_sum(updates, kept, max(context.layers)), {})
+        reputation = position_sum(updates, kept, max(context.layers))
+        return Aggregate(reputation, {}).keeping(kept, len(updates))
 
     def distances(self, positions: Tensor, layers: tuple[int, ...]) -> Tensor:
         """Measure each row's distance from the reference: shape (n,), float64, on the CPU."""

@@ -67,7 +67,7 @@ class DnC(Rule):
             scores = _outlier_scores(gram(sample)).tolist()
             ranked = sorted(range(n), key=lambda row: (scores[row], context.clients[row]))
             kept &= set(ranked[: n - int(self.drop * self.f)])
-        return Aggregate(mean_of(updates, sorted(kept)), {})
+        return Aggregate(mean_of(updates, sorted(kept)), {}).keeping(kept, n)
 
 
 def _outlier_scores(product: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ class Flame(Rule):
             random = generator(context.seed, Purpose.RULE, round=context.round)
             blur = random.standard_normal(updates.shape[1], dtype=np.float32)
             vector.add_(torch.from_numpy(blur).to(vector.device), alpha=self.noise * median)
-        return Aggregate(vector, {})
+        return Aggregate(vector, {}).weighing(weights, "long or apart")
 
 
 def _main_cluster(distances: Tensor) -> Tensor:

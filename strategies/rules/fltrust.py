@@ -42,7 +42,8 @@ class FLTrust(Rule):
         trust = (_products(updates, root) * inverse).clamp_(min=0)
         total = float(trust.sum())
         scale = own / total if total > 0 else 0.0
-        return Aggregate(weighted_sum(updates, trust * inverse * scale), {})
+        vector = weighted_sum(updates, trust * inverse * scale)
+        return Aggregate(vector, {}).weighing(trust, "against")
 
 
 def _products(stack: Tensor, vector: Tensor) -> Tensor:

@@ -63,7 +63,8 @@ class FoolsGold(Rule):
         vector = weighted_sum(updates, weights / total if total > 0 else weights)
         seen = sorted(known)
         kept = torch.stack([known[client] for client in seen])
-        return Aggregate(vector, {"clients": torch.tensor(seen), "histories": kept})
+        memory = {"clients": torch.tensor(seen), "histories": kept}
+        return Aggregate(vector, memory).weighing(weights, "alike")
 
 
 def trust(similarity: Tensor) -> Tensor:

@@ -47,7 +47,8 @@ class GeometricMedian(Rule):
     promises = frozenset({"translation", "scaling", "bounded"})
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
-        return Aggregate(weighted_sum(updates, self.weights(gram(updates))), {})
+        weights = self.weights(gram(updates))
+        return Aggregate(weighted_sum(updates, weights), {}).weighing(weights, "far")
 
     def weights(self, product: Tensor) -> Tensor:
         """Find each update's weight, shape (n,), summing to 1, from a centred Gram matrix."""

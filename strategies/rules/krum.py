@@ -45,7 +45,7 @@ class Krum(Rule):
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         distances = squared_distances(gram(updates))
         (best,) = nearest_to_others(distances, self.f, 1, context.clients)
-        return Aggregate(updates[best].clone(), {})
+        return Aggregate(updates[best].clone(), {}).keeping([best], len(updates))
 
 
 def nearest_to_others(

@@ -51,4 +51,5 @@ class KrumPosition(Rule):
         product = gram(updates, layers=context.layers, layer_weights=weights)
         count = self.select or len(updates) - self.f - 2
         chosen = nearest_to_others(squared_distances(product), self.f, count, context.clients)
-        return Aggregate(position_sum(updates, sorted(chosen), max(context.layers)), {})
+        reputation = position_sum(updates, sorted(chosen), max(context.layers))
+        return Aggregate(reputation, {}).keeping(chosen, len(updates))

@@ -47,7 +47,7 @@ class MDA(MinorityRule):
         distances: NDArray[np.float64] = squared_distances(gram(updates)).numpy()
         dropped = farthest(distances, self.f, context.clients)
         kept = [row for row in range(len(updates)) if row not in dropped]
-        return Aggregate(mean_of(updates, kept), {})
+        return Aggregate(mean_of(updates, kept), {}).keeping(kept, len(updates))
 
 
 def farthest(distances: NDArray[np.float64], f: int, clients: Sequence[int]) -> set[int]:

@@ -53,4 +53,4 @@ class MultiKrum(Rule):
         count = self.select or len(updates) - self.f - 2
         distances = squared_distances(gram(updates))
         chosen = nearest_to_others(distances, self.f, count, context.clients, repeat=self.repeat)
-        return Aggregate(mean_of(updates, chosen), {})
+        return Aggregate(mean_of(updates, chosen), {}).keeping(chosen, len(updates))

@@ -41,4 +41,5 @@ class NormBounding(Rule):
         lengths = norms(updates)
         bound = float(lengths.median()) if self.bound is None else self.bound
         factors = clip_factors(lengths, bound)
-        return Aggregate(weighted_sum(updates, factors / len(updates)), {})
+        vector = weighted_sum(updates, factors / len(updates))
+        return Aggregate(vector, {}).weighing(factors, "long")

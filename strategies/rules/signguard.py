@@ -58,7 +58,7 @@ class SignGuard(Rule):
         both = usual_norm & usual_signs
         admitted = (both if both.any() else usual_signs).to(torch.float64)
         weights = clip_factors(lengths, median) * admitted / admitted.sum()
-        return Aggregate(weighted_sum(updates, weights), {})
+        return Aggregate(weighted_sum(updates, weights), {}).weighing(weights, "long or apart")
 
     def _sign_shares(self, updates: Tensor, context: RuleContext) -> NDArray[np.float64]:
         n, d = updates.shape

@@ -250,3 +250,52 @@ def test_unanimous_clients_get_their_direction(name: str) -> None:
     assert (vector * wanted).sum() > 0
     if {"translation", "scaling"} <= rule.promises:
         assert same(vector, wanted)
+
+
+KEEPING = ("bulyan", "distance_filter", "dnc", "krum", "krum_position", "mda", "multi_krum")
+WEIGHING = (
+    "caf",
+    "centered_clipping",
+    "change_mean",
+    "change_vote",
+    "flame",
+    "fltrust",
+    "foolsgold",
+    "geometric_median",
+    "norm_bounding",
+    "signguard",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_clients_counted_is_said_row_by_row(name: str) -> None:
+    """Rules that add all up alike, or edge by edge, say nothing; the others follow their rows."""
+    rule = make(name)
+    stack, given = updates(rule), context(rule)
+    found = rule.aggregate(stack, given, {})
+    order = np.random.default_rng(2).permutation(N)
+    moved = given._replace(clients=tuple(given.clients[row] for row in order))
+    again = rule.aggregate(stack[torch.from_numpy(order)], moved, {})
+
+    assert bool(found.weights) == (name in KEEPING + WEIGHING)
+    assert len(found.weights) == len(found.reasons) == (N if found.weights else 0)
+    assert all(0 <= weight <= 1 for weight in found.weights)
+    assert not any(
+        reason and weight >= 0.75
+        for weight, reason in zip(found.weights, found.reasons, strict=True)
+    )
+    if found.weights:
+        expected = [found.weights[row] for row in order]
+        assert again.weights == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in KEEPING if name != "bulyan"])
+def test_the_dropped_do_not_take_part(name: str) -> None:
+    rule = make(name)
+    stack = updates(rule)
+    found = rule.aggregate(stack, context(rule), {})
+    kept = stack[torch.tensor(found.weights) == 1].double()
+
+    assert 0 < len(kept) < N
+    expected = kept.mean(dim=0) if rule.space == "weights" else kept.sum(dim=0)
+    assert same(found.vector.double(), expected, 1e-4)

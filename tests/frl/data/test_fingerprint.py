@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,5 +99,4 @@ def test_what_the_cache_keeps_is_not_worked_out_again(monkeypatch: pytest.Monkey
         raise AssertionError("hashed again")
 
     monkeypatch.setattr("frl.data.dataset.fingerprint_of", never)
-    monkeypatch.setattr(sys.modules["frl.data.sources"], "fingerprint_of", never)
     assert data.load("digits").fingerprint == before
