@@ -19,13 +19,13 @@ from experiments.commands.help import PlainHelp
 from experiments.commands.init import init
 from experiments.commands.list import list_
 from experiments.commands.options import complain
-from experiments.commands.plain_letters import use_plain_letters
 from experiments.commands.redteam import redteam
 from experiments.commands.report import plot, report
 from experiments.commands.run import resume, run
 from experiments.commands.show import show
 from experiments.commands.sweep import sweep
 from experiments.config.environment import be_quiet
+from experiments.config.plain_letters import use_plain_letters
 
 _HINT = "Did you mean"
 DONE, STOPPED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

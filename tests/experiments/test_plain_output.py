@@ -66,7 +66,7 @@ def test_json_that_is_nested_too_deeply_is_no_crash(deep: bytes) -> None:
 )
 def test_plain_letters_where_there_are_no_others(encoding: str, bytes_of: bytes) -> None:
     program = (
-        "import sys, typer; from experiments.commands.plain_letters import use_plain_letters;"
+        "import sys, typer; from experiments.config.plain_letters import use_plain_letters;"
         "use_plain_letters(); print(sys.argv[1]); sys.stdout.flush(); typer.echo(sys.argv[1])"
     )
 
