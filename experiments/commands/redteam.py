@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -48,6 +47,7 @@ def redteam(
 
     settings = configuration.read(config, override or (), profile)
     from experiments.records.atomic_files import write_atomically
+    from experiments.records.json_text import json_text
     from experiments.redteam import Budget, search
     from experiments.redteam.report import as_json as render
     from experiments.redteam.report import markdown
@@ -73,6 +73,6 @@ def redteam(
     given += ["--profile", profile] if profile else []
     base = ["frl", "run", *([str(config)] if config else []), *given]
     everything = render(found, base, configuration.flatten(settings))
-    text = json.dumps(everything, indent=2)
+    text = json_text(everything, indent=2)
     write_atomically(folder / FOUND, (text + "\n").encode())
     typer.echo(text if as_json else markdown(found, base))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from flwr.app import Context, Message
 
+from experiments.config.portable import pin_arithmetic
 from frl.errors import InputError, RefusedError, unknown
 from frl.exchange.messages import read_data_spec
 from frl.simulation import simulated
@@ -71,6 +72,8 @@ def check(node_config: Mapping[str, object]) -> None:
 
 def resident_for(message: Message, context: Context) -> Resident:
     """Return what this process keeps for the run and the node of a train message."""
+    if context.run_config.get("engine.portable"):
+        pin_arithmetic()
     from experiments.setup.resident import resident
     from frl.data.data_spec import data_spec_from
 
