@@ -8,9 +8,10 @@ from frl.registry.lazy import lazy_names
 
 if TYPE_CHECKING:
     from strategies import pre_aggregation, rules
+    from strategies.asked import Rejected
     from strategies.base import SeededStrategy
     from strategies.frl import FRL
-    from strategies.gate import Admitted, Gate, Rejected
+    from strategies.gate import Admitted, Gate
     from strategies.round_report import RoundReport
     from strategies.rule_strategy import RuleStrategy
     from strategies.sampling import sample_clients
@@ -22,7 +23,7 @@ else:
             "FRL": "strategies.frl",
             "Admitted": "strategies.gate",
             "Gate": "strategies.gate",
-            "Rejected": "strategies.gate",
+            "Rejected": "strategies.asked",
             "RoundReport": "strategies.round_report",
             "RuleStrategy": "strategies.rule_strategy",
             "SeededStrategy": "strategies.base",
