@@ -15,6 +15,7 @@ from experiments.benchmarks import (
     engine,
     many_runs,
     reliability,
+    robust,
     share,
     step,
     vote,
@@ -34,6 +35,7 @@ _GROUPS = (
     cohort,
     attack_cost,
     reliability,
+    robust,
     wire_rows,
     many_runs,
 )

@@ -107,17 +107,6 @@ class ModelState:
             raise MalformedError("non-finite", f"layer {name!r}")
         return values
 
-    def subtract(self, arrays: Arrays, out: NDArray[np.float32]) -> None:
-        """Write the ruled arrays less those of the state into ``out``, shape (d,)."""
-        start = 0
-        for name, size in zip(self.ruled, self.sizes, strict=True):
-            new, old = arrays[name].reshape(-1), self.arrays[name].reshape(-1)
-            kind = np.result_type(new, np.float32)
-            with np.errstate(over="ignore", invalid="ignore"):
-                part = out[start : start + size]
-                np.subtract(new, old, out=part, dtype=kind, casting="unsafe")
-            start += size
-
     def split(self, vector: NDArray[np.float32]) -> Arrays:
         """Cut a vector of shape (d,) into the shapes of the ruled arrays."""
         parts, start = {}, 0

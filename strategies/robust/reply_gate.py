@@ -6,21 +6,16 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
 from flwr.app import ArrayRecord, Message, RecordDict
-from numpy.typing import NDArray
 
 from frl.arrays import Arrays
-from frl.exchange.messages import MalformedError
 from strategies.asked import Asked, Rejected
+from strategies.robust.differences import require_near
 from strategies.robust.limits import Limits
 from strategies.robust.metrics import Shape, read_metrics, the_only, unlike_most
 from strategies.robust.model_state import ModelState
 
 log = logging.getLogger(__name__)
-
-_ROUNDING = 0.99
-"""Of a norm in float32: what is below this part of the limit is below it for certain."""
 
 
 class Admitted(NamedTuple):
@@ -29,9 +24,8 @@ class Admitted(NamedTuple):
     Attributes
     ----------
     node : int
-    row : int
-        Place of its difference in the stack.
-    buffers : dict of str to array
+    arrays : dict of str to array
+        As it sent them.
     examples : float
         As the client declares it.
     message : Message
@@ -43,8 +37,7 @@ class Admitted(NamedTuple):
     """
 
     node: int
-    row: int
-    buffers: Arrays
+    arrays: Arrays
     examples: float
     message: Message
     content: RecordDict
@@ -52,7 +45,7 @@ class Admitted(NamedTuple):
 
 
 class TrainGate:
-    """Admit each asked node once a round, and write its difference to the state into a row.
+    """Admit each asked node once a round.
 
     Parameters
     ----------
@@ -62,19 +55,13 @@ class TrainGate:
     limits : Limits
     weight_key : str
         Of the metric that holds the number of examples.
-
-    Attributes
-    ----------
-    rows : float32 array of shape (asked, d)
     """
 
     def __init__(
         self, asked: Sequence[tuple[Message, int]], state: ModelState, limits: Limits, key: str
     ) -> None:
         self._asked = Asked(asked)
-        self._row_of = {node: row for row, node in enumerate(sorted({node for _, node in asked}))}
         self._state, self._limits, self._key = state, limits, key
-        self.rows: NDArray[np.float32] = np.empty((len(asked), sum(state.sizes)), dtype=np.float32)
 
     def judge(self, reply: Message) -> Admitted | Rejected:
         """Admit a reply, or reject it with a reason; never raises."""
@@ -88,19 +75,16 @@ class TrainGate:
         content = reply.content
         name, arrays = the_only(content, ArrayRecord)
         metrics = read_metrics(content, self._key, self._limits)
-        row = self._row_of[node]
         read = self._state.read(arrays)
-        self._state.subtract(read, self.rows[row])
-        _require_norm(self.rows[row], self._limits.most_norm)
+        require_near(self._state, read, self._limits.most_norm)
         kept = RecordDict({name: arrays, metrics.name: metrics.record})
-        buffers = {buffer: read[buffer] for buffer in self._state.buffers}
-        return Admitted(node, row, buffers, metrics.examples, reply, kept, metrics.shape)
+        return Admitted(node, read, metrics.examples, reply, kept, metrics.shape)
 
 
 def collect(
     gate: TrainGate, replies: Iterable[Message], clients: Mapping[int, int]
 ) -> tuple[list[Admitted], list[Rejected]]:
-    """Judge all replies of a round; what was admitted comes in the order of its rows."""
+    """Judge all replies of a round; what was admitted comes in the order of the clients."""
     admitted: list[Admitted] = []
     rejected: list[Rejected] = []
     for reply in replies:
@@ -112,19 +96,7 @@ def collect(
     odd = unlike_most((reply.node, reply.shape) for reply in admitted)
     rejected += [*odd, *gate.silent()]
     out = {rejection.client for rejection in odd}
-    kept = sorted((r for r in admitted if r.node not in out), key=lambda reply: reply.row)
+    kept = sorted((r for r in admitted if r.node not in out), key=lambda reply: clients[reply.node])
     for node, reason, detail in rejected:
         log.warning("client %d (node %d): %s: %s", clients.get(node, -1), node, reason, detail)
     return kept, rejected
-
-
-def _require_norm(row: NDArray[np.float32], most: float) -> None:
-    """Raise unless a row is finite and its norm at most ``most``; exact where it is close."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        if float(np.dot(row, row)) <= (_ROUNDING * most) ** 2:
-            return
-    if not np.isfinite(row).all():
-        raise MalformedError("non-finite", "a difference to the state")
-    norm = float(np.linalg.norm(row.astype(np.float64)))
-    if norm > most:
-        raise MalformedError("absurd-norm", f"norm is {norm:.3g}, over {most:.3g}")

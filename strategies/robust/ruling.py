@@ -22,9 +22,9 @@ class Ruled(NamedTuple):
     """The result of a rule: a vector of shape (d,), and weights and reasons a row, or none."""
 
     vector: NDArray[np.float32]
-    weights: tuple[float, ...]
-    reasons: tuple[str, ...]
-    memory: RuleState
+    weights: tuple[float, ...] = ()
+    reasons: tuple[str, ...] = ()
+    memory: RuleState | None = None
 
 
 class Ruling:
@@ -91,7 +91,7 @@ class Ruling:
 
     def remember(self, ruled: Ruled) -> None:
         """Go on from a result that the state was moved by."""
-        self._memory = ruled.memory
+        self._memory = ruled.memory or {}
 
     @property
     def is_mean(self) -> bool:

@@ -17,6 +17,7 @@ from frl.arrays import Arrays
 from frl.errors import InputError, MessageError, StoppedError
 from strategies.pre_aggregation import PreAggregation
 from strategies.robust.detection import Verdict, append_lines, as_metrics, suspects, verdicts
+from strategies.robust.differences import mean, stacked
 from strategies.robust.evaluation import Evaluation
 from strategies.robust.inner import aggregate_one, require_fit, weighs_by_examples, with_arrays
 from strategies.robust.limits import Limits
@@ -162,7 +163,7 @@ class Robust(Strategy):
         gate = TrainGate(self._asked, self._state, self.limits, self.inner.weighted_by_key)
         self._asked = []
         admitted, rejected = collect(gate, replies, self._clients)
-        found = self._ruled(server_round, gate.rows, admitted)
+        found = self._ruled(server_round, admitted)
         ruled = None if isinstance(found, str) else found
         self.verdicts = verdicts(server_round, self._clients, admitted, rejected, ruled)
         if self._file is not None:
@@ -176,17 +177,18 @@ class Robust(Strategy):
         arrays, metrics = moved
         return arrays, MetricRecord({**(metrics or {}), **told})
 
-    def _ruled(
-        self, server_round: int, stack: NDArray[np.float32], admitted: Sequence[Admitted]
-    ) -> Ruled | str:
+    def _ruled(self, server_round: int, admitted: Sequence[Admitted]) -> Ruled | str:
         """Aggregate what was admitted, or say why that cannot be done."""
         assert self._state is not None
         if not admitted:
             return "no reply was admitted"
-        rows = _compacted(stack, [reply.row for reply in admitted])
         shares = self._shares(admitted)
         if shares is None:
             return "the clients declare no examples"
+        replies = [reply.arrays for reply in admitted]
+        if self._ruling.is_mean:
+            return Ruled(mean(self._state, replies, shares))
+        rows = stacked(self._state, replies)
         if self.weighting == "examples":
             rows *= (shares * len(shares)).astype(np.float32)[:, None]
         clients = [self._clients[reply.node] for reply in admitted]
@@ -208,7 +210,7 @@ class Robust(Strategy):
             return why
         counting = [reply for reply in admitted if reply.node not in found] or list(admitted)
         shares = self._shares(counting) if self._ruling.is_mean else None
-        buffers = self._state.carried([reply.buffers for reply in counting], shares)
+        buffers = self._state.carried([reply.arrays for reply in counting], shares)
         step = self._state.moved(ruled.vector)
         arrays, metrics = aggregate_one(self.inner, server_round, step, admitted)
         if arrays is None:
@@ -268,14 +270,6 @@ class Robust(Strategy):
         steps = "".join(f"{step!r}, then " for step in self._ruling.steps)
         log.info("Robust: %s%r, weighting %s", steps, self._ruling.rule, self.weighting)
         self.inner.summary()
-
-
-def _compacted(stack: NDArray[np.float32], kept: Sequence[int]) -> NDArray[np.float32]:
-    """Move some rows, ascending, to the top, and return them."""
-    for place, row in enumerate(kept):
-        if place != row:
-            stack[place] = stack[row]
-    return stack[: len(kept)]
 
 
 def _equal(number: int) -> NDArray[np.float64]:

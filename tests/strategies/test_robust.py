@@ -427,4 +427,6 @@ def test_the_rule_can_be_asked_what_it_would_do() -> None:
 
     found = strategy.preview(updates)
 
-    assert {name: set(part.tolist()) for name, part in found.items()} == dict.fromkeys(WEIGHTS, {2})
+    assert {name: set(part.tolist()) for name, part in found.items()} == {
+        name: {2} for name in WEIGHTS
+    }
