@@ -80,12 +80,12 @@ def choose_directory(
     """
     if not resume:
         return RunDirectory(runs / new), False
-    directory = RunDirectory(runs / resume)
-    if resume != Path(resume).name or not directory.begun():
-        held = sorted(path.parent.name for path in runs.glob("*/config.toml"))
+    held = sorted(path.parent.name for path in runs.glob("*/config.toml"))
+    if resume not in held:
         raise InputError(
             f"resume: no run {resume!r} in {runs.resolve()}; there are {', '.join(held) or 'none'}"
         )
+    directory = RunDirectory(runs / resume)
     was, asked = _lasting(directory.config()), _lasting(config)
     other = [f"{key}={was.get(key)!r}" for key in asked | was if was.get(key) != asked.get(key)]
     if other:

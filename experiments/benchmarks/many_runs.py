@@ -16,7 +16,7 @@ import torch
 
 from attacks.base import Setting
 from experiments import config as configuration
-from experiments.benchmarks.row import Row, cpu_seconds, one_thread
+from experiments.benchmarks.row import Row, cpu_seconds
 from experiments.config import from_flat
 from experiments.records import CONFIG, RESULT, ROUNDS, RunDirectory
 from experiments.rounds.vote_record import VoteRecorder
@@ -28,6 +28,7 @@ from frl.cores import usable_cores
 from frl.exchange.forms import Whole
 from frl.models import DataShape
 from frl.task import Task
+from frl.training.one_thread import one_thread
 from frl.training.ranks import RankTrainer, Shard, TrainSettings, fit
 from strategies.vote import Vote
 

@@ -22,7 +22,7 @@ from experiments.setup.adversary import (
 )
 from experiments.setup.channel import make_channel, make_coding
 from experiments.setup.data import load_data, load_partition
-from experiments.setup.engine import make_grid
+from experiments.setup.engine import make_grid, warn_of_residuals
 from experiments.setup.evaluator import Evaluator
 from experiments.setup.strategy import make_redraw, make_rule, make_steps, server_update
 from experiments.setup.trainer import MakeModel, make_trainer
@@ -221,6 +221,7 @@ class Setup:
         InputError
             If there is less than the configuration asks for.
         """
+        warn_of_residuals(self.config, sum(a.size for a in self.trainer.initial.values()))
         if self._own_model is None and self._own_data is None:
             return make_grid(self.config)
         from experiments.setup.client import make_app

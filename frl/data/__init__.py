@@ -5,7 +5,7 @@ from frl.data.data_spec import DataSpec, data_spec_from, data_spec_of, data_spec
 from frl.data.dataset import Columns, DataSet, Split
 from frl.data.own import OwnDataError, WholePartition, load_own
 from frl.data.partitions import Partition, StoredPartition, VirtualPartition, partition
-from frl.data.sources import load, sources
+from frl.data.sources import is_known, load, sources
 
 __all__ = [
     "Columns",
@@ -21,6 +21,7 @@ __all__ = [
     "data_spec_of",
     "data_spec_record",
     "dataset_of",
+    "is_known",
     "load",
     "load_own",
     "partition",
