@@ -11,10 +11,11 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDic
 from flwr.clientapp import ClientApp
 from flwr.serverapp.strategy import FedAvg, Strategy
 
-from experiments.benchmarks.row import Row, cpu_seconds, one_thread
+from experiments.benchmarks.row import Row, cpu_seconds
 from frl.exchange.messages import arrays_record
 from frl.grids import InProcessGrid
 from frl.grids.internals import number
+from frl.training.one_thread import one_thread
 from strategies import Robust
 
 NAMES = ("robust",)

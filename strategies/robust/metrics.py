@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from math import isfinite
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias
 
-from flwr.app import ArrayRecord, MetricRecord, RecordDict
+from flwr.app import MetricRecord, RecordDict
 
+from frl.exchange.app_arrays import the_only
 from frl.exchange.messages import MalformedError
 from strategies.asked import Rejected
 from strategies.robust.limits import Limits
 
 _MOST_METRICS = 1000
-_Record = TypeVar("_Record", ArrayRecord, MetricRecord)
 Shape: TypeAlias = tuple[tuple[str, int], ...]
 """Names of metrics and the lengths of their lists, -1 for a number."""
 
@@ -64,23 +64,6 @@ def unlike_most(shapes: Iterable[tuple[int, Shape]]) -> list[Rejected]:
     usual = min(counts, key=lambda shape: (-counts[shape], shape))
     detail = f"other metrics than {counts[usual]} of {len(given)} clients"
     return [Rejected(node, "wrong-metrics", detail) for node, shape in given if shape != usual]
-
-
-def the_only(content: RecordDict, kind: type[_Record]) -> tuple[str, _Record]:
-    """Return the only record of a kind and its name.
-
-    Raises
-    ------
-    MalformedError
-        If there is none, or another one.
-    """
-    found = [(name, record) for name, record in content.items() if isinstance(record, kind)]
-    if not found:
-        missing = "no-update" if kind is ArrayRecord else "wrong-metrics"
-        raise MalformedError(missing, f"there is no {kind.__name__}")
-    if len(found) > 1:
-        raise MalformedError("extra-records", f"{len(found)} of kind {kind.__name__}")
-    return found[0]
 
 
 def _is_finite(value: object) -> bool:

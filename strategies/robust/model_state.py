@@ -1,12 +1,10 @@
-"""The global state of any Flower app: arrays that a rule works on, and buffers, which are carried.
+"""The global state of a round: arrays that a rule works on, and buffers, which are carried.
 
-A buffer is an array of integers or booleans, whatever its name (batch norm's
-``num_batches_tracked``), a floating array whose name ends in ``running_mean`` or ``running_var``,
-and an array without values. Statistics are on another scale than weights, so that distances between
-updates would be distances between statistics; and a step of a server's optimiser can make a
-variance negative. So neither the rule nor the inner strategy sees buffers: the state takes on the
-median of what the counting clients sent (the lower one for integers, a value that some client
-sent), or, under the rule ``mean``, their mean as the inner strategy weighs it.
+What is a buffer: :mod:`frl.exchange.app_arrays`. Statistics are on another scale than weights, so
+that distances between updates would be distances between statistics; and a step of a server's
+optimiser can make a variance negative. So neither the rule nor the inner strategy sees buffers: the
+state takes on the median of what the counting clients sent (the lower one for integers, a value
+that some client sent), or, under the rule ``mean``, their mean as the inner strategy weighs it.
 """
 
 from __future__ import annotations
@@ -20,14 +18,8 @@ from numpy.typing import NDArray
 
 from frl.arrays import Arrays
 from frl.errors import InputError, MessageError
+from frl.exchange.app_arrays import FLOATS, WHOLE, flat_float32, read_like, read_state, trained
 from frl.exchange.messages import MalformedError, arrays_record, read_array
-
-STATISTICS = ("running_mean", "running_var")
-"""Ends of the names of floating buffers."""
-
-_FLOATS = ("float16", "float32", "float64")
-_WHOLE = ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
-_MOST_NAME = 60
 
 
 class ModelState:
@@ -54,58 +46,37 @@ class ModelState:
     """
 
     def __init__(self, record: ArrayRecord) -> None:
-        self.arrays: Arrays = {}
-        for name, array in record.items():
-            try:
-                self.arrays[name] = read_array(name, array, (*_FLOATS, *_WHOLE))
-            except MessageError as error:
-                raise InputError(f"initial_arrays: {error.detail}; takes real numbers") from None
-            if not np.isfinite(self.arrays[name]).all():
+        try:
+            self.arrays = read_state(record)
+        except MessageError as error:
+            raise InputError(f"initial_arrays: {error.detail}; takes real numbers") from None
+        for name, values in self.arrays.items():
+            if not np.isfinite(values).all():
                 raise InputError(f"initial_arrays: layer {name!r} is not finite")
-        self.buffers = tuple(name for name in self.arrays if self._is_buffer(name))
-        self.ruled = tuple(name for name in self.arrays if name not in self.buffers)
+        self.ruled = trained(self.arrays)
+        self.buffers = tuple(name for name in self.arrays if name not in self.ruled)
         self.sizes = tuple(self.arrays[name].size for name in self.ruled)
         if not self.ruled:
             raise InputError("initial_arrays: there is no floating array that is not a buffer")
 
-    def _is_buffer(self, name: str) -> bool:
-        values = self.arrays[name]
-        return values.dtype.name in _WHOLE or not values.size or name.endswith(STATISTICS)
-
     @property
     def flat(self) -> NDArray[np.float32]:
         """The ruled arrays one after another, shape (d,)."""
-        parts = [self.arrays[name].reshape(-1).astype(np.float32) for name in self.ruled]
-        return np.concatenate(parts)
+        return np.concatenate([flat_float32(self.arrays[name]) for name in self.ruled])
 
     def read(self, record: ArrayRecord) -> Arrays:
-        """Read arrays of the same names, types and shapes, in the order of the state.
-
-        Names are compared before anything is parsed, so that the time is bounded by the model,
-        whatever was sent.
+        """Read arrays of the same names, types and shapes, the buffers finite.
 
         Raises
         ------
         MalformedError
             If they are others.
         """
-        if len(record) != len(self.arrays):
-            found = f"{len(record)} layers; the model has {len(self.arrays)}"
-            raise MalformedError("wrong-layers", found)
-        for name in record:
-            if name not in self.arrays:
-                raise MalformedError("wrong-layers", f"the model has no {name[:_MOST_NAME]!r}")
-        return {name: self._read(name, record) for name in self.arrays}
-
-    def _read(self, name: str, record: ArrayRecord) -> NDArray[Any]:
-        sent = self.arrays[name]
-        values = read_array(name, record[name], (sent.dtype.name,))
-        if values.shape != sent.shape:
-            found = f"layer {name!r} has shape {values.shape}, not {sent.shape}"
-            raise MalformedError("wrong-shape", found[:200])
-        if name in self.buffers and not np.isfinite(values).all():
-            raise MalformedError("non-finite", f"layer {name!r}")
-        return values
+        arrays = read_like(record, self.arrays)
+        for name in self.buffers:
+            if not np.isfinite(arrays[name]).all():
+                raise MalformedError("non-finite", f"layer {name!r}")
+        return arrays
 
     def split(self, vector: NDArray[np.float32]) -> Arrays:
         """Cut a vector of shape (d,) into the shapes of the ruled arrays."""
@@ -140,7 +111,7 @@ class ModelState:
             raise MalformedError("wrong-layers", "the result has other layers than it was made of")
         whole: dict[str, NDArray[Any]] = dict(buffers)
         for name in self.ruled:
-            values = read_array(name, record[name], _FLOATS)
+            values = read_array(name, record[name], FLOATS)
             with np.errstate(over="ignore"):
                 whole[name] = values.astype(self.arrays[name].dtype, copy=False)
             if values.shape != self.arrays[name].shape:
@@ -166,7 +137,7 @@ class ModelState:
 
 def _middle(values: Sequence[NDArray[Any]], shares: NDArray[np.float64] | None) -> NDArray[Any]:
     stack = np.stack(values)
-    if stack.dtype.name in _WHOLE or not stack.size:
+    if stack.dtype.name in WHOLE or not stack.size:
         middle: NDArray[Any] = np.sort(stack, axis=0)[(len(values) - 1) // 2]
         return middle
     if shares is None:

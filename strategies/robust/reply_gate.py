@@ -9,10 +9,11 @@ from typing import NamedTuple
 from flwr.app import ArrayRecord, Message, RecordDict
 
 from frl.arrays import Arrays
+from frl.exchange.app_arrays import the_only
 from strategies.asked import Asked, Rejected
 from strategies.robust.differences import require_near
 from strategies.robust.limits import Limits
-from strategies.robust.metrics import Shape, read_metrics, the_only, unlike_most
+from strategies.robust.metrics import Shape, read_metrics, unlike_most
 from strategies.robust.model_state import ModelState
 
 log = logging.getLogger(__name__)

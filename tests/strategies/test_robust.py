@@ -26,7 +26,7 @@ from frl.errors import InputError, StoppedError
 from frl.grids import InProcessGrid
 from strategies import FRL, Limits, Robust
 from strategies.rules import make
-from tests.strategies.plain_app import (
+from tests.plain_app import (
     BUFFERS,
     CLIENTS,
     INNER,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
+from flwr.clientapp.typing import Mod
 from flwr.serverapp import strategy as flower
 from flwr.serverapp.strategy import FedAvg, Strategy
 
@@ -64,9 +65,9 @@ def content(message: Message, client: int) -> RecordDict:
     return RecordDict({"arrays": record(arrays), "metrics": MetricRecord(metrics)})
 
 
-def client_app(evil: dict[int, Evil] | None = None) -> ClientApp:
+def client_app(evil: dict[int, Evil] | None = None, mods: Sequence[Mod] = ()) -> ClientApp:
     """The app; ``evil`` is what some clients reply instead of what they would."""
-    app = ClientApp()
+    app = ClientApp(mods=list(mods))
 
     def answer(message: Message, context: Context) -> Message:
         client = int(context.node_config["partition-id"])
