@@ -54,15 +54,19 @@ def trained(sent: dict[str, np.ndarray], client: int) -> dict[str, np.ndarray]:
             new = abs(aim) if name.endswith("running_var") else values + 0.5 * (aim - values)
             moved[name] = np.asarray(new, dtype=values.dtype)
         else:
-            moved[name] = values if values.dtype == bool else np.asarray(values + 10)
+            moved[name] = (
+                values if values.dtype == bool else np.asarray(values + 10, dtype=values.dtype)
+            )
     return moved
 
 
 def content(message: Message, client: int) -> RecordDict:
     sent = cast(ArrayRecord, message.content["arrays"])
     arrays = trained({name: array.numpy() for name, array in sent.items()}, client)
-    metrics = {"num-examples": 10 + client, "train_loss": 0.5, "curve": [1.0, 0.1 * client]}
-    return RecordDict({"arrays": record(arrays), "metrics": MetricRecord(metrics)})
+    told = MetricRecord(
+        {"num-examples": 10 + client, "train_loss": 0.5, "curve": [1.0, 0.1 * client]}
+    )
+    return RecordDict({"arrays": record(arrays), "metrics": told})
 
 
 def client_app(evil: dict[int, Evil] | None = None, mods: Sequence[Mod] = ()) -> ClientApp:

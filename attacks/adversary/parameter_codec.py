@@ -12,8 +12,8 @@ from flwr.serverapp import Grid
 from attacks.base import Update
 from frl.arrays import Arrays
 from frl.errors import InputError
-from frl.exchange.app_arrays import flat_float32, read_like, read_state, the_only, trained
-from frl.exchange.messages import ROUND, arrays_record
+from frl.exchange.app_arrays import flat_float32, read_state, the_only, trained
+from frl.exchange.messages import ROUND, MalformedError, arrays_record
 
 
 class ParameterCodec:
@@ -58,7 +58,7 @@ class ParameterCodec:
     def read_update(self, reply: Message, request: Message) -> Update:
         """Difference of the trained parameters in a reply to those in its request."""
         state = _state(request)
-        sent = read_like(the_only(reply.content, ArrayRecord)[1], state)
+        sent = _sent(reply, state)[1]
         return {
             name: flat_float32(sent[name]) - flat_float32(state[name]) for name in trained(state)
         }
@@ -66,12 +66,11 @@ class ParameterCodec:
     def with_update(self, reply: Message, request: Message, update: Update) -> Message:
         """Return a copy of a reply with other trained parameters and the same buffers."""
         state = _state(request)
-        name, record = the_only(reply.content, ArrayRecord)
-        arrays = dict(read_like(record, state))
+        name, arrays = _sent(reply, state)
         for layer, difference in update.items():
-            old = state[layer]
+            old, kind = state[layer], arrays[layer].dtype
             with np.errstate(over="ignore", invalid="ignore"):
-                arrays[layer] = (old + difference.reshape(old.shape)).astype(old.dtype)
+                arrays[layer] = (old + difference.reshape(old.shape)).astype(kind)
         other = copy.copy(reply)
         other.content = RecordDict({**reply.content, name: arrays_record(arrays)})
         return other
@@ -94,3 +93,13 @@ class ParameterCodec:
 
 def _state(request: Message) -> Arrays:
     return read_state(the_only(request.content, ArrayRecord)[1])
+
+
+def _sent(reply: Message, state: Arrays) -> tuple[str, Arrays]:
+    """Read the arrays of a reply; their types may be others than those that were sent."""
+    name, record = the_only(reply.content, ArrayRecord)
+    arrays = read_state(record)
+    shapes = {layer: values.shape for layer, values in arrays.items()}
+    if shapes != {layer: values.shape for layer, values in state.items()}:
+        raise MalformedError("wrong-layers", "other arrays than were sent")
+    return name, arrays

@@ -1,7 +1,7 @@
 """The arrays of any Flower app: which are trained parameters, and which are buffers.
 
-A buffer is an array of integers or booleans, whatever its name (batch norm's
-``num_batches_tracked``), a floating array whose name ends in ``running_mean`` or ``running_var``,
+A buffer is an array of integers or booleans, whatever its name, a floating array whose name ends in
+``running_mean``, ``running_var`` or ``num_batches_tracked`` (an average of counters is no integer),
 and an array without values.
 """
 
@@ -19,7 +19,7 @@ from frl.exchange.messages import MalformedError, read_array
 FLOATS = ("float16", "float32", "float64")
 WHOLE = ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
 """Names of the number types that are taken."""
-STATISTICS = ("running_mean", "running_var")
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 """Ends of the names of floating buffers."""
 
 _MOST_NAME = 60
