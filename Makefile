@@ -17,8 +17,8 @@ demo: $(VENV)/.installed
 	$(BIN)/frl plot runs/demo -o runs/demo/comparison.png --kind worst
 
 test: lint
-	$(BIN)/python -m pytest -n 2 -m "not (ray or flower or soak)"
-	$(BIN)/python -m pytest -m "(ray or flower) and not soak"
+	$(BIN)/python -m pytest -n 2 --durations 20 -m "not (ray or flower or soak)"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 -m "(ray or flower) and not soak"
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -49,6 +50,12 @@ class AccuracyControl(Attack):
     target: Share = 0.5
     proportional_gain: NonNegative = 2.0
     integral_gain: NonNegative = 0.5
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "target": (0.1,),
+        "proportional_gain": (),
+        "integral_gain": (),
+    }
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Send the boundary attack, weakened to the strength that the controller asks for."""

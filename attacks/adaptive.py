@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,8 @@ class Adaptive(Informed):
 
     queries: PositiveCount = 12
     step: Positive = 0.2
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"step": (0.5,)}
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Send the best candidate found."""

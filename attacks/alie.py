@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,6 +41,8 @@ class ALIE(OneVectorAttack):
     paper: ClassVar[str] = "Baruch et al., NeurIPS 2019, arXiv:1902.06156"
 
     z: Finite | None = None
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"z": (0.5, 1.0, 2.0, 4.0)}
 
     def vector(self, rows: Vector, view: CraftView, count: int) -> Vector:
         """Shift the mean by ``z`` standard deviations."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,8 @@ class Boundary(Informed):
     paper: ClassVar[str] = "this project"
 
     spread: NonNegative = 1.0
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"spread": (0.0, 3.0)}
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Send the crossing ranking of every layer from every colluder."""

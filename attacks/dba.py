@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -54,6 +55,8 @@ class DBA(Attack, Backdoor):
     margin: Count = 1
     value: Annotated[int, Ge(0), Le(255)] = 255
     share: Share = 0.5
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"share": (1.0,)}
 
     def stamp(self, images: NDArray[Any]) -> NDArray[Any]:
         """Put the whole trigger on every image."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,8 @@ class DynKrum(OneVectorAttack):
     f: Count | None = None
     limit: Positive = 1000.0
     tolerance: Between = 0.001
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"limit": (), "tolerance": ()}
 
     def vector(self, rows: Vector, view: CraftView, count: int) -> Vector:
         """Search the largest push that is selected."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -59,6 +59,12 @@ class DynOpt(OneVectorAttack):
     share: PositiveShare = 0.5
     limit: Positive = 1000.0
     tolerance: Between = 0.01
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "share": (0.1, 0.25),
+        "limit": (),
+        "tolerance": (),
+    }
 
     def vector(self, rows: Vector, view: CraftView, count: int) -> Vector:
         """Search the largest accepted push."""

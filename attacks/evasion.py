@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -66,6 +66,12 @@ class Evasion(Informed):
     cosine: Annotated[float, Ge(-1), Le(1)] = 0.15
     length: NonNegative = 1.0
     diversity: Share = 0.0
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "cosine": (-0.2, 0.0, 0.4, 0.7),
+        "length": (0.5, 2.0, 4.0),
+        "diversity": (0.3, 0.6, 0.9),
+    }
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Give each colluder its direction, and correct it until the vote has it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -43,6 +44,8 @@ class Fang(Informed):
 
     low: NonNegative = 3.0
     high: NonNegative = 4.0
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"low": (0.0, 1.0), "high": (10.0,)}
 
     def __post_init__(self) -> None:
         super().__post_init__()

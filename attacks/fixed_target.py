@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -58,6 +59,8 @@ class FixedTarget(Attack):
     factor: Positive = 8.0
     decay: PositiveShare = 0.7
     period: PositiveCount = 5
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"factor": (1.0, 2.0, 32.0), "decay": ()}
 
     def _effort(self) -> Effort:
         return Effort(self.factor, self.decay, self.period)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -35,6 +36,8 @@ class Gaussian(Attack):
     paper: ClassVar[str] = "Blanchard et al., NeurIPS 2017, arXiv:1703.02757"
 
     strength: NonNegative = 10.0
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"strength": (1.0, 3.0, 100.0)}
 
     def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
         """Draw every layer."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class Infinite(Attack):
 
     mode: Literal["nan", "inf", "-inf", "mixed"] = "nan"
     share: Share = 1.0
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"mode": ("mixed",), "share": ()}
 
     def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
         """Replace the chosen coordinates of every layer."""

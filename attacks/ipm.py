@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -36,6 +37,8 @@ class IPM(OneVectorAttack):
     paper: ClassVar[str] = "Xie et al., UAI 2019, arXiv:1903.03936"
 
     epsilon: NonNegative = 0.5
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"epsilon": (0.1, 1.0, 2.0, 5.0, 10.0, 100.0)}
 
     def vector(self, rows: Vector, view: CraftView, count: int) -> Vector:
         """Scale the mean."""

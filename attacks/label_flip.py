@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -46,6 +47,8 @@ class LabelFlip(Attack):
     mode: Literal["all_to_one", "pairwise", "random"] = "pairwise"
     target: Count = 0
     share: Share = 1.0
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"share": ()}
 
     def poison(
         self,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -51,6 +52,8 @@ class PoisonedFL(Attack):
     factor: Positive = 8.0
     decay: PositiveShare = 0.7
     period: PositiveCount = 10
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"factor": (1.0, 2.0, 32.0), "decay": ()}
 
     def _effort(self) -> Effort:
         return Effort(self.factor, self.decay, self.period)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,8 @@ class Promotion(ConsensusAttack):
     paper: ClassVar[str] = "this project"
 
     share: Share = 0.05
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"share": (0.25, 0.5)}
 
     def targets(self, seed: int, layer: int, n: int) -> NDArray[np.bool_]:
         """Mark the edges to promote in a layer, given by its place in the ranking."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from attacks import register
 from attacks.alie import ALIE, alie_z
@@ -40,6 +41,8 @@ class RankALIE(CarriedOver):
 
     direction: Literal["against", "std"] = "against"
     z: NonNegative | None = None
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"z": (0.5, 1.0, 2.0, 4.0)}
 
     def original(self, view: CraftView, count: int) -> Attack:
         """Return ALIE, or its shift turned against the mean."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attacks import register
 from attacks.base import Attack, CraftView, Knowledge
@@ -50,6 +51,12 @@ class RankDynOpt(CarriedOver):
     share: PositiveShare = 0.5
     limit: Positive = 4.0
     tolerance: Between = 0.1
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "share": (0.1, 0.25),
+        "limit": (),
+        "tolerance": (),
+    }
 
     def original(self, view: CraftView, count: int) -> Attack:
         """Return the attack on weights."""

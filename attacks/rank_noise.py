@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -34,6 +35,8 @@ class RankNoise(Attack):
     paper: ClassVar[str] = "this project"
 
     strength: NonNegative = 0.5
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"strength": (0.1, 0.25, 1.0)}
 
     def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
         """Rank the blurred positions of every layer."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -56,6 +57,12 @@ class ROP(Informed):
     angle: Annotated[float, Ge(0), Le(180)] = 90.0
     length: NonNegative = 1.0
     mix: Share = 0.5
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "angle": (60.0, 120.0, 150.0, 180.0),
+        "length": (0.5, 2.0, 4.0, 10.0),
+        "mix": (0.1, 0.9),
+    }
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Send the same perturbed step from every colluder."""

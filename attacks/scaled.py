@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,6 +31,8 @@ class Scaled(Attack):
     paper: ClassVar[str] = "Bagdasaryan et al., AISTATS 2020, arXiv:1807.00459"
 
     factor: Finite = -10.0
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"factor": (-1.0, -3.0, -100.0, 10.0)}
 
     def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
         """Multiply every layer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -50,6 +51,8 @@ class Semantic(Attack, Backdoor):
     column: int | None = None
     above: Finite = 0.0
     share: Share = 1.0
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"share": ()}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class SignFlip(Attack):
     paper: ClassVar[str] = "Li et al., AAAI 2019, arXiv:1811.03761"
 
     strength: NonNegative = 1.0
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"strength": (3.0, 10.0, 100.0)}
 
     def tamper(self, update: Update, view: TamperView, rng: np.random.Generator) -> Update:
         """Negate every layer."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -45,6 +46,8 @@ class SupermaskBackdoor(BadNets):
     paper: ClassVar[str] = "this project; trigger of Gu et al., arXiv:1708.06733"
 
     promoted: Share = 0.1
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {"share": (), "promoted": (0.3, 0.5)}
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Send the consensus with the edges of largest gain on top."""

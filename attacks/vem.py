@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge
@@ -66,6 +67,13 @@ class VEM(Informed):
     lr: Positive = 0.1
     temperature: Positive = 1e-4
     memory: Share = 0.5
+
+    search: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "method": (),
+        "lr": (),
+        "temperature": (),
+        "memory": (0.2, 0.8),
+    }
 
     def craft(self, view: CraftView, count: int, rng: np.random.Generator) -> Crafted:
         """Give each colluder a copied ranking with its window permuted."""

@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from typing import Annotated
 
+import click
 import typer
 
 from experiments.commands.bench import bench
@@ -15,6 +16,7 @@ from experiments.commands.certify import certify
 from experiments.commands.cost import cost
 from experiments.commands.export import export
 from experiments.commands.help import PlainHelp
+from experiments.commands.init import init
 from experiments.commands.list import list_
 from experiments.commands.options import complain
 from experiments.commands.redteam import redteam
@@ -24,6 +26,7 @@ from experiments.commands.show import show
 from experiments.commands.sweep import sweep
 from experiments.config.environment import be_quiet
 
+_HINT = "Did you mean"
 DONE, STOPPED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 app = typer.Typer(
@@ -55,6 +58,7 @@ def _frl(
     """Federated rank learning: clients send rankings, the server votes."""
 
 
+command(short_help="Write a configuration, an attack or a rule to start from.")(init)
 command()(run)
 command(short_help="Carry on a run that was stopped, or to more rounds.")(resume)
 command(short_help="Run every point of a grid; done ones are kept.")(sweep)
@@ -73,8 +77,6 @@ def main() -> None:
     """Run the command line; an error is one line, and exit status 2 where the input is wrong."""
     be_quiet()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    import click
-
     from frl.errors import InputError, StoppedError
 
     try:
@@ -85,8 +87,11 @@ def main() -> None:
     except click.exceptions.NoArgsIsHelpError as error:
         typer.echo(error.format_message())
         sys.exit(BAD_INPUT)
+    except click.NoSuchOption as error:
+        complain(_option(error))
+        sys.exit(BAD_INPUT)
     except click.ClickException as error:
-        complain(error.format_message())
+        complain(error.message if _HINT in error.message else error.format_message())
         sys.exit(BAD_INPUT)
     except StoppedError as error:
         complain(str(error))
@@ -100,6 +105,17 @@ def main() -> None:
         complain(f"{type(error).__name__}: {error}")
         sys.exit(STOPPED)
     sys.exit(status if isinstance(status, int) else DONE)
+
+
+def _option(error: click.NoSuchOption) -> str:
+    """Say that a key of the configuration is no option, but is set with ``-o``."""
+    from experiments.config.configuration import fields
+
+    name = error.option_name.lstrip("-").replace("-", "_")
+    keys = [key for key in fields() if name in (key, key.rpartition(".")[2])]
+    if not keys:
+        return error.format_message()
+    return f"No such option {error.option_name}; takes -o {keys[0]}=…"
 
 
 def _leave(status: int) -> None:

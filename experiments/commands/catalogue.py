@@ -5,16 +5,25 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
 
 from frl.errors import unknown
+from frl.registry.ranges import interval
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from frl.registry import Registry
 
 Entry = dict[str, str]
 
-_SHORT = ("list", "entries", "name", "space", "knowledge", "formula", "default", "about")
+_SHORT = ("list", "entries", "name", "space", "knowledge", "formula", "default", "takes", "about")
+
+
+_WIDEST = 14
+"""Of the column that says what a key takes."""
 
 
 def catalogue(kind: str = "") -> dict[str, Any] | list[Entry]:
@@ -42,7 +51,8 @@ def print_catalogue(kind: str = "") -> None:
     shown = [column for column in entries[0] if column in _SHORT]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in shown:
-        table.add_column(column, overflow="fold", no_wrap=column == "name")
+        width = _WIDEST if column == "takes" else None
+        table.add_column(column, overflow="fold", no_wrap=column == "name", max_width=width)
     for entry in entries:
         table.add_row(*(escape(entry[column]) for column in shown))
     console = Console()
@@ -133,9 +143,24 @@ def _keys() -> list[Entry]:
 
     default = defaults()
     return [
-        {"name": name, "default": _toml(default[name]), "about": field.description or ""}
+        {
+            "name": name,
+            "default": _toml(default[name]),
+            "takes": _takes(field),
+            "about": field.description or "",
+        }
         for name, field in fields().items()
     ]
+
+
+def _takes(field: FieldInfo) -> str:
+    """Say what a key takes: the choices, or the kind and range of a number."""
+    if get_origin(field.annotation) is Literal:
+        return " | ".join(map(str, get_args(field.annotation)))
+    if field.annotation is bool:
+        return "true | false"
+    bounds = [bound for bound in field.metadata if isinstance(bound, Ge | Gt | Le | Lt)]
+    return interval(Annotated[field.annotation, *bounds]) if bounds else ""
 
 
 _KINDS: dict[str, Callable[[], list[Entry]]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from experiments.config import Config
+from experiments.config.parts import NO_ATTACK
+from experiments.config.run_name import title
 from experiments.records import CURVE, RunDirectory
 from experiments.rounds.row import Row, Watcher
 from experiments.setup.engine import describe
@@ -36,7 +39,7 @@ def progress(config: Config, *, quiet: bool, done: int = 0) -> Iterator[Watcher 
         with _bar(config, console, done) as watch:
             yield watch
     else:
-        yield lambda row: console.print(_line(row, config.rounds), highlight=False, soft_wrap=True)
+        yield partial(_print_line, console, config, done)
 
 
 @contextmanager
@@ -50,7 +53,7 @@ def _bar(config: Config, console: Console, done: int) -> Iterator[Watcher]:
         console=console,
         expand=True,
     )
-    name = f"{config.data.name} · {config.model.name} · {config.strategy.name}"
+    name = title(config)
     with bar:
         task = bar.add_task("", total=config.rounds, completed=done, name=name, accuracy="  -   ")
 
@@ -62,6 +65,12 @@ def _bar(config: Config, console: Console, done: int) -> Iterator[Watcher]:
                 bar.console.print(f"round {row.round}: {_rejections(row)}", highlight=False)
 
         yield watch
+
+
+def _print_line(console: Console, config: Config, done: int, row: Row) -> None:
+    if row.round == done + 1:
+        console.print(title(config), highlight=False, soft_wrap=True)
+    console.print(_line(row, config.rounds), highlight=False, soft_wrap=True)
 
 
 def _line(row: Row, rounds: int) -> str:
@@ -78,16 +87,18 @@ def print_result(result: dict[str, Any], path: Path) -> None:
     """Print the result of a run as a table, and where its files are."""
     rejected = sum(result["rejected"].values())
     reasons = ", ".join(f"{reason} {count}" for reason, count in result["rejected"].items())
+    config = RunDirectory(path).config()
     rows = [
+        ("run", title(config)),
         ("accuracy", f"{result['accuracy']:.2%} (best {result['best_accuracy']:.2%})"),
         ("rounds", f"{result['rounds']} in {result['seconds']:.1f} s"),
         ("replies", f"{result['admitted']} admitted, {rejected} rejected {reasons}".strip()),
-        ("engine", describe(RunDirectory(path).config())),
+        ("engine", describe(config)),
         ("bytes a client", f"{result['bytes_up']:,} up, {result['bytes_down']:,} down, each round"),
         ("digest", f"{result['digest'][:16]}…"),
     ]
     if result["attack_success_rate"] is not None:
-        rows.insert(1, ("attack success", f"{result['attack_success_rate']:.2%}"))
+        rows.insert(2, ("attack success", f"{result['attack_success_rate']:.2%}"))
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column()
@@ -97,3 +108,13 @@ def print_result(result: dict[str, Any], path: Path) -> None:
     console.print(table)
     console.print(f"record   {path}", highlight=False, soft_wrap=True)
     console.print(f"picture  {path / CURVE}", highlight=False, soft_wrap=True)
+    for word, command in zip(("next", ""), _next(config, path), strict=True):
+        console.print(f"{word:9}{command}", highlight=False, soft_wrap=True)
+
+
+def _next(config: Config, path: Path) -> tuple[str, str]:
+    """Return two commands that go on from a run."""
+    if config.attack.name == NO_ATTACK:
+        poison = "frl run -o attack.name=shift_reversal -o attack.fraction=0.2"
+        return f"frl export {path} -o model.safetensors", poison
+    return f"frl plot {path.parent} -o compare.png", f"frl report {path.parent}"

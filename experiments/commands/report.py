@@ -26,13 +26,31 @@ def plot(
         Literal["sd", "ci", "none"],
         typer.Option(help="Around a mean over seeds: standard deviation or 95 % confidence."),
     ] = "sd",
+    title: Annotated[str | None, typer.Option(help="Title; default: what runs share.")] = None,
+    width: Annotated[
+        float, typer.Option(min=0, max=40, help="Inches; 0: as wide as it needs. Column: 3.3.")
+    ] = 0.0,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OLD=NEW", help="Write NEW where the picture says OLD."),
+    ] = None,
 ) -> None:
     """Draw runs: accuracy over rounds or bytes, rule by attack, worst cases and more."""
     from experiments.report.plots import Options, Runs
     from experiments.report.plotting import draw
 
-    draw(kind, Runs(*directories), output, Options(over, band))
+    options = Options(over, band, title, width, _renamed(label or ()))
+    draw(kind, Runs(*directories), output, options)
     typer.echo(output)
+
+
+def _renamed(labels: Sequence[str]) -> dict[str, str]:
+    from frl.errors import InputError
+
+    for label in labels:
+        if "=" not in label.strip("="):
+            raise InputError(f"--label: got {label!r}; takes OLD=NEW")
+    return dict(label.split("=", 1) for label in labels)
 
 
 def report(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -227,12 +228,26 @@ def _checked(tables: Mapping[str, Any]) -> Config:
         raise _one_line(error) from None
 
 
+def _unknown_key(key: str) -> InputError:
+    """Name the nearest key, or else those of the same table."""
+    known = list(fields())
+    near = get_close_matches(key, known, n=1, cutoff=0.75) or [
+        name for name in known if name.rpartition(".")[2] == key
+    ]
+    if near:
+        return InputError(f"unknown configuration key {key!r}; did you mean {near[0]!r}?")
+    table = key.rpartition(".")[0]
+    inside = [name for name in known if name.rpartition(".")[0] == table]
+    takes = ", ".join(inside) if table and inside else "what frl list keys shows"
+    return InputError(f"unknown configuration key {key!r}; takes {takes}")
+
+
 def _one_line(error: ValidationError) -> InputError:
     """Turn the first complaint of pydantic into one line with key, value and what it takes."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return unknown("configuration key", key, flatten(Config()))
+        return _unknown_key(key)
     if first["type"] == "value_error":
         return InputError(str(first["ctx"]["error"]))
     takes = first["msg"].removeprefix("Input should be ")

@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from experiments.config.spelling import plain_attack, plain_strategy
 from frl import methods
+from frl.data.reading.options import Reading, joined
 from frl.errors import unknown
 from frl.methods import Method
 
+_READING = ("label", "inputs", "test", "validation", "resize", "convert", "missing")
 Positive = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -41,7 +43,34 @@ class DataConfig(Table):
     shards: Positive = Field(2, description="shards per client of the shard partition")
     samples: Positive = Field(50, description="examples per client of the virtual partition")
     column: str = Field("", description="column of the natural partition, e.g. writer_id")
+    label: str = Field("", description="column of the label; empty: label, target, class, …")
+    inputs: str = Field("", description="columns, with commas; empty: pictures, or all numbers")
+    test: str = Field("", description="split, or share of train, to test on; empty: test")
+    validation: str = Field("", description="split, or share of train, to evaluate on instead")
+    resize: str = Field("", description="HEIGHTxWIDTH of all pictures; empty: as they are")
+    convert: Literal["", "L", "RGB", "stretch"] = Field(
+        "", description="of pictures: L, RGB; stretch: 16 bits by their own range"
+    )
+    missing: Literal["refuse", "mean", "drop"] = Field(
+        "refuse", description="inputs without a value: an error, the mean, or no such rows"
+    )
     augment: bool = Field(True, description="change training images at random where it suits them")
+
+    @field_validator("inputs", mode="before")
+    @classmethod
+    def _columns(cls, columns: Any) -> Any:
+        """Write a list of columns as text, as Flower's run configuration has it."""
+        return joined(columns) if isinstance(columns, list | tuple) else columns
+
+    @field_validator("test", "validation", "resize", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int | float) and value is not True else value
+
+    @model_validator(mode="after")
+    def _readable(self) -> DataConfig:
+        Reading(**{key: getattr(self, key) for key in _READING})
+        return self
 
 
 class ModelConfig(Table):
@@ -54,11 +83,13 @@ class TrainConfig(Table):
     """Local training; see :class:`frl.training.ranks.TrainSettings`."""
 
     epochs: Positive = Field(2, description="local epochs")
+    steps: int = Field(0, ge=0, description="local steps in place of epochs; 0: epochs")
     batch_size: Positive = Field(8, description="examples a step")
     lr: float = Field(0.0, ge=0, description="of round 1; 0: 0.4 by ranks, 0.01 by weights")
     lr_decay: float = Field(0.999, gt=0, le=1, description="factor a round")
     momentum: float = Field(0.9, ge=0, lt=1, description="of SGD; starts anew every round")
     weight_decay: float = Field(1e-4, ge=0, description="of SGD")
+    clip: float = Field(0.0, ge=0, description="largest norm of a step's gradient; 0: none")
 
 
 class StrategyConfig(_Open):

@@ -12,6 +12,7 @@ import pandas as pd
 
 from experiments import config as configuration
 from experiments.config import Config
+from experiments.config.run_name import folder_name
 from experiments.records.atomic_files import append, only_writer, write_atomically
 from frl.errors import InputError
 
@@ -41,8 +42,7 @@ class RunDirectory:
         """Return where a new run is recorded: by default ``runs/NAME-N``, after what it is of."""
         if path is not None:
             return cls(path)
-        name = f"{Path(config.data.name).name}-{config.strategy.name}"
-        return cls(Path("runs") / name, numbered=True)
+        return cls(Path("runs") / folder_name(config), numbered=True)
 
     @contextmanager
     def create(self, config: Config) -> Iterator[None]:

@@ -8,7 +8,7 @@ import matplotlib as mpl
 import pandas as pd
 
 from experiments.report.plots import Options, Runs, registry
-from experiments.report.plots.style import COLOURS, FORMATS, MARKERS, STYLE, check_format, save
+from experiments.report.plots.style import COLOURS, FORMATS, MARKERS, STYLE, check_format, fit, save
 from frl.errors import InputError
 
 __all__ = ["COLOURS", "FORMATS", "MARKERS", "accuracy_curves", "draw"]
@@ -33,8 +33,11 @@ def draw(kind: str, runs: Runs, path: Path, options: Options | None = None) -> N
     """
     check_format(path)
     plot = registry.make(kind)
+    chosen = options or Options()
     with mpl.rc_context(STYLE):
-        save(plot.draw(runs, options or Options()), path)
+        figure = plot.draw(runs, chosen)
+        fit(figure, chosen.width, chosen.labels)
+        save(figure, path)
 
 
 def accuracy_curves(rounds: pd.DataFrame, path: Path, *, over: str = "rounds") -> None:

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+import logging
+
 from experiments.config import Config
 from frl import data
-from frl.data import DataSet, Partition
+from frl.data import DataSet, Partition, Reading, sources
+
+log = logging.getLogger("frl.data")
+
+_said: set[str] = set()
 
 
 def load_data(config: Config) -> DataSet:
-    """Load the data set of a configuration."""
-    return data.load(config.data.name, config.data.path)
+    """Load the data set of a configuration, and say once what it is taken for."""
+    found = data.load(config.data.name, config.data.path, reading_of(config))
+    if found.fingerprint not in _said:
+        _said.add(found.fingerprint)
+        lines = [line.removeprefix("data: ") for line in found.schema.lines()]
+        if log.level == logging.NOTSET and (config.data.path or config.data.name not in sources()):
+            log.setLevel(logging.INFO)
+        log.info("%s", lines[0])
+        for line in lines[1:]:
+            log.log(logging.WARNING if found.schema.odd else logging.INFO, "%s", line)
+    return found
+
+
+def reading_of(config: Config) -> Reading:
+    """Return how the data of a configuration are read."""
+    keys = config.data
+    return Reading(
+        label=keys.label,
+        inputs=keys.inputs,
+        group=keys.column,
+        test=keys.test,
+        validation=keys.validation,
+        resize=keys.resize,
+        convert=keys.convert,
+        missing=keys.missing,
+    )
 
 
 def load_partition(config: Config, dataset: DataSet) -> Partition:

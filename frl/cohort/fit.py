@@ -17,14 +17,13 @@ from torch.func import vmap
 from frl.cohort.stack import Stack, Stacked
 from frl.task import Task
 from frl.training.augmentation import augment
+from frl.training.local_steps import last_pass, local_steps, rows_of
 from frl.training.ranks import (
     Fit,
     Shard,
     TrainSettings,
     augmenter,
     autocast,
-    local_steps,
-    rows_of,
 )
 from frl.training.stateless import Stateless
 
@@ -83,9 +82,12 @@ def fit_together(
         moving = {name: tensor[:active] for name, tensor in values.items()}
         weights = stack.weights(moving)
         sums, gradients = _gradients(call, weights, batches, settings.precision)
+        slopes = stack.gradients(moving, gradients)
+        if settings.clip:
+            _clip(slopes, settings.clip)
         _descend(
             moving,
-            stack.gradients(moving, gradients),
+            slopes,
             {name: momentum[:active] for name, momentum in momenta.items()},
             torch.tensor([step.rate for step in steps], device=device),
             settings,
@@ -94,8 +96,8 @@ def fit_together(
         totals[:active].masked_fill_(first, 0.0).add_(sums)
     seconds = (time.perf_counter() - begun) / max(1, sum(map(len, plans)))
     return [
-        Fit(total / max(1, len(shard.labels)), len(plan), seconds * len(plan))
-        for total, shard, plan in zip(totals.tolist(), shards, plans, strict=True)
+        Fit(total / last_pass(plan), len(plan), seconds * len(plan))
+        for total, plan in zip(totals.tolist(), plans, strict=True)
     ]
 
 
@@ -129,6 +131,14 @@ def _padded(batches: Sequence[Shard]) -> tuple[Tensor, Tensor, Tensor]:
         labels[row, :count] = batch.labels
         shares[row, :count] = 1.0 / count
     return inputs, labels, shares
+
+
+def _clip(gradients: Stacked, most: float) -> None:
+    """Scale down each client's gradient to a norm, as ``clip_grad_norm_`` does for one."""
+    parts = [tensor.flatten(1).square().sum(dim=1) for tensor in gradients.values()]
+    factors = (most / (torch.stack(parts).sum(dim=0).sqrt() + 1e-6)).clamp(max=1.0)
+    for tensor in gradients.values():
+        tensor.mul_(factors.view(-1, *[1] * (tensor.dim() - 1)))
 
 
 def _descend(

@@ -107,7 +107,7 @@ class CohortTrainer:
             settings = self._trainer.settings
             batch = Shard(*(part[: settings.batch_size] for part in longest.shard))
             job = longest._replace(shard=batch)
-            step = settings._replace(epochs=1)
+            step = settings._replace(epochs=1, steps=0)
             self._most = cohort_size(self._memory, partial(self._rehearse, job, step), asked)
             log.info("a cohort of %d clients fits on the device", self._most)
         return min(self._most or asked, asked)

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from frl.data.dataset import DataSet
+from frl.data.schema import for_clients
+from frl.errors import InputError
 
 if TYPE_CHECKING:
     from flwr.app import ConfigRecord
+
+
+log = logging.getLogger("flwr")
+
+UNREADABLE = "the folder cannot be read as a data set"
+
+
+class OwnDataError(InputError):
+    """A client's own data do not fit the run; the text tells nothing of them but that."""
+
+
+@contextmanager
+def said_as(words: str) -> Iterator[None]:
+    """Log what is wrong with a client's own data, and tell the server no more than these words."""
+    try:
+        yield
+    except InputError as error:
+        log.error("data.path: %s", error)
+        raise OwnDataError(f"data.path: {words}") from None
 
 
 class DataSpec(NamedTuple):
@@ -23,6 +47,8 @@ class DataSpec(NamedTuple):
         By which inputs are normalised, per channel or feature.
     augmentation : str
         See :func:`frl.training.augmentation.augment`.
+    schema : str
+        Names and types of the inputs' columns and more, see :func:`frl.data.schema.for_clients`.
     """
 
     example: tuple[int, ...]
@@ -30,12 +56,18 @@ class DataSpec(NamedTuple):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     augmentation: str
+    schema: str = ""
 
 
 def data_spec_of(dataset: DataSet) -> DataSpec:
     """Return the data spec of a data set."""
     return DataSpec(
-        dataset.shape.example, dataset.labels, dataset.mean, dataset.std, dataset.augmentation
+        dataset.shape.example,
+        dataset.labels,
+        dataset.mean,
+        dataset.std,
+        dataset.augmentation,
+        for_clients(dataset.schema) if dataset.schema.columns else "",
     )
 
 
@@ -50,6 +82,7 @@ def data_spec_record(data_spec: DataSpec) -> ConfigRecord:
             "mean": list(data_spec.mean),
             "std": list(data_spec.std),
             "augmentation": data_spec.augmentation,
+            "schema": data_spec.schema,
         }
     )
 
@@ -62,4 +95,5 @@ def data_spec_from(record: ConfigRecord) -> DataSpec:
         tuple(cast(list[float], record["mean"])),
         tuple(cast(list[float], record["std"])),
         str(record["augmentation"]),
+        str(record["schema"]),
     )

@@ -7,6 +7,7 @@ details are logged here.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,20 +15,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.data.data_spec import DataSpec
+from frl.data.data_spec import UNREADABLE, DataSpec, OwnDataError, said_as
 from frl.data.dataset import DataSet, Split
-from frl.data.decoding import decode, read_splits
-from frl.data.sources import fingerprint
+from frl.data.listing import listing_of
 from frl.data.store import Store, cache_folder
 from frl.errors import InputError
 
 log = logging.getLogger("flwr")
 
-_FORMAT = 1
-
-
-class OwnDataError(InputError):
-    """A client's own data do not fit the run; the text tells nothing of them but that."""
+_FORMAT = 2
 
 
 class WholePartition(NamedTuple):
@@ -44,8 +40,10 @@ class WholePartition(NamedTuple):
 def load_own(folder: str, data_spec: DataSpec) -> DataSet:
     """Read a local folder as the training examples of one client.
 
-    Labels are matched by name, whatever codes they have here; numbers that are no names of classes
-    are taken for codes. Inputs are normalised as everywhere in the run.
+    The inputs of a table are the columns that the run has, by their names and types, whatever their
+    order and whatever else the folder holds. Labels are matched by name, whatever codes they have
+    here; numbers that are no names of classes are taken for codes. Inputs are normalised as
+    everywhere in the run.
 
     Parameters
     ----------
@@ -60,11 +58,12 @@ def load_own(folder: str, data_spec: DataSpec) -> DataSet:
     OwnDataError
         If it cannot be read or does not fit.
     """
-    try:
-        arrays, about = _decoded(folder)
-    except InputError as error:
-        log.error("data.path: %s", error)
-        raise OwnDataError("data.path: the folder cannot be read as a data set") from None
+    with said_as(UNREADABLE):
+        if not Path(folder).is_dir():
+            raise InputError(f"no folder {folder!r}")
+        key = json.dumps(["own", _FORMAT, listing_of(Path(folder)), data_spec])
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    arrays, about = Store(cache_folder() / f"own-{digest}").get(lambda: _read(folder, data_spec))
     inputs, labels = arrays["inputs"], np.asarray(arrays["labels"])
     if inputs.shape[1:] != data_spec.example:
         raise OwnDataError(
@@ -83,27 +82,10 @@ def load_own(folder: str, data_spec: DataSpec) -> DataSet:
     )
 
 
-def _decoded(folder: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    if not Path(folder).is_dir():
-        raise InputError(f"no folder {folder!r}")
-    key = hashlib.sha256(f"own:{_FORMAT}:{fingerprint(Path(folder))}".encode()).hexdigest()[:16]
+def _read(folder: str, data_spec: DataSpec) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    from frl.data.reading.own_folder import read_own
 
-    def build() -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        found = decode(_read(Path(folder).resolve()), untested=True)
-        arrays = {"inputs": found.train.inputs, "labels": found.train.labels}
-        return arrays, {"labels": found.labels}
-
-    return Store(cache_folder() / f"own-{key}").get(build)
-
-
-def _read(folder: Path) -> Any:
-    """Open a folder; images are labelled by their folders, even where there is only one."""
-    from datasets.packaged_modules.imagefolder.imagefolder import ImageFolder
-
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    if all(path.suffix.lower() in ImageFolder.EXTENSIONS for path in files):
-        return read_splits("imagefolder", data_dir=str(folder), drop_labels=False)
-    return read_splits(str(folder))
+    return read_own(folder, data_spec)
 
 
 def _recoded(
@@ -111,6 +93,7 @@ def _recoded(
 ) -> NDArray[np.int64]:
     """Turn the codes of a folder into those of the run, by the names of the classes."""
     code = {name: number for number, name in enumerate(classes)}
+    code |= {_plain(name): number for name, number in code.items() if _plain(name) not in code}
     if not any(name in code for name in names) and all(name.isdecimal() for name in names):
         code = {str(number): number for number in range(len(classes))}
     present = [names[number] for number in np.unique(labels)]
@@ -123,3 +106,8 @@ def _recoded(
         )
     table = np.array([code.get(name, 0) for name in names], dtype=np.int64)
     return table[labels]
+
+
+def _plain(name: str) -> str:
+    """Write the name of a class that is a whole number without its fraction."""
+    return name.removesuffix(".0") if name.removesuffix(".0").isdecimal() else name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import cos, pi
 from typing import NamedTuple, Protocol, cast
@@ -20,8 +19,8 @@ from frl.ranking import Ranking, rank, unrank
 from frl.task import Task
 from frl.training.augmentation import augment
 from frl.training.batch_statistics import least_batch, use_batch_statistics
-from frl.training.evaluation import batches
 from frl.training.forward_randomness import seeded_forward
+from frl.training.local_steps import last_pass, local_steps, rows_of
 from frl.training.parameters import ranked
 from frl.training.snapshot import Snapshot
 from frl.training.stateless import Stateless, stateless
@@ -34,9 +33,13 @@ class TrainSettings(NamedTuple):
     Attributes
     ----------
     epochs, batch_size : int
+    steps : int
+        Steps to take, whatever the size of the shard, in place of ``epochs``; 0: epochs.
+    clip : float
+        Largest Euclidean norm of a step's gradient, of all layers together; 0: none.
     lr : float
         Learning rate of round 1; ``lr * lr_decay ** (round - 1)`` in later ones. Within a client it
-        follows a cosine over the local epochs.
+        follows a cosine over the local epochs, or steps.
     lr_decay, momentum, weight_decay : float
         Momentum starts anew in every round.
     augmentation : str
@@ -53,10 +56,12 @@ class TrainSettings(NamedTuple):
     weight_decay: float = 1e-4
     augmentation: str = "none"
     precision: str = "float32"
+    steps: int = 0
+    clip: float = 0.0
 
-    def rate(self, round: int, epoch: int) -> float:
-        """Learning rate of one local epoch (from 0) of one round (from 1)."""
-        cosine = 0.5 * (1.0 + cos(pi * epoch / self.epochs))
+    def rate(self, round: int, part: int, parts: int) -> float:
+        """Learning rate of one part (from 0) of the local work of one round (from 1)."""
+        cosine = 0.5 * (1.0 + cos(pi * part / parts))
         return self.lr * self.lr_decay ** (round - 1) * cosine
 
 
@@ -79,37 +84,6 @@ class Fit(NamedTuple):
     loss: float
     steps: int
     seconds: float
-
-
-class LocalStep(NamedTuple):
-    """One step of local training: whether it begins an epoch, its rate, and the shard's rows."""
-
-    first: bool
-    rate: float
-    rows: NDArray[np.int64]
-
-
-def local_steps(count: int, settings: TrainSettings, task: Task, least: int = 1) -> list[LocalStep]:
-    """Return the steps of one client on ``count`` examples.
-
-    Each epoch is a new permutation of the shard; its last batch may be smaller, but one of fewer
-    than ``least`` examples joins the batch before. A shard of fewer takes no step.
-    """
-    shuffle = generator(task.seed, Purpose.SHUFFLE, round=task.round, client=task.client)
-    steps = []
-    for epoch in range(settings.epochs if count >= least else 0):
-        order, rate = shuffle.permutation(count), settings.rate(task.round, epoch)
-        for start, stop in batches(count, settings.batch_size, least):
-            steps.append(LocalStep(start == 0, rate, order[start:stop]))
-    return steps
-
-
-def rows_of(steps: Sequence[LocalStep], shard: Shard) -> tuple[Tensor, ...]:
-    """Return the rows of each step, moved to the shard's device at once."""
-    if not steps:
-        return ()
-    rows = torch.from_numpy(np.concatenate([step.rows for step in steps]))
-    return torch.split(rows.to(shard.labels.device), [len(step.rows) for step in steps])
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
@@ -138,12 +112,13 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, task: Task) ->
     Returns
     -------
     Fit
-        Mean loss of the last epoch.
+        Mean loss of the last pass over the shard.
     """
     begun = time.perf_counter()
     count = len(shard.labels)
+    moved = [parameter for parameter in module.parameters() if parameter.requires_grad]
     optimiser = torch.optim.SGD(
-        [parameter for parameter in module.parameters() if parameter.requires_grad],
+        moved,
         lr=settings.lr,
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
@@ -163,11 +138,13 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, task: Task) ->
             loss = nn.functional.cross_entropy(logits.float(), shard.labels[batch])
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            if settings.clip:
+                nn.utils.clip_grad_norm_(moved, settings.clip)
             optimiser.step()
             if step.first:
                 total.zero_()
             total += loss.detach() * len(batch)
-    mean = float(total) / max(1, count)
+    mean = float(total) / last_pass(steps)
     return Fit(loss=mean, steps=len(steps), seconds=time.perf_counter() - begun)
 
 

@@ -14,6 +14,7 @@ from strategies.stack.blocks import layer_bounds
 from strategies.stack.combine import weighted_sum
 from strategies.stack.gram import layer_grams
 from strategies.stack.standing import standing
+from strategies.stack.trust import after, trust
 
 
 @register("change_mean")
@@ -26,7 +27,7 @@ class ChangeMean(Rule):
     :func:`strategies.stack.standing.standing`. The memory becomes ``memory`` times itself plus what
     the round agreed on. One client, and any number of them, moves a layer at most by the usual
     length of an update. Nothing is assumed about the number of malicious clients. It remembers one
-    float32 a weight.
+    float32 a weight, and two numbers a client.
 
     Parameters
     ----------
@@ -51,14 +52,22 @@ class ChangeMean(Rule):
             past = updates.new_zeros(block.stop - block.start) if memory is None else memory[block]
             return torch.cat([updates[:, block], past[None]]).to(torch.float64)
 
-        judged = standing(layer_grams(rows, updates, context.layers), state.get("recent"))
+        judged = standing(
+            layer_grams(rows, updates, context.layers),
+            state.get("recent"),
+            trust(state, context.clients),
+        )
         moved = _mean(updates, context.layers, judged.weights, judged.scales)
         remembered = _mean(updates, context.layers, judged.agreed, judged.scales)
         if memory is not None:
             remembered.add_(memory, alpha=self.memory)
         return Aggregate(
             moved,
-            {"memory": remembered, "recent": judged.recent},
+            {
+                "memory": remembered,
+                "recent": judged.recent,
+                **after(judged, state, context.clients),
+            },
             tuple(judged.weights.tolist()),
             judged.reasons(),
         )

@@ -15,6 +15,7 @@ from strategies.stack.blocks import columns, layer_bounds
 from strategies.stack.combine import sum_dtype
 from strategies.stack.gram import layer_grams
 from strategies.stack.standing import standing
+from strategies.stack.trust import after, trust
 
 UNIT = 64
 """Reputations and the memory are whole numbers of 1/64 rank."""
@@ -29,13 +30,15 @@ class ChangeVote(Rule):
 
     With ``q`` the ranking the round began with: ``c_i = p_i - q``, in each layer without its part
     along ``q - mean(q)``, which moves no edge past another, and no longer than is usual. The weight
-    of a client is its support times its uniqueness: how far the others' changes and the memory bear
-    ``c_i`` out, and how little it repeats what others send; see
-    :func:`strategies.stack.standing.standing`. The reputation is ``q + sum w_i c_i / sum w_i``, or
-    ``q`` where nobody counts. The memory becomes ``memory`` times itself plus what the round agreed
-    on, whatever the memory says of it, so that a spoiled memory turns round. One client, and any
-    number of them, moves a layer at most as far as the usual change is long. Nothing is assumed
-    about the number of malicious clients. It remembers one int32 an edge.
+    of a client is its support times its uniqueness times its trust: how far the others' changes
+    bear ``c_i`` out, how little it repeats what others send, and how far its earlier changes were
+    borne out; see :mod:`strategies.stack.standing` and :mod:`strategies.stack.trust`. Where the
+    round as a whole opposes the memory, nobody counts. The reputation is
+    ``q + sum w_i c_i / sum w_i``, or ``q`` where nobody counts. The memory becomes ``memory`` times
+    itself plus what the round agreed on, whatever the memory says of it, so that a spoiled memory
+    turns round. One client, and any number of them, moves a layer at most as far as the usual
+    change is long. Nothing is assumed about the number of malicious clients. It remembers one int32
+    an edge, and two numbers a client.
 
     Parameters
     ----------
@@ -55,7 +58,7 @@ class ChangeVote(Rule):
 
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         changes = _Changes(updates, context, state.get("memory"))
-        judged = standing(changes.products(), state.get("recent"))
+        judged = standing(changes.products(), state.get("recent"), trust(state, context.clients))
         moved, remembered = changes.means(judged.scales, judged.weights, judged.agreed)
         if changes.memory is not None:
             remembered.add_(changes.memory, alpha=self.memory)
@@ -67,6 +70,7 @@ class ChangeVote(Rule):
             {
                 "memory": remembered.round_().to(sum_dtype(rounds * UNIT, widest)),
                 "recent": judged.recent,
+                **after(judged, state, context.clients),
             },
             tuple(judged.weights.tolist()),
             judged.reasons(),

@@ -13,9 +13,15 @@ from torch import Tensor
 KEPT_ROUNDS = 6
 """Rounds of which lengths and cosines are remembered: what is usual must not hang on one draw."""
 RIPE_ROUNDS = 5
-"""Rounds before a memory can speak against a client."""
+"""Rounds before a memory can speak against a round."""
 TURNS = 5
 """How often weights and the agreement that they lead to are worked out in turn."""
+DEVIATIONS = 3.0
+"""How far below the others' cosines, in robust standard deviations, one must lie to be clear."""
+OPPOSED = -0.1
+"""Cosine with the memory below which a whole round waits."""
+_FULL = 0.5
+_MAD = 1.4826
 _TINY = 1e-12
 _HALF = 0.5 - 1e-9
 
@@ -26,17 +32,21 @@ class Standing(NamedTuple):
     Attributes
     ----------
     weights : Tensor
-        Shape (n,), 0 to 1: what a client's change counts, support times uniqueness.
+        Shape (n,), 0 to 1: what a client's change counts, support times uniqueness times trust.
     agreed : Tensor
-        Shape (n,), 0 to 1: the same without what the memory says; what is to be remembered.
+        Shape (n,), 0 to 1: the same with the strict support; what is to be remembered.
     support : Tensor
-        Shape (n,), 0 to 1: how far its change is borne out by the others' and by the memory.
+        Shape (n,), 0 to 1: how far its change is borne out by the others'.
     uniqueness : Tensor
         Shape (n,), 0 to 1: how little it repeats what others changed.
+    trust : Tensor
+        Shape (n,), 0 to 1: as it was handed in, or 1 where nobody who is unique has any.
     cosines : Tensor
-        Shape (n,): the smaller one of those with the others and with the memory.
+        Shape (n,): with the mean of what the others changed, weighed by what they count.
     scales : Tensor
         Shape (layers, n), 0 to 1: factor that bounds its length in each layer.
+    waits : bool
+        Whether the round opposes the memory, so that nobody counts.
     recent : Tensor
         Shape (m, layers + 4): what to hand in next round; lengths, likenesses, cosines.
     """
@@ -45,29 +55,37 @@ class Standing(NamedTuple):
     agreed: Tensor
     support: Tensor
     uniqueness: Tensor
+    trust: Tensor
     cosines: Tensor
     scales: Tensor
+    waits: bool
     recent: Tensor
 
     def reasons(self) -> tuple[str, ...]:
         """Say what took most of each client's weight.
 
-        ``"against"``: its change opposes the others' or the memory; ``"apart"``: it is borne out
-        less than is usual; ``"alike"``: others changed the same; ``""``: three quarters are left.
+        ``"against"``: its change opposes the others', or the round as a whole opposes the memory;
+        ``"apart"``: it is borne out less than is usual; ``"alike"``: others changed the same;
+        ``"before"``: its earlier changes were not borne out; ``""``: three quarters are left.
         """
-        parts = (self.weights, self.support, self.uniqueness, self.cosines)
-        return tuple(map(_reason, *(part.tolist() for part in parts)))
+        parts = (self.weights, self.support, self.uniqueness, self.trust, self.cosines)
+        rows = zip(*(part.tolist() for part in parts), strict=True)
+        return tuple(self._reason(*row) for row in rows)
+
+    def _reason(
+        self, weight: float, support: float, uniqueness: float, trust: float, cosine: float
+    ) -> str:
+        if self.waits:
+            return "against"
+        if weight >= 0.75:
+            return ""
+        least = min(support, uniqueness, trust)
+        if support == least:
+            return "apart" if cosine > 0 else "against"
+        return "alike" if uniqueness == least else "before"
 
 
-def _reason(weight: float, support: float, uniqueness: float, cosine: float) -> str:
-    if weight >= 0.75:
-        return ""
-    if support > uniqueness:
-        return "alike"
-    return "apart" if cosine > 0 else "against"
-
-
-def standing(grams: Tensor, recent: Tensor | None = None) -> Standing:
+def standing(grams: Tensor, recent: Tensor | None = None, trust: Tensor | None = None) -> Standing:
     """Weigh clients by the direction of what they changed.
 
     Parameters
@@ -77,6 +95,8 @@ def standing(grams: Tensor, recent: Tensor | None = None) -> Standing:
         changes and, last, of the memory (zeros if there is none).
     recent : Tensor, optional
         What the last round returned.
+    trust : Tensor, optional
+        Shape (n,), 0 to 1: from the clients' records; 1 for all by default.
 
     Notes
     -----
@@ -87,12 +107,17 @@ def standing(grams: Tensor, recent: Tensor | None = None) -> Standing:
     * uniqueness: the usual mean of ``max(0, C_ij)`` over others j over the client's own, and the
       same with squares; the smaller one, at most 1. Where 40 % of a round lie above what is usual,
       they are. Colluders that repeat each other share about one vote.
-    * support by others: the median of ``C_ij`` over others j, weighed by what they count, over the
-      usual one, between 0 and 1; in turn with the weights that it leads to. A group in the minority
-      cannot speak for its own members.
-    * support by the memory: the same with the cosine with the memory, once there are
-      ``RIPE_ROUNDS``. Where what the round agreed on opposes the memory as a whole, nobody counts:
-      one of them has been captured, and waiting costs a round.
+    * strict support: the median of ``C_ij`` over other clients j, weighed by what they count, over
+      half the usual one, between 0 and 1; in turn with the weights that it leads to. Then, from
+      those weights on, the same with the cosine with the others' weighted mean, which is far less
+      noisy than any pair's. The median comes first since a minority cannot speak for itself there.
+    * support: as the strict one, but falling to 0 at ``DEVIATIONS`` robust standard deviations
+      below the cosines' median, both weighed by what clients count under the strict one, where that
+      is below 0. Honest changes that are unlike each other are no opposition.
+
+    A client counts its support times its uniqueness times its trust. Where the mean of all changes,
+    weighed by uniqueness and trust, opposes a memory of ``RIPE_ROUNDS`` or more, nobody counts: one
+    of them has been captured, and waiting costs a round.
     """
     n, depth = grams.shape[1] - 1, len(grams)
     past = grams.new_empty(0, depth + 4) if recent is None else recent
@@ -100,25 +125,72 @@ def standing(grams: Tensor, recent: Tensor | None = None) -> Standing:
     usual = _usual(lengths, past[:, :depth].T)
     scales = torch.where(lengths > usual[:, None], usual[:, None] / lengths, 1.0)
     product = _in_units(grams, scales, usual)
-    cosines = _cosines(product)
-    alike = cosines[:n, :n].clone().fill_diagonal_(0).clamp(0, 1)
+    cosines = _cosines(product)[:n, :n]
+    alike = cosines.clone().fill_diagonal_(0).clamp(0, 1)
     mean, square = alike.mean(dim=1), alike.square().mean(dim=1)
     uniqueness = torch.minimum(_below(mean, past[:, -4]), _below(square, past[:, -3]))
-    agreed, by_others, median = _agreement(cosines[:n, :n], uniqueness, past[:, -1])
-    remembered, support = cosines[:n, n], by_others
-    if len(past) >= RIPE_ROUNDS * n and product[n, n] > 0:
-        support = torch.minimum(support, _support(remembered, past[:, -2]))
-        support = support * (agreed @ product[:n, n] > 0)
-    now = torch.cat([lengths.T, torch.stack([mean, square, remembered, median], dim=1)], dim=1)
+    trusted = torch.ones_like(uniqueness) if trust is None else trust
+    if not (trusted * uniqueness).any():
+        trusted = torch.ones_like(uniqueness)
+    voices = uniqueness * trusted
+    found = _agreement(cosines, voices, past[:, -2:])
+    support = _relaxed(found)
+    waits = len(past) >= RIPE_ROUNDS * n and _cosine_with_last(product, voices) < OPPOSED
+    now = torch.cat([lengths.T, torch.stack([mean, square, found.median, found.cosine], 1)], dim=1)
     return Standing(
-        weights=support * uniqueness,
-        agreed=agreed,
+        weights=torch.zeros_like(voices) if waits else support * voices,
+        agreed=found.weights,
         support=support,
         uniqueness=uniqueness,
-        cosines=torch.minimum(remembered, median),
+        trust=trusted,
+        cosines=found.cosine,
         scales=scales,
+        waits=waits,
         recent=torch.cat([past, now])[-KEPT_ROUNDS * n :],
     )
+
+
+class _Agreement(NamedTuple):
+    """What clients agree on; each of shape (n,) but ``full``, a number."""
+
+    weights: Tensor
+    support: Tensor
+    median: Tensor
+    cosine: Tensor
+    full: Tensor
+
+
+def _agreement(cosines: Tensor, voices: Tensor, past: Tensor) -> _Agreement:
+    """Work out strict support and weights in turn: by medians, then by means."""
+    median, by_median = voices, voices
+    weights = voices
+    for _ in range(TURNS):
+        median, heard = _weighted_median(cosines, weights)
+        full = _full(median, past[:, 0])
+        by_median = torch.where(heard, (median / full).clamp(0, 1), 1.0)
+        weights = by_median * voices
+        if not weights.any():
+            return _Agreement(weights, by_median, median, median, full)
+    cosine, support = median, by_median
+    for _ in range(TURNS):
+        cosine, heard = _cosine_with_others(cosines, weights)
+        full = _full(cosine, past[:, 1])
+        support = torch.where(heard, (cosine / full).clamp(0, 1), 1.0)
+        weights = support * voices
+        if not weights.any():
+            break
+    return _Agreement(weights, support, median, cosine, full)
+
+
+def _relaxed(found: _Agreement) -> Tensor:
+    """Let support fall to 0 only where a cosine is clearly below the others'."""
+    if len(found.weights) == 1 or not found.weights.any():
+        return found.support
+    centre = _median_of(found.cosine, found.weights)
+    spread = _MAD * _median_of((found.cosine - centre).abs(), found.weights)
+    low = (centre - DEVIATIONS * spread).clamp(max=0)
+    high = torch.minimum(found.full, centre)
+    return ((found.cosine - low) / (high - low).clamp(min=_TINY)).clamp(0, 1)
 
 
 def _in_units(grams: Tensor, scales: Tensor, usual: Tensor) -> Tensor:
@@ -134,16 +206,19 @@ def _cosines(product: Tensor) -> Tensor:
     return _ratio(product, norms[:, None] * norms[None, :])
 
 
-def _agreement(cosines: Tensor, uniqueness: Tensor, past: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Work out weights and support by others in turn; also return the medians behind it."""
-    weights = uniqueness
-    for _ in range(TURNS):
-        median, heard = _weighted_median(cosines, weights)
-        support = torch.where(heard, _support(median, past), 1.0)
-        weights = support * uniqueness
-        if not weights.any():
-            break
-    return weights, support, median
+def _cosine_with_others(cosines: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Compare each direction with the others' weighted mean; also say which rows have any."""
+    shares = weights.expand_as(cosines).clone().fill_diagonal_(0)
+    along = (shares * cosines).sum(dim=1)
+    lengths = ((shares @ cosines) * shares).sum(dim=1).clamp(min=0).sqrt()
+    return _ratio(along, lengths), shares.sum(dim=1) > _TINY
+
+
+def _cosine_with_last(product: Tensor, weights: Tensor) -> float:
+    """Compare the weighted sum of all rows but the last with the last."""
+    along = weights @ product[:-1, -1]
+    squares = (weights @ product[:-1, :-1] @ weights) * product[-1, -1]
+    return float(_ratio(along, squares.clamp(min=0).sqrt()))
 
 
 def _weighted_median(cosines: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -156,9 +231,16 @@ def _weighted_median(cosines: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     return ordered.gather(1, place)[:, 0], total[:, 0] > _TINY
 
 
-def _support(cosines: Tensor, past: Tensor) -> Tensor:
-    """Compare cosines with the usual one: 0 to 1."""
-    return (cosines / _usual(cosines, past).clamp(min=_TINY)).clamp(0, 1)
+def _median_of(values: Tensor, weights: Tensor) -> Tensor:
+    """Take the lower median of values under weights."""
+    ordered, order = values.sort(stable=True)
+    heard = weights[order].cumsum(dim=0)
+    return ordered[int((heard < heard[-1] * _HALF).sum())]
+
+
+def _full(cosines: Tensor, past: Tensor) -> Tensor:
+    """Return the cosine that is supported in full: half the usual one, if that is above 0."""
+    return (_FULL * _usual(cosines, past)).clamp(min=_TINY)
 
 
 def _below(values: Tensor, past: Tensor) -> Tensor:

@@ -40,36 +40,41 @@ def one(vector: np.ndarray) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
+@pytest.mark.parametrize("layerwise", [False, True])
 @pytest.mark.parametrize(("cosine", "diversity"), [(0.2, 0.0), (-0.5, 0.6)])
-def test_votes_are_those_of_the_definition_over_two_rounds(cosine: float, diversity: float) -> None:
+def test_votes_are_those_of_the_definition_over_two_rounds(
+    cosine: float, diversity: float, layerwise: bool
+) -> None:
     rng = np.random.default_rng(0)
     before, previous = ranking(rng), ranking(rng)
     own = [ranking(rng) for _ in range(3)]
     attack = attacks.make(
-        "memory_evasion", cosine=cosine, diversity=diversity, length=1.5, memory=0.5
+        "memory_evasion",
+        cosine=cosine,
+        diversity=diversity,
+        length=1.5,
+        memory=0.5,
+        layerwise=layerwise,
     )
     first = attack.craft(view(before, own), 2, np.random.default_rng(1))
     sent, _ = attack.craft(view(previous, own, first.state), 2, np.random.default_rng(2))
 
-    scale = scales()
-    here, then = flat(previous) * scale, flat(before) * scale
-    along = here - here.mean()
-    rows = [flat(vote) * scale - here for vote in own]
-    mean = without(np.mean(rows, axis=0), along)
-    moved = without(here - then, along)
-    near = one(mean + moved)
-    common = cosine * near + np.sqrt(1 - cosine**2) * one(without(-mean, near))
-    length = 1.5 * np.median([np.linalg.norm(row) for row in rows])
+    here, then = flat(previous) * scales(), flat(before) * scales()
+    rows = np.array([flat(vote) * scales() - here for vote in own])
     noises = np.random.default_rng(2)
     for vote in sent:
-        noise = one(noises.standard_normal(here.size, dtype=np.float32).astype(float))
-        change = length * (np.sqrt(1 - diversity) * common + np.sqrt(diversity) * noise)
-        wanted = here + change
-        start = 0
-        for name, n in SIZES.items():
-            part = wanted[start : start + n]
-            np.testing.assert_array_equal(vote[name], part.argsort().argsort())
-            start += n
+        noise = noises.standard_normal(here.size, dtype=np.float32).astype(float)
+        wanted = here.copy()
+        for part in (slice(0, 40), slice(40, 47)) if layerwise else (slice(0, 47),):
+            along = here[part] - here[part].mean()
+            mean = without(np.mean(rows[:, part], axis=0), along)
+            near = one(mean + without(here[part] - then[part], along))
+            common = cosine * near + np.sqrt(1 - cosine**2) * one(without(-mean, near))
+            length = 1.5 * np.median([np.linalg.norm(row[part]) for row in rows])
+            own_noise = np.sqrt(diversity) * one(noise[part])
+            wanted[part] += length * (np.sqrt(1 - diversity) * common + own_noise)
+        for name, part in (("a", slice(0, 40)), ("b", slice(40, 47))):
+            np.testing.assert_array_equal(vote[name], wanted[part].argsort().argsort())
 
 
 def test_what_is_remembered_fades() -> None:

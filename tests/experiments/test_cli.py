@@ -14,6 +14,11 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import main
+from experiments.commands.catalogue import catalogue
+from experiments.config import flatten, from_flat, read
+from experiments.config.run_name import folder_name, title
+from experiments.records import RunDirectory
+from experiments.rounds.loop import execute
 
 QUICK = ["rounds=2", "clients=8", "clients_per_round=3", "train.epochs=1"]
 
@@ -45,8 +50,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
 def test_a_run_prints_lines_and_a_table(finished: tuple[Path, str, str]) -> None:
     folder, out, err = finished
 
-    assert err.splitlines()[0].startswith("round 1/2  accuracy ")
-    assert len(err.splitlines()) == 2
+    assert err.splitlines()[0] == "digits · conv2 · frl"
+    assert err.splitlines()[1].startswith("round 1/2  accuracy ")
+    assert len(err.splitlines()) == 3
     assert "\x1b" not in out + err
     assert "accuracy" in out
     assert "picture  first/curve.png" in out
@@ -283,3 +289,97 @@ def test_a_network_that_cannot_be_shown(
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert line in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
+        (["run", "--lr", "3"], "No such option --lr; takes -o train.lr=…"),
+        (["run", "--outt", "3"], "No such option '--outt'. Did you mean '--out'?"),
+        (["run", "-o", "lr=3"], "unknown configuration key 'lr'; did you mean 'train.lr'?"),
+        (["run", "-o", "nix=3"], "unknown configuration key 'nix'; takes what frl list keys shows"),
+        (
+            ["run", "-o", "model.nix=3"],
+            "unknown configuration key 'model.nix'; takes model.name",
+        ),
+    ],
+)
+def test_a_mistyped_word(
+    arguments: list[str],
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert called(arguments, monkeypatch, capsys) == (2, "", f"frl: {line}\n")
+
+
+def test_keys_say_what_they_take() -> None:
+    takes = {entry["name"]: entry["takes"] for entry in catalogue("keys")}
+
+    assert takes["strategy.weighting"] == "uniform | examples"
+    assert takes["train.momentum"] == "in [0, 1)"
+    assert takes["strategy.oracle_f"] == "true | false"
+    assert takes["clients"] == ">= 1"
+    assert takes["model.name"] == ""
+
+
+def test_a_run_is_named_after_what_is_tried() -> None:
+    keys = {"strategy.rule": "krum_position(f=1)", "attack.name": "boundary"}
+
+    clean, attacked = from_flat({}), from_flat({**keys, "attack.fraction": 0.25})
+
+    assert (folder_name(clean), title(clean)) == ("digits-frl", "digits · conv2 · frl")
+    assert folder_name(attacked) == "digits-frl-krum_position-boundary-25"
+    assert title(attacked) == "digits · conv2 · frl krum_position · boundary 25 %"
+
+
+def test_what_init_writes_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for arguments in ([], ["--attack", "spun_attack"], ["--rule", "spun_rule"]):
+        status, out, err = called(["init", *arguments], monkeypatch, capsys)
+        assert (status, err) == (0, "")
+        assert "next     frl run " in out
+
+    parts = ["plugins=spun_attack,spun_rule", "attack.name=spun_attack", "strategy.rule=spun_rule"]
+    mine = read(Path("run.toml"), [*QUICK, *parts, "attack.fraction=0.3", "eval_every=2"])
+    plain = read(Path("run.toml"), QUICK)
+
+    assert flatten(read(Path("run.toml"))) == flatten(read(None))
+    assert execute(mine, RunDirectory(tmp_path / "mine"))["admitted"] == 6
+    summed = execute(
+        read(Path("run.toml"), [*QUICK, parts[0], parts[2]]), RunDirectory(tmp_path / "summed")
+    )
+    assert summed["digest"] == execute(plain, RunDirectory(tmp_path / "plain"))["digest"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["there.toml"], "there.toml exists already; it is left as it is"),
+        (["--attack", "3x"], "init: got '3x'; takes a name that Python can import"),
+        (["--rule", "class"], "init: got 'class'; takes a name that Python can import"),
+        (
+            ["--attack", "numpy"],
+            "init: got 'numpy'; takes a name that no attack, rule or module has",
+        ),
+        (["--rule", "krum"], "init: got 'krum'; takes a name that no attack, rule or module has"),
+        (["a.toml", "--rule", "b"], "init: takes one of FILE, --attack NAME and --rule NAME"),
+        (["nowhere/a.toml"], "nowhere/a.toml: No such file or directory"),
+    ],
+)
+def test_what_init_refuses(
+    arguments: list[str],
+    line: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.toml").touch()
+
+    assert called(["init", *arguments], monkeypatch, capsys) == (2, "", f"frl: {line}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["there.toml"]

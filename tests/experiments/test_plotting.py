@@ -94,7 +94,10 @@ def test_a_heat_map_holds_every_mean() -> None:
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["clean", "mimic", "rank_noise"]
     texts = [text.get_text() for text in axes.texts]
     assert texts == ["-", "-", "70.0", "85.0", "60.0", "30.0"]
-    assert [text.get_text() for text in axes.texts if text.get_weight() == "bold"] == ["30.0"]
+    assert [text.get_text() for text in axes.texts if text.get_weight() == "bold"] == [
+        "70.0",
+        "30.0",
+    ]
     np.testing.assert_allclose(axes.images[0].get_array(), [[np.nan, np.nan, 70], [85, 60, 30]])
 
 
@@ -110,7 +113,7 @@ def test_worst_case_bars() -> None:
 
     axes = drawn.axes[0]
     names = [tick.get_text() for tick in axes.get_yticklabels()]
-    assert names == ["FRL\nworst: rank_noise", "FedAvg\nworst: rank_noise"]
+    assert names == ["FRL\nworst of 2: rank_noise", "FedAvg\nonly attack run: rank_noise"]
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([90, 35, 70])
 
 
@@ -161,6 +164,15 @@ def test_churn_and_agreement() -> None:
 
     assert lines(drawn, 0)["fc"] == ([1, 2], pytest.approx([10, 20]))
     assert lines(drawn, 1)["fc"] == ([1, 2], pytest.approx([50, 50]))
+
+
+def test_churn_under_a_rule_that_adds_up_no_votes() -> None:
+    run = recorded("a", [0.5, 0.6], strategy__rule="change_vote")
+
+    drawn = figure("churn", run.assign(churn=[{"fc": 0.5}, {"fc": 0.25}], agreement=None))
+
+    assert lines(drawn) == {"fc": ([1.0, 2.0], [50.0, 25.0])}
+    assert len(drawn.axes) == 1
 
 
 def test_vulnerable_edges() -> None:
@@ -264,3 +276,40 @@ def test_pictures_and_reports_do_not_wait_for_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "[]\n"
+
+
+def test_success_of_a_backdoor_over_rounds(tmp_path: Path) -> None:
+    run = recorded("a", [0.5, 0.75], **loud()).assign(attack_success_rate=[0.25, 0.5])
+
+    drawn = figure("backdoor", run)
+
+    assert lines(drawn) == {"FRL, rank_noise": ([1.0, 2.0], [25.0, 50.0])}
+    assert drawn.axes[0].get_ylabel() == "triggered examples of the target class (%)"
+    with pytest.raises(InputError, match="no round of these runs measured a backdoor"):
+        draw("backdoor", Runs(rounds=recorded("a", [0.5])), tmp_path / "no.png")
+
+
+def test_an_axis_that_does_not_begin_at_0_is_marked() -> None:
+    def marks(*accuracies: float) -> list[str]:
+        axes = figure("accuracy", recorded("a", list(accuracies))).axes[0]
+        return [text.get_text() for text in axes.texts if axes.get_ylim()[0] > 0]
+
+    assert marks(0.9, 0.95) == ["≈"]
+    assert marks(0.0, 0.95) == []
+
+
+def test_a_picture_for_a_column_of_a_paper(tmp_path: Path) -> None:
+    runs = Runs(rounds=together(recorded("a", [0.5]), recorded("b", [0.6], **FEDAVG)))
+    options = Options(title="Digits", width=3.3, labels={"FedAvg": "plain averaging"})
+
+    draw("accuracy", runs, tmp_path / "column.svg", options)
+    draw("accuracy", runs, tmp_path / "column.pdf", options)
+
+    text = (tmp_path / "column.svg").read_text(encoding="utf-8")
+    assert 'width="237.6pt"' in text
+    assert "<!-- Digits -->" in text
+    assert "<!-- plain averaging -->" in text
+    assert "<!-- FedAvg -->" not in text
+    assert b"/Type3" not in (tmp_path / "column.pdf").read_bytes()
+    with pytest.raises(InputError, match=r"unknown --label 'nobody' .*FedAvg"):
+        draw("accuracy", runs, tmp_path / "no.png", Options(labels={"nobody": "x"}))

@@ -1,7 +1,11 @@
 """The search for the worst attack, with runs whose outcome is a formula."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +13,12 @@ import pytest
 
 import attacks
 from experiments.config import Config, flatten, from_flat
+from experiments.records import RunDirectory
 from experiments.redteam import Budget, Candidate, Search, search, values_to_try
 from experiments.redteam.candidates import candidate, fitting_attacks
 from experiments.redteam.report import as_json, command, markdown
 from experiments.sweep.grid import Point
-from experiments.sweep.sweep import Outcome
+from experiments.sweep.sweep import Outcome, sweep
 from frl.errors import InputError
 
 BASE = from_flat({"attack.fraction": 0.2, "rounds": 9, "seed": 4})
@@ -102,6 +107,54 @@ def test_the_same_search_proposes_the_same_whatever_the_order_of_its_runs(
 
     search(BASE, tmp_path, BUDGET, forward)
     assert first.asked == second.asked
+
+
+class Finished:
+    """Stands in for a job: a run that ends at once, is put on record, and may end all with it."""
+
+    def __init__(self, flat: Mapping[str, Any], path: Path, fatal: int) -> None:
+        self.messages, theirs = Pipe()
+        log = path.parents[3] / "begun"
+        with log.open("a") as begun:
+            begun.write(f"{path}\n")
+        if len(log.read_text().splitlines()) == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+        config, directory = from_flat(dict(flat)), RunDirectory(path)
+        with directory.create(config):
+            result = {"accuracy": by_evasion(config), "rounds": config.rounds, "seconds": 1.0}
+            directory.finish(result)
+        theirs.send_bytes(json.dumps({"result": result}).encode())
+
+    def read(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.messages.recv_bytes())
+        return found
+
+    def stop(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.messages.close()
+
+
+@pytest.mark.parametrize("fatal", [31, 99])
+def test_a_search_that_was_killed_carries_on_and_counts_no_run_twice(
+    searched: tuple[Search, Runs], tmp_path: Path, fatal: int
+) -> None:
+    def run(points: Sequence[Point]) -> Iterator[Outcome]:
+        yield from sweep(points, jobs=1, start=lambda flat, path, _: Finished(flat, path, fatal))  # type: ignore[arg-type, return-value]
+
+    child = os.fork()
+    if not child:
+        search(BASE, tmp_path / "runs", BUDGET, run)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    found = search(BASE, tmp_path / "runs", BUDGET, run)
+
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert found == searched[0]
+    times = Counter((tmp_path / "begun").read_text().splitlines())
+    assert len(times) == 96 + 3
+    assert [path for path, number in times.items() if number > 1] == [list(times)[fatal - 1]]
 
 
 def test_what_cannot_be_run_is_told_and_not_counted(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ from frl.models import DataShape
 from frl.randomness import Purpose, generator
 from frl.task import Task
 from frl.training.augmentation import augment
+from frl.training.local_steps import last_pass, local_steps
 from frl.training.ranks import RankTrainer, Shard, TrainSettings
 from frl.training.supermask import score_parameters
+from frl.training.weights import WeightTrainer
 
 SHAPE = DataShape((1, 8, 8), 10)
 
@@ -138,9 +140,50 @@ def test_loading_a_ranking_and_ranking_again_is_the_identity() -> None:
 def test_rates_follow_a_cosine_over_epochs_and_decay_over_rounds() -> None:
     settings = TrainSettings(epochs=5, lr=0.4, lr_decay=0.999)
 
-    rates = [settings.rate(11, epoch) / (0.4 * 0.999**10) for epoch in range(5)]
+    rates = [settings.rate(11, epoch, 5) / (0.4 * 0.999**10) for epoch in range(5)]
 
     np.testing.assert_allclose(rates, [1, 0.905, 0.655, 0.345, 0.095], atol=5e-4)
+
+
+def test_steps_go_over_the_shard_as_often_as_it_takes() -> None:
+    settings = TrainSettings(batch_size=4, steps=7, lr=1.0, lr_decay=1.0)
+
+    steps = local_steps(10, settings, Task(1, 0, 0))
+
+    assert [len(step.rows) for step in steps] == [4, 4, 2, 4, 4, 2, 4]
+    assert [step.first for step in steps] == [True, False, False, True, False, False, True]
+    for start in (0, 3):
+        drawn = np.concatenate([step.rows for step in steps[start : start + 3]])
+        assert sorted(drawn.tolist()) == list(range(10))
+    rates = [0.5 * (1 + np.cos(np.pi * number / 7)) for number in range(7)]
+    np.testing.assert_allclose([step.rate for step in steps], rates)
+    assert [last_pass(steps[:end]) for end in (0, 1, 3, 4, 7)] == [1, 4, 10, 4, 4]
+    assert local_steps(0, settings, Task(1, 0, 0)) == []
+
+
+def test_as_many_steps_as_two_epochs_see_the_same_batches() -> None:
+    task = Task(4, 2, 1)
+    by_epoch = local_steps(10, TrainSettings(batch_size=4, epochs=2), task)
+    by_step = local_steps(10, TrainSettings(batch_size=4, steps=6), task)
+
+    for one, other in zip(by_epoch, by_step, strict=True):
+        np.testing.assert_array_equal(one.rows, other.rows)
+
+
+def test_a_step_is_clipped_to_a_norm() -> None:
+    """One step of plain SGD moves the weights by the rate times a gradient of that norm."""
+
+    def moved(clip: float) -> float:
+        settings = TrainSettings(
+            steps=1, batch_size=8, lr=0.5, momentum=0.0, weight_decay=0.0, clip=clip
+        )
+        ours = WeightTrainer(models.make("conv2", SHAPE), settings, seed=0)
+        update, _ = ours.train(ours.initial, shard(8), Task(1, 0, 0))
+        return float(np.sqrt(sum(float(values @ values) for values in update.values())))
+
+    assert moved(0.0) > 0.05
+    assert moved(0.1) == pytest.approx(0.05, rel=1e-3)
+    assert moved(1e6) == moved(0.0)
 
 
 def test_crop_and_flip_agree_with_padding_by_hand() -> None:

@@ -13,11 +13,20 @@ from hypothesis import strategies as st
 from strategies.rules import RuleContext, make
 from strategies.rules.change_vote import UNIT
 from strategies.stack.gram import layer_grams
-from strategies.stack.standing import KEPT_ROUNDS, RIPE_ROUNDS, TURNS, standing
+from strategies.stack.standing import (
+    DEVIATIONS,
+    KEPT_ROUNDS,
+    OPPOSED,
+    RIPE_ROUNDS,
+    TURNS,
+    standing,
+)
+from strategies.stack.trust import KEPT, after, trust
 
 LAYERS = (30, 60)
 SLICES = (slice(0, 30), slice(30, 90))
 N = 9
+OPPOSING = (3, 8, 13)
 
 
 def positions(scores: np.ndarray) -> np.ndarray:
@@ -32,7 +41,13 @@ def votes_of(random: np.random.Generator, previous: np.ndarray, n: int = N) -> n
 
 
 def context(previous: np.ndarray, n: int = N, **more: Any) -> RuleContext:
-    return RuleContext(tuple(range(n)), LAYERS, previous=torch.from_numpy(previous), **more)
+    more = {"clients": tuple(range(n)), **more}
+    return RuleContext(layers=LAYERS, previous=torch.from_numpy(previous), **more)
+
+
+def drawn(random: np.random.Generator) -> tuple[int, ...]:
+    """A round's clients, of fourteen."""
+    return tuple(sorted(random.choice(14, N, replace=False).tolist()))
 
 
 def lower_median(values: Any) -> float:
@@ -44,6 +59,17 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
     return float(a @ b / length) if length > 1e-12 else 0.0
 
 
+def weighted_median(pairs: list[tuple[float, float]]) -> float:
+    """Take the first value, in ascending order, with half of what counts at or below it."""
+    pairs = sorted(pairs, key=lambda pair: pair[0])
+    heard, half = 0.0, sum(count for _, count in pairs) * (0.5 - 1e-9)
+    for value, count in pairs:
+        heard += count
+        if heard >= half:
+            return value
+    return pairs[-1][0]
+
+
 class Direct:
     """The rule as its documentation says it, on vectors, with loops; changes have no radial part.
 
@@ -53,8 +79,16 @@ class Direct:
 
     def __init__(self, memory: float = 0.8) -> None:
         self.share, self.memory, self.past = memory, np.zeros(sum(LAYERS)), []
+        self.support_of: dict[int, list[float]] = {}
 
-    def __call__(self, changes: np.ndarray, tangent: Any = lambda v: v) -> tuple[Any, Any]:
+    def trust(self, client: int) -> float:
+        supports = [1.0, *self.support_of.get(client, [])]
+        faded = [KEPT**age for age in range(len(supports))][::-1]
+        return min(1.0, 2 * float(np.average(supports, weights=faded)))
+
+    def __call__(
+        self, changes: np.ndarray, clients: Any = range(N), tangent: Any = lambda v: v
+    ) -> tuple[Any, Any]:
         n = len(changes)
         lengths = [[float(np.linalg.norm(row[part])) for part in SLICES] for row in changes]
         past = self.past[-KEPT_ROUNDS * n :]
@@ -73,32 +107,36 @@ class Direct:
         for place, values in ((1, means), (2, squares)):
             most = max(lower_median([p[place] for p in past] + values), np.quantile(values, 0.4))
             unique = np.minimum(unique, [most / v if v > most else 1.0 for v in values])
-        counts = unique.copy()
+        voices = unique * [self.trust(client) for client in clients]
+        directions = [row / np.linalg.norm(row) for row in unit]
+        counts = voices.copy()
         for _ in range(TURNS):
-            medians = []
-            for i in range(n):
-                others = sorted((cosine(unit[i], unit[j]), counts[j]) for j in range(n) if j != i)
-                heard, half = 0.0, sum(c for _, c in others) * (0.5 - 1e-9)
-                medians.append(others[-1][0])
-                for value, count in others:
-                    heard += count
-                    if heard >= half:
-                        medians[-1] = value
-                        break
-            level = max(lower_median([p[4] for p in past] + medians), 1e-12)
-            support = np.clip(np.array(medians) / level, 0, 1)
-            counts = unique * support
-            if not counts.any():
-                break
+            medians = [
+                weighted_median([(cosine(unit[i], unit[j]), counts[j]) for j in range(n) if j != i])
+                for i in range(n)
+            ]
+            full = max(1e-12, 0.5 * lower_median([p[3] for p in past] + medians))
+            counts = voices * np.clip(np.array(medians) / full, 0, 1)
+        for _ in range(TURNS):
+            others = [sum(counts[j] * directions[j] for j in range(n) if j != i) for i in range(n)]
+            agreement = [cosine(row, other) for row, other in zip(unit, others, strict=True)]
+            full = max(1e-12, 0.5 * lower_median([p[4] for p in past] + agreement))
+            counts = voices * np.clip(np.array(agreement) / full, 0, 1)
         agreed = counts
-        remembered = [cosine(row, memory_unit) for row in unit]
-        if len(past) >= RIPE_ROUNDS * n:
-            level = max(lower_median([p[3] for p in past] + remembered), 1e-12)
-            support = np.minimum(support, np.clip(np.array(remembered) / level, 0, 1))
-            if sum(agreed[i] * (unit[i] @ memory_unit) for i in range(n)) <= 0:
-                support = np.zeros(n)
-        weights = unique * support
-        self.past += list(zip(lengths, means, squares, remembered, medians, strict=True))
+        centre = weighted_median(list(zip(agreement, agreed, strict=True)))
+        off = weighted_median(
+            [(abs(a - centre), c) for a, c in zip(agreement, agreed, strict=True)]
+        )
+        low, high = min(0.0, centre - DEVIATIONS * 1.4826 * off), min(full, centre)
+        support = np.clip((np.array(agreement) - low) / (high - low), 0, 1)
+        weights = support * voices
+        together = cosine(sum(voices[i] * unit[i] for i in range(n)), memory_unit)
+        if len(past) >= RIPE_ROUNDS * n and together < OPPOSED:
+            weights = np.zeros(n)
+        else:
+            for client, value in zip(clients, support, strict=True):
+                self.support_of.setdefault(client, []).append(value)
+        self.past += list(zip(lengths, means, squares, medians, agreement, strict=True))
         moved = weights @ bounded / max(weights.sum(), 1e-12)
         self.memory = self.share * self.memory + agreed @ bounded / max(agreed.sum(), 1e-12)
         return weights, moved
@@ -120,9 +158,13 @@ def test_change_vote_is_what_its_page_says(seed: int) -> None:
     for _ in range(RIPE_ROUNDS + 4):
         votes = votes_of(random, previous)
         votes[0] = votes[1]
-        got = rule.aggregate(torch.from_numpy(votes), context(previous), state)
+        clients = drawn(random)
+        for row in np.flatnonzero(np.isin(clients, OPPOSING)):
+            votes[row] = positions(2.0 * previous - votes[row])
+        given = context(previous, clients=clients)
+        got = rule.aggregate(torch.from_numpy(votes), given, state)
         changes = np.stack([without_ramp(vote - previous, previous) for vote in votes])
-        weights, moved = direct(changes, lambda v, q=previous: without_ramp(v, q))
+        weights, moved = direct(changes, clients, lambda v, q=previous: without_ramp(v, q))
 
         state = got.state
         np.testing.assert_allclose(got.weights, weights, atol=1e-3)
@@ -141,9 +183,11 @@ def test_change_mean_is_the_same_on_weights(seed: int) -> None:
     for _ in range(RIPE_ROUNDS + 4):
         updates = 0.3 * random.standard_normal(sum(LAYERS)) + random.standard_normal((N, 90))
         updates[0] = updates[1]
+        clients = drawn(random)
+        updates[np.isin(clients, OPPOSING)] *= -1
         stack = torch.from_numpy(updates.astype(np.float32))
-        got = rule.aggregate(stack, RuleContext(tuple(range(N)), LAYERS), state)
-        weights, moved = direct(stack.double().numpy())
+        got = rule.aggregate(stack, RuleContext(clients, LAYERS), state)
+        weights, moved = direct(stack.double().numpy(), clients)
 
         state = got.state
         np.testing.assert_allclose(got.weights, weights, atol=1e-4)
@@ -253,3 +297,57 @@ def test_a_client_that_sends_what_it_got_moves_nothing() -> None:
     got = make("change_vote").aggregate(stack, given_origin, {}).vector
 
     np.testing.assert_array_equal(got.numpy(), UNIT * previous)
+
+
+def test_trust_follows_the_records() -> None:
+    state: dict[str, torch.Tensor] = {}
+    signal, seen = np.random.default_rng(7).standard_normal(90), []
+    for turn in range(4):
+        random = np.random.default_rng(turn)
+        changes = signal + 0.5 * random.standard_normal((6, 90))
+        changes[0] = -signal
+        judged = standing(grams_of(changes), None, trust(state, range(6)))
+        state = after(judged, state, range(6))
+        seen.append(trust(state, [0, 5, 99]).tolist())
+
+    faded = [2 * KEPT**votes / sum(KEPT**age for age in range(votes + 1)) for votes in (1, 2, 3, 4)]
+    np.testing.assert_allclose([row[0] for row in seen], faded, rtol=1e-9)
+    assert all(row[1:] == [1.0, 1.0] for row in seen)
+
+
+def test_who_opposed_before_does_not_win_as_a_majority() -> None:
+    """13 of 25 colluders that differ enough to pass for honest, with and without records."""
+    random, signal = np.random.default_rng(8), np.random.default_rng(9).standard_normal(90)
+
+    def sent(malicious: int) -> np.ndarray:
+        changes = 0.6 * signal + random.standard_normal((25, 90))
+        changes[:malicious] -= 1.2 * signal
+        return changes
+
+    state: dict[str, torch.Tensor] = {}
+    for _ in range(5):
+        judged = standing(grams_of(sent(5)), None, trust(state, (*range(5), *range(20, 40))))
+        state = after(judged, state, (*range(5), *range(20, 40)))
+        judged = standing(grams_of(sent(8)), None, trust(state, (*range(5, 13), *range(20, 37))))
+        state = after(judged, state, (*range(5, 13), *range(20, 37)))
+    majority = grams_of(sent(13))
+    known = standing(majority, None, trust(state, range(13 + 12))).weights
+    unknown = standing(majority).weights
+
+    assert unknown[:13].sum() > unknown[13:].sum()
+    assert known[:13].sum() < 0.1 * known[13:].sum()
+
+
+def test_a_round_in_which_nobody_counts_leaves_no_record() -> None:
+    random, signal = np.random.default_rng(4), np.random.default_rng(5).standard_normal(90)
+    recent, state = None, {}
+    for _ in range(RIPE_ROUNDS):
+        judged = standing(grams_of(0.5 * signal + random.standard_normal((N, 90)), signal), recent)
+        recent, state = judged.recent, after(judged, state, range(N))
+    opposed = grams_of(-0.5 * signal + random.standard_normal((N, 90)), signal)
+
+    judged = standing(opposed, recent)
+
+    assert judged.waits
+    kept = after(judged, state, range(N))
+    assert all(torch.equal(kept[key], state[key]) for key in state)

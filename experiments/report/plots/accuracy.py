@@ -13,26 +13,34 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.report.metrics import exchanged
 from experiments.report.plots import register
-from experiments.report.plots.base import Options, Plot, Runs, draw_line, title_of
+from experiments.report.plots.base import Options, Plot, Runs, draw_line
+from experiments.report.plots.style import mark_cut
 from experiments.report.run_labels import CLEAN, Label, natural, run_labels
 from frl.errors import InputError
 
 _BANDS = 8
 """Lines in one panel above which bands would hide each other."""
 _COLUMNS, _PANELS = 2, 8
+_SHORT = 36
+"""Characters of a legend's entries that leave room for a second column, for each panel's width."""
 
 
 @register("accuracy")
 class Accuracy(Plot):
     """Test accuracy over rounds or bytes; runs that differ only in their seed become a band."""
 
+    column = "accuracy"
+    label = "test accuracy (%)"
+    missing = "no round was evaluated yet"
+
     def draw(self, runs: Runs, options: Options) -> Figure:
         """Draw a line for each configuration; if there are many, a panel for each rule."""
         rounds = runs.rounds
-        if "accuracy" not in rounds or rounds["accuracy"].isna().all():
-            raise InputError("nothing to draw: no round was evaluated yet")
+        if self.column not in rounds or rounds[self.column].isna().all():
+            raise InputError(f"nothing to draw: {self.missing}")
         at = rounds["round"] if options.over == "rounds" else exchanged(rounds) / 1e6
-        evaluated = rounds.assign(at=at).dropna(subset=["accuracy"])
+        evaluated = rounds.assign(at=at).dropna(subset=[self.column])
+        evaluated = evaluated.assign(shown=100 * evaluated[self.column].astype(float))
         first = evaluated.drop_duplicates("run")
         found = run_labels(first)
         panels = _panels(found)
@@ -42,7 +50,9 @@ class Accuracy(Plot):
         evaluated = evaluated.assign(label=evaluated["run"].map(named))
         columns = min(_COLUMNS, len(panels))
         rows = -(-len(panels) // columns)
-        legend = 2 if len(lines) > _BANDS else 1
+        short = max(map(len, lines)) <= _SHORT * columns
+        wide = len(lines) > _BANDS or (len(lines) > 2 and short)
+        legend = 2 if wide and not options.narrow else 1
         height = 3.6 * (rows if columns == 1 else 0.85 * rows) + 0.22 * (len(lines) // legend + 1)
         figure = Figure(figsize=(2.4 + 4.0 * columns, height), layout="constrained")
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
@@ -51,7 +61,7 @@ class Accuracy(Plot):
                 chosen = evaluated[evaluated["label"] == label]
                 plain = replace(options, band="none") if len(of_panel) > _BANDS else options
                 _line(axes, chosen, name, lines.index(name), plain)
-            axes.set_title(title or title_of(first), loc="left", fontsize=10)
+            axes.set_title(title or options.title_of(first), loc="left", fontsize=10)
             axes.set_xlabel("round" if options.over == "rounds" else "megabytes up and down, coded")
             if options.over == "bytes":
                 axes.set_xscale("log")
@@ -60,12 +70,25 @@ class Accuracy(Plot):
         for axes in grid.flat[len(panels) :]:
             axes.remove()
         for axes in grid[:, 0]:
-            axes.set_ylabel("test accuracy (%)")
+            axes.set_ylabel(self.label)
         grid[0, 0].set_ylim(top=min(100.0, grid[0, 0].get_ylim()[1]))
         if len(panels) > 1:
-            figure.suptitle(title_of(first), x=0.01, ha="left", fontsize=10)
-        _legend(figure, legend)
+            figure.suptitle(options.title_of(first), x=0.01, ha="left", fontsize=10)
+        for axes in grid.flat[: len(panels)]:
+            mark_cut(axes)
+        several = evaluated.groupby("label")["seed"].nunique().max() > 1
+        shaded = several and not all(len(of_panel) > _BANDS for of_panel in panels.values())
+        _legend(figure, legend, f"bands: {options.band_text}" if shaded else "")
         return figure
+
+
+@register("backdoor")
+class Backdoor(Accuracy):
+    """Success of a backdoor over rounds or bytes; runs that differ only in their seed, a band."""
+
+    column = "attack_success_rate"
+    label = "triggered examples of the target class (%)"
+    missing = "no round of these runs measured a backdoor"
 
 
 def _panels(labels: Sequence[Label]) -> dict[str, dict[Label, str]]:
@@ -83,7 +106,7 @@ def _panels(labels: Sequence[Label]) -> dict[str, dict[Label, str]]:
     }
 
 
-def _legend(figure: Figure, columns: int) -> None:
+def _legend(figure: Figure, columns: int, bands: str) -> None:
     """Tell of each line once, whichever panels it is in."""
     entries: dict[str, Any] = {}
     for axes in figure.axes:
@@ -91,7 +114,7 @@ def _legend(figure: Figure, columns: int) -> None:
             entries.setdefault(label, handle)
     order = sorted(entries, key=_clean_first)
     handles = [entries[label] for label in order]
-    figure.legend(handles, order, loc="outside lower left", ncols=columns)
+    figure.legend(handles, order, loc="outside lower left", ncols=columns, title=bands or None)
 
 
 def _clean_first(name: str) -> tuple[bool, list[tuple[bool, float, str]]]:
@@ -100,7 +123,7 @@ def _clean_first(name: str) -> tuple[bool, list[tuple[bool, float, str]]]:
 
 def _line(axes: Axes, runs: pd.DataFrame, label: str, number: int, options: Options) -> None:
     runs = runs.drop_duplicates(["seed", "round"])
-    bands = options.bands(100 * runs["accuracy"], runs["round"])
+    bands = options.bands(runs["shown"], runs["round"])
     bands.index = pd.Index(runs.groupby("round")["at"].mean())
     seeds = runs["seed"].nunique()
     text = f"{label} ({seeds} seeds)" if seeds > 1 else label

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,8 @@ from frl.errors import InputError
 log = logging.getLogger(__name__)
 
 _MARKERS = 10
+_WIDE = 6.0
+"""Inches of a picture that is not narrow."""
 
 Over = Literal["rounds", "bytes"]
 Band = Literal["sd", "ci", "none"]
@@ -41,10 +43,28 @@ class Options:
     band : {"sd", "ci", "none"}
         What is drawn around a mean over seeds: one standard deviation, or the 95 % confidence
         interval of the mean.
+    title : str, optional
+        By default what all runs have in common.
+    width : float
+        Of the picture in inches; 0: as wide as it needs.
+    labels : mapping
+        Words of the picture and what to write instead.
     """
 
     over: Over = "rounds"
     band: Band = "sd"
+    title: str | None = None
+    width: float = 0.0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether a legend has no room for a second column of long entries."""
+        return 0 < self.width < _WIDE
+
+    def title_of(self, runs: pd.DataFrame) -> str:
+        """Return the title: the one that was asked for, or what runs have in common."""
+        return title_of(runs) if self.title is None else self.title
 
     def bands(self, values: pd.Series, by: pd.Series) -> pd.DataFrame:
         """Return ``mean``, ``low`` and ``high`` of percentages for each place.
@@ -60,6 +80,8 @@ class Options:
         if self.band == "sd":
             half = sd
         elif self.band == "ci":
+            if (n == 2).any():
+                log.warning("a 95 %% confidence interval of two seeds is nearly all of the axis")
             half = (stdtrit((n - 1).clip(lower=1), (1 + CONFIDENCE) / 2) * sd) / n**0.5
         low, high = (mean - half).clip(lower=0.0), (mean + half).clip(upper=100.0)
         return pd.DataFrame({"mean": mean, "low": low, "high": high})

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.report.detection import weighed_votes
 from experiments.report.plots import register
-from experiments.report.plots.base import Options, Plot, Runs, title_of
+from experiments.report.plots.base import Options, Plot, Runs
 from experiments.report.plots.style import COLOURS
 from experiments.report.run_labels import run_labels
 from experiments.report.verdict_lines import read_verdicts
@@ -48,13 +48,14 @@ class DetectionPlot(Plot):
         if runs.lines:
             votes = read_verdicts(runs.lines)
             titles = votes["run"].unique().tolist()
-            return _panels(votes, titles, titles, "Replies behind strategies.Robust", _BY_VERDICT)
+            return _panels(votes, titles, titles, "Replies behind Robust", _BY_VERDICT, 3)
         votes = weighed_votes(runs.rounds)
         votes = votes.assign(kind=votes["malicious"].map({False: "honest", True: "malicious"}))
         configs = runs.rounds.drop_duplicates("run")
         configs = configs[configs["run"].isin(votes["run"])].reset_index(drop=True)
+        columns = 2 if options.narrow else 4
         names, titles = configs["run"].tolist(), _titles(configs)
-        return _panels(votes, names, titles, title_of(configs), _BY_TRUTH)
+        return _panels(votes, names, titles, options.title_of(configs), _BY_TRUTH, columns)
 
 
 def _panels(
@@ -63,6 +64,7 @@ def _panels(
     titles: Sequence[str],
     heading: str,
     looks: Mapping[str, _Look],
+    legend_columns: int,
 ) -> Figure:
     if len(runs) > _MOST:
         raise InputError(f"takes at most {_MOST} runs, a panel each; these are {len(runs)}")
@@ -82,7 +84,7 @@ def _panels(
     for axes in grid[:, 0]:
         axes.set_ylabel("weight in the vote")
     handles, names = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower left", ncols=len(names))
+    figure.legend(handles, names, loc="outside lower left", ncols=legend_columns)
     figure.suptitle(heading, x=0.01, ha="left", fontsize=10)
     return figure
 

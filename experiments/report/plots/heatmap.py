@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.report.plots import register
-from experiments.report.plots.base import Options, Plot, Runs, title_of
+from experiments.report.plots.base import Options, Plot, Runs
 from experiments.report.plots.style import MAP
 from experiments.report.run_labels import CLEAN
 
@@ -34,8 +34,10 @@ class Heatmap(Plot):
             _panel(axes, table)
             if setting:
                 axes.set_title(setting, loc="left", fontsize=10)
+        gaps = "; -: not run" if any(table.isna().any(axis=None) for table in maps) else ""
         figure.suptitle(
-            f"{title_of(finished)}\nfinal test accuracy (%), mean over seeds",
+            f"{options.title_of(finished)}\nfinal test accuracy (%), mean over seeds; "
+            f"framed: the worst attack that was run{gaps}",
             x=0.01,
             ha="left",
             fontsize=10,
@@ -66,7 +68,7 @@ def _panel(axes: Axes, table: pd.DataFrame) -> None:
         side.set_visible(False)
     for row, (_, values) in enumerate(table.iterrows()):
         attacked = values.drop(CLEAN, errors="ignore").dropna()
-        worst = attacked.idxmin() if len(attacked) > 1 else None
+        worst = attacked.idxmin() if len(attacked) else None
         for column, (attack, value) in enumerate(values.items()):
             text = "-" if pd.isna(value) else f"{value:.1f}"
             bright = pd.isna(value) or value >= _DARK_BELOW

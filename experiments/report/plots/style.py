@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from frl.errors import InputError
+from frl.errors import InputError, unknown
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette."""
@@ -16,6 +19,8 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 MAP = "cividis"
 """From dark to bright for the colour-blind, and in grey."""
 FORMATS = (".png", ".pdf", ".svg")
+_SMALL, _FLAT = 8.0, 0.75
+"""Size of words in narrow pictures, and the least share of the height that is kept."""
 STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -27,6 +32,8 @@ STYLE: Any = {
     "lines.markersize": 4.5,
     "legend.frameon": False,
     "svg.hashsalt": "frl",
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
 }
 
 
@@ -37,6 +44,49 @@ def look(number: int) -> dict[str, Any]:
         "marker": MARKERS[number % len(MARKERS)],
         "linestyle": DASHES[number // len(COLOURS) % len(DASHES)],
     }
+
+
+def mark_cut(axes: Axes) -> None:
+    """Mark an axis of shares that does not begin at 0 by a wave across its foot."""
+    if axes.get_ylim()[0] > 0:
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.2}
+        axes.text(
+            0, 0.035, "≈", transform=axes.transAxes, rotation=90, ha="center", va="center", bbox=box
+        )
+
+
+def fit(figure: Figure, width: float, labels: Mapping[str, str]) -> None:
+    """Make a finished picture as wide as a column, and name things otherwise.
+
+    Parameters
+    ----------
+    figure : Figure
+    width : float
+        In inches; 0 leaves it as it is. Words of a narrower picture are small.
+    labels : mapping
+        Words of the picture (of legends, axes and titles) and what to write instead.
+
+    Raises
+    ------
+    InputError
+        If a word to be replaced is not in the picture.
+    """
+    texts: dict[str, list[Any]] = {}
+    found: list[Any] = figure.findobj(Text)
+    for text in found:
+        texts.setdefault(text.get_text(), []).append(text)
+    for old, new in labels.items():
+        if old not in texts:
+            raise unknown("--label", old, filter(None, texts))
+        for text in texts[old]:
+            text.set_text(new)
+    before, height = figure.get_size_inches()
+    if not width:
+        return
+    if width < before:
+        for text in found:
+            text.set_fontsize(min(_SMALL, text.get_fontsize()))
+    figure.set_size_inches(width, height * max(_FLAT, width / before))
 
 
 def check_format(path: Path) -> None:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.report.plots import register
-from experiments.report.plots.base import Options, Plot, Runs, draw_line, title_of
+from experiments.report.plots.base import Options, Plot, Runs, draw_line
 from experiments.report.run_labels import CLEAN, Label
 from frl.errors import InputError
 
@@ -31,7 +31,7 @@ class Breakdown(Plot):
         _lines(axes, lines, options)
         axes.set_xlabel("malicious clients (%)")
         axes.set_ylim(0, 100)
-        return _finished(figure, axes, finished)
+        return _finished(figure, axes, options.title_of(finished))
 
 
 @register("heterogeneity")
@@ -52,7 +52,7 @@ class Heterogeneity(Plot):
         axes.minorticks_off()
         axes.set_xlabel("concentration alpha of the shards (smaller: more uneven)")
         axes.set_ylim(top=100)
-        return _finished(figure, axes, finished)
+        return _finished(figure, axes, options.title_of(finished))
 
 
 def _figure(lines: pd.DataFrame) -> tuple[Figure, Axes]:
@@ -63,16 +63,19 @@ def _figure(lines: pd.DataFrame) -> tuple[Figure, Axes]:
 
 def _lines(axes: Axes, lines: pd.DataFrame, options: Options) -> None:
     groups = lines.groupby(["setting", "defence", "attack"], sort=True)
+    joined = lines["at"].nunique() > 2
     for number, (key, group) in enumerate(groups):
         setting, defence, attack = map(str, key)
         seeds = group["seed"].nunique()
         label = str(Label(setting, defence, attack)) + (f" ({seeds} seeds)" if seeds > 1 else "")
         bands = options.bands(group["final"], group["at"])
         draw_line(axes, bands, number, label, shade=seeds > 1 and options.band != "none")
+        if not joined:
+            axes.lines[-1].set_linestyle("none")
 
 
-def _finished(figure: Figure, axes: Axes, finished: pd.DataFrame) -> Figure:
+def _finished(figure: Figure, axes: Axes, title: str) -> Figure:
     axes.set_ylabel("final test accuracy (%)")
-    axes.set_title(title_of(finished), loc="left", fontsize=10)
+    axes.set_title(title, loc="left", fontsize=10)
     figure.legend(loc="outside lower left")
     return figure

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from experiments.report.plots import register
 from experiments.report.plots.base import Options, Plot, Runs, draw_line, title_of
-from experiments.report.plots.style import COLOURS
+from experiments.report.plots.style import COLOURS, mark_cut
 from experiments.report.run_labels import run_labels
 from frl.errors import InputError
 
 _SHOWN = 5.0
 """Votes on either side of the edge of the mask."""
+_HIGH = 80.0
+"""Agreement in percent above which the axis begins where the lines do."""
 _AT_THE_RIGHT: Any = {
     "xycoords": ("axes fraction", "data"),
     "xytext": (0, 3),
@@ -34,25 +36,29 @@ class Churn(Plot):
     """Share of the mask replaced in each round, and Kendall's W of the voters, for each layer."""
 
     def draw(self, runs: Runs, options: Options) -> Figure:
-        """Draw two panels; of runs that differ in their seed the mean."""
+        """Draw two panels, or one where the rule adds up no votes; of seeds the mean."""
         rounds = _recorded(runs.rounds, "churn")
         _refuse_several(rounds)
-        figure = Figure(figsize=(6.4, 5.6), layout="constrained")
-        above, below = figure.subplots(2, sharex=True)
-        _lines(above, rounds, "churn", options)
-        above.set_ylim(bottom=0)
-        above.set_ylabel("mask edges replaced (%)")
-        above.set_title(_title(rounds), loc="left", fontsize=10)
-        _lines(below, rounds.dropna(subset=["agreement"]), "agreement", options)
-        below.set_ylabel("agreement of voters\n(Kendall's W, %)")
-        chance = 100 / rounds["admitted"].median()
-        below.axhline(chance, color="black", linestyle=":", linewidth=1.2)
-        below.annotate("votes drawn at random", (0.99, chance), **_AT_THE_RIGHT)
-        below.set_ylim(bottom=0)
-        below.set_xlabel("round")
-        below.xaxis.set_major_locator(MaxNLocator(integer=True))
-        handles, names = above.get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower left", ncols=4, title="layer")
+        agreed = rounds.dropna(subset=["agreement"])
+        panels = 2 if len(agreed) else 1
+        figure = Figure(figsize=(6.4, 0.6 + 2.5 * panels), layout="constrained")
+        grid = figure.subplots(panels, sharex=True, squeeze=False)[:, 0]
+        _lines(grid[0], rounds, "churn", options)
+        grid[0].set_ylim(bottom=0)
+        grid[0].set_ylabel("mask edges replaced (%)")
+        grid[0].set_title(_title(rounds, options), loc="left", fontsize=10)
+        if len(agreed):
+            _agreement(grid[1], agreed, options)
+        grid[-1].set_xlabel("round")
+        grid[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+        handles, names = grid[0].get_legend_handles_labels()
+        figure.legend(
+            handles,
+            names,
+            loc="outside lower left",
+            ncols=2 if options.narrow else 4,
+            title="layer",
+        )
         return figure
 
 
@@ -81,7 +87,8 @@ class Vulnerable(Plot):
         figure.supxlabel("votes to the edge of the mask (out < 0 < in)", fontsize=10)
         votes = f"{malicious} full vote{'s' if malicious > 1 else ''}"
         figure.suptitle(
-            f"{_title(rounds)}; round {end['round']}, {voters} voters; shaded: within {votes}",
+            f"{_title(rounds, options)}; round {end['round']}, {voters} voters; "
+            f"shaded: within {votes}",
             x=0.01,
             ha="left",
             fontsize=10,
@@ -97,6 +104,17 @@ def _recorded(rounds: pd.DataFrame, what: str) -> pd.DataFrame:
     return rounds.dropna(subset=[what])
 
 
+def _agreement(axes: Axes, rounds: pd.DataFrame, options: Options) -> None:
+    _lines(axes, rounds, "agreement", options)
+    axes.set_ylabel("agreement of voters\n(Kendall's W, %)")
+    if min(np.min(line.get_ydata()) for line in axes.lines) < _HIGH:
+        chance = 100 / rounds["admitted"].median()
+        axes.axhline(chance, color="black", linestyle=":", linewidth=1.2)
+        axes.annotate("votes drawn at random", (0.99, chance), **_AT_THE_RIGHT)
+        axes.set_ylim(bottom=0)
+    mark_cut(axes)
+
+
 def _refuse_several(rounds: pd.DataFrame) -> None:
     first = rounds.drop_duplicates("run")
     labels = sorted(set(map(str, run_labels(first))))
@@ -106,9 +124,9 @@ def _refuse_several(rounds: pd.DataFrame) -> None:
         )
 
 
-def _title(rounds: pd.DataFrame) -> str:
+def _title(rounds: pd.DataFrame, options: Options) -> str:
     first = rounds.iloc[:1]
-    return f"{run_labels(first)[0]}\n{title_of(first)}"
+    return options.title or f"{run_labels(first)[0]}\n{title_of(first)}"
 
 
 def _lines(axes: Axes, rounds: pd.DataFrame, what: str, options: Options) -> None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from experiments.report.outcomes import Worst, outcomes, worst_cases
 from experiments.report.plots import register
-from experiments.report.plots.base import Options, Plot, Runs, title_of
+from experiments.report.plots.base import Options, Plot, Runs
 from experiments.report.plots.style import COLOURS
 from experiments.report.run_labels import CLEAN
 from frl.errors import InputError
@@ -49,14 +49,14 @@ class WorstCase(Plot):
                     axes.plot([low, high], [at, at], color="black", linewidth=1.1)
                 axes.plot(values, np.full(len(values), at), "o", color="black", markersize=2.6)
                 axes.text(101.5, at, f"{mean:.1f}", va="center", fontsize=8)
-        axes.set_yticks(range(len(rows)), [f"{_name(row)}\nworst: {row.attack}" for row in rows])
+        axes.set_yticks(range(len(rows)), [f"{_name(row)}\n{_worst(row)}" for row in rows])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlim(0, 100)
         axes.grid(visible=False, axis="y")
         several = max(row.final.n for row in rows) > 1
         band = f", lines: {options.band_text}" if several and options.band_text else ""
         axes.set_xlabel(f"final test accuracy (%){band}")
-        axes.set_title(title_of(finished), loc="left", fontsize=10)
+        axes.set_title(options.title_of(finished), loc="left", fontsize=10)
         figure.legend(loc="outside lower left", ncols=2)
         return figure
 
@@ -64,6 +64,11 @@ class WorstCase(Plot):
 def _values(finished: pd.DataFrame, row: Worst, attack: str) -> pd.Series:
     same = (finished["setting"] == row.setting) & (finished["defence"] == row.defence)
     return finished.loc[same & (finished["attack"] == attack), "final"]
+
+
+def _worst(row: Worst) -> str:
+    tried = f"worst of {row.attacks}: " if row.attacks > 1 else "only attack run: "
+    return tried + row.attack
 
 
 def _name(row: Worst) -> str:

@@ -55,13 +55,19 @@ def stacked(make: Callable[[], Trainer], **options: Any) -> list[Any]:
     return results
 
 
-@pytest.mark.parametrize("mask_by", ["score", "abs"])
-@pytest.mark.parametrize("augmentation", ["none", "crop-flip"])
+@pytest.mark.parametrize(
+    ("mask_by", "settings"),
+    [
+        ("score", {"augmentation": "none"}),
+        ("abs", {"augmentation": "crop-flip"}),
+        ("score", {"steps": 4, "clip": 0.05}),
+    ],
+)
 def test_each_client_ranks_as_if_it_were_alone(
-    mask_by: str, augmentation: str, caplog: pytest.LogCaptureFixture
+    mask_by: str, settings: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     def make() -> RankTrainer:
-        return rank_trainer(mask_by, augmentation=augmentation, lr_decay=0.9, weight_decay=1e-3)
+        return rank_trainer(mask_by, lr_decay=0.9, weight_decay=1e-3, **settings)
 
     single = make()
     alone = [single.train(*job) for job in jobs(single)]
@@ -82,7 +88,7 @@ def test_each_client_ranks_as_if_it_were_alone(
 
 def test_each_client_moves_its_weights_as_if_it_were_alone() -> None:
     def make() -> WeightTrainer:
-        return weight_trainer(lr=0.05)
+        return weight_trainer(lr=0.05, clip=0.5)
 
     single = make()
     alone = [single.train(*job) for job in jobs(single)]

@@ -1,0 +1,198 @@
+"""The schema of a data set: its columns, what each is for or why it is left out, and its classes.
+
+Worked out where data are decoded, kept in the cache and in the record of a run, and told to clients
+that train on data of their own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+_LONGEST = 40
+"""Letters of a name that a line shows."""
+_NAMED = 6
+"""Columns that a line names before it counts the rest."""
+
+
+class Column(NamedTuple):
+    """A column, whatever file it came from.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        ``number``, ``boolean``, ``text``, ``classes``, ``picture``, ``numbers`` (a list), ``time``.
+    use : {"input", "label", "left out"}
+    why : str
+        Of what is left out.
+    shape : tuple[int, ...]
+        Of one value; of a number or text ``()``.
+    """
+
+    name: str
+    kind: str
+    use: str
+    why: str = ""
+    shape: tuple[int, ...] = ()
+
+    @property
+    def what(self) -> str:
+        """Kind and shape in words, or why it is left out."""
+        shape = f" {'x'.join(map(str, self.shape))}" if self.shape else ""
+        return self.why or self.kind + shape
+
+    @property
+    def short(self) -> str:
+        """The name in quotes, shortened where it is long."""
+        return repr(self.name if len(self.name) <= _LONGEST else self.name[:_LONGEST] + "...")
+
+    def __str__(self) -> str:
+        return f"{self.short} ({self.what})"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What was found in a data set, and what was made of it.
+
+    Attributes
+    ----------
+    columns : tuple[Column, ...]
+        All of them, in the order of the file.
+    splits : mapping
+        Examples of the training and the test split, by the names that these have in the source.
+    classes : tuple[str, ...]
+    example : tuple[int, ...]
+        Shape of one example.
+    reading : mapping
+        Options that differ from the defaults.
+    notes : tuple[str, ...]
+        What was done to the data, each in a few words.
+    range : tuple[int, int], optional
+        Pixels of the source that became 0 and 255, where they had more than 8 bits.
+    """
+
+    columns: tuple[Column, ...] = ()
+    splits: Mapping[str, int] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    example: tuple[int, ...] = ()
+    reading: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    range: tuple[int, int] | None = None
+
+    @property
+    def inputs(self) -> tuple[Column, ...]:
+        """The columns that a model sees, in their order."""
+        return tuple(column for column in self.columns if column.use == "input")
+
+    @property
+    def odd(self) -> bool:
+        """Whether a person should look at it: something was done, or a table lost a column."""
+        table = len(self.example) != 3
+        return bool(self.notes) or (table and any(each.use == "left out" for each in self.columns))
+
+    @property
+    def label(self) -> str:
+        """The name of the label's column."""
+        return next((column.name for column in self.columns if column.use == "label"), "")
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The name of each feature of a table: a column, or a place in a column of lists."""
+        found: list[str] = []
+        for column in self.inputs:
+            size = 1
+            for side in column.shape:
+                size *= side
+            names = [f"{column.name}[{place}]" for place in range(size)]
+            found += names if column.shape else [column.name]
+        return tuple(found)
+
+    def record(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "columns": [
+                {key: value for key, value in column._asdict().items() if value not in ("", ())}
+                for column in self.columns
+            ],
+            "splits": dict(self.splits),
+            "classes": list(self.classes),
+            "example": list(self.example),
+            "reading": dict(self.reading),
+            "notes": list(self.notes),
+            "range": None if self.range is None else list(self.range),
+        }
+
+    def lines(self) -> list[str]:
+        """Return one line of what a model sees, and one of what it does not."""
+        examples = " and ".join(f"{count:,} {name}" for name, count in self.splits.items())
+        shape = "x".join(map(str, self.example))
+        plural = "" if len(self.classes) == 1 else "es"
+        label = f", label {self.label!r} of {len(self.classes)} class{plural}" if self.label else ""
+        lines = [f"data: {examples} examples of {shape}, inputs {_some(self.inputs)}{label}"]
+        out = tuple(column for column in self.columns if column.use == "left out")
+        reasons = dict.fromkeys(column.why for column in out)
+        gone = [f"left out: {_some([c for c in out if c.why == why], why)}" for why in reasons]
+        said = gone + list(self.notes)
+        return lines + ([f"data: {'; '.join(said)}"] if said else [])
+
+
+def schema_from(record: Mapping[str, Any]) -> Schema:
+    """Read what :meth:`Schema.record` returned.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If it is something else.
+    """
+    pixels = record.get("range")
+    return Schema(
+        columns=tuple(
+            Column(
+                str(each["name"]),
+                str(each["kind"]),
+                str(each["use"]),
+                str(each.get("why", "")),
+                tuple(int(side) for side in each.get("shape", ())),
+            )
+            for each in record["columns"]
+        ),
+        splits={str(name): int(count) for name, count in record["splits"].items()},
+        classes=tuple(map(str, record["classes"])),
+        example=tuple(int(side) for side in record["example"]),
+        reading={str(key): str(value) for key, value in record["reading"].items()},
+        notes=tuple(map(str, record["notes"])),
+        range=None if pixels is None else (int(pixels[0]), int(pixels[1])),
+    )
+
+
+def for_clients(schema: Schema) -> str:
+    """Write down, as short as can be, what a client's own folder must have: see :func:`told`."""
+    inputs = [[column.name, column.kind, list(column.shape)] for column in schema.inputs]
+    kept = [inputs, schema.label, dict(schema.reading), schema.range]
+    return json.dumps(kept, separators=(",", ":"))
+
+
+def told(text: str) -> Schema:
+    """Read what :func:`for_clients` wrote: inputs, label, options of reading and range of pixels.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError, RecursionError
+        If it is something else.
+    """
+    inputs, label, reading, pixels = json.loads(text)
+    columns = [{"name": n, "kind": k, "use": "input", "shape": shape} for n, k, shape in inputs]
+    if label:
+        columns.append({"name": label, "kind": "", "use": "label"})
+    empty: dict[str, Any] = {"splits": {}, "classes": (), "example": (), "notes": ()}
+    return schema_from({**empty, "columns": columns, "reading": reading, "range": pixels})
+
+
+def _some(columns: Sequence[Column], why: str = "") -> str:
+    most = _NAMED if not why else 4 * _NAMED
+    named = ", ".join(column.short if why else str(column) for column in columns[:most])
+    more = len(columns) - most
+    return named + (f" and {more} more" if more > 0 else "") + (f" ({why})" if why else "")
