@@ -110,6 +110,11 @@ class Runs:
         self._paths = paths
         self._rounds = rounds
 
+    @property
+    def lines(self) -> list[Path]:
+        """Files of JSON lines among the paths, which are no run directories."""
+        return [path for path in self._paths if path.suffix == ".jsonl"]
+
     @cached_property
     def rounds(self) -> pd.DataFrame:
         """One row a round."""
