@@ -16,6 +16,7 @@ from experiments.benchmarks import (
     engine,
     many_runs,
     reliability,
+    robust,
     share,
     step,
     vote,
@@ -36,6 +37,7 @@ _GROUPS = (
     data_load,
     attack_cost,
     reliability,
+    robust,
     wire_rows,
     many_runs,
 )

@@ -153,6 +153,11 @@ def _check_folder(key: str, folder: Path) -> None:
     raise InputError(f"{key}: no folder {str(folder)!r}")
 
 
+def is_known(name: str) -> bool:
+    """Whether a name is a short name, or the hub id of such a data set; neither is a folder."""
+    return name in _SOURCES or _by_hub_id(name) is not None
+
+
 def _by_hub_id(name: str) -> Source | None:
     return next((source for source in _SOURCES.values() if source.hub and source.hub == name), None)
 
