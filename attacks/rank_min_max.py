@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from attacks import register
-from attacks.base import Attack, CraftView
-from attacks.geometry.change_space import CarriedOver, RankDirection
+from attacks.geometry.change_space import BoundedCarriedOver
 from attacks.min_max import MinMax
 
 
 @register("rank_min_max")
 @dataclass(frozen=True)
-class RankMinMax(CarriedOver):
+class RankMinMax(BoundedCarriedOver):
     r"""Colluders go as far from the mean change as honest changes are from each other.
 
     Threat model: colluders know their own or the benign rankings, not the rule. Formula: with
@@ -36,10 +35,4 @@ class RankMinMax(CarriedOver):
     formula: ClassVar[str] = (
         "rank(q + mean + gamma p) of p_i - q; max distance to any <= max between any two"
     )
-    paper: ClassVar[str] = "after Shejwalkar and Houmansadr, NDSS 2021"
-
-    direction: RankDirection = "unit"
-
-    def original(self, view: CraftView, count: int) -> Attack:
-        """Return the attack on weights."""
-        return MinMax(self.source, self.direction)
+    on_weights = MinMax

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from attacks import register
-from attacks.base import Attack, CraftView
-from attacks.geometry.change_space import CarriedOver, RankDirection
+from attacks.geometry.change_space import BoundedCarriedOver
 from attacks.min_sum import MinSum
 
 
 @register("rank_min_sum")
 @dataclass(frozen=True)
-class RankMinSum(CarriedOver):
+class RankMinSum(BoundedCarriedOver):
     r"""Colluders keep their summed squared distance within that of some honest change.
 
     Threat model: colluders know their own or the benign rankings, not the rule. Formula: with
@@ -36,10 +35,4 @@ class RankMinSum(CarriedOver):
     formula: ClassVar[str] = (
         "rank(q + mean + gamma p) of p_i - q; sum of squared distances <= the largest honest one"
     )
-    paper: ClassVar[str] = "after Shejwalkar and Houmansadr, NDSS 2021"
-
-    direction: RankDirection = "unit"
-
-    def original(self, view: CraftView, count: int) -> Attack:
-        """Return the attack on weights."""
-        return MinSum(self.source, self.direction)
+    on_weights = MinSum

@@ -25,6 +25,7 @@ from experiments.commands.run import resume, run
 from experiments.commands.show import show
 from experiments.commands.sweep import sweep
 from experiments.config.environment import be_quiet
+from experiments.config.plain_letters import use_plain_letters
 
 _HINT = "Did you mean"
 DONE, STOPPED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -76,6 +77,7 @@ command(short_help="Measure speed and memory, as ratios.")(bench)
 def main() -> None:
     """Run the command line; an error is one line, and exit status 2 where the input is wrong."""
     be_quiet()
+    use_plain_letters()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     from frl.errors import InputError, StoppedError
 
@@ -101,7 +103,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(DONE)
-    except OSError as error:
+    except (OSError, RecursionError, MemoryError) as error:
         complain(f"{type(error).__name__}: {error}")
         sys.exit(STOPPED)
     sys.exit(status if isinstance(status, int) else DONE)

@@ -11,12 +11,13 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from experiments.config import Config, flatten, of_flower_run
+from experiments.config.located import located
+from experiments.config.portable import pin_where_asked
 from experiments.records import CURVE, RunDirectory, load
+from experiments.records.identity import lasting
 from experiments.report.plotting import accuracy_curves
-from experiments.rounds.loop import execute
 from experiments.rounds.row import Row
-from frl.errors import FRLError, InputError
-from frl.grids import GuardedGrid
+from frl.errors import FRLError, InputError, StoppedError
 
 log = logging.getLogger("flwr")
 
@@ -28,6 +29,10 @@ def main(grid: Grid, context: Context) -> None:
     """Run the configuration of a Flower run; the record goes to ``$FRL_RUNS``, or ``runs``."""
     log.addFilter(_one_line)
     config = of_flower_run(context.run_config)
+    pin_where_asked(config)
+    from experiments.rounds.loop import execute
+    from frl.grids import GuardedGrid
+
     directory, begun = choose_directory(
         Path(os.environ.get("FRL_RUNS", "runs")),
         str(context.run_config.get("resume", "")),
@@ -50,6 +55,8 @@ def main(grid: Grid, context: Context) -> None:
             log.warning("round %d: client %d: %s: %s", row.round, client, reason, detail)
 
     result = directory.result() if begun else None
+    if result is not None and result.get("error"):
+        raise StoppedError(f"{directory.path} means nothing: {result['error']}")
     if result is None:
         guarded = GuardedGrid(grid)
         result = execute(config, directory, grid=guarded, resume=begun, watch=watch)
@@ -80,23 +87,22 @@ def choose_directory(
     """
     if not resume:
         return RunDirectory(runs / new), False
-    directory = RunDirectory(runs / resume)
-    if resume != Path(resume).name or not directory.begun():
-        held = sorted(path.parent.name for path in runs.glob("*/config.toml"))
+    held = sorted(path.parent.name for path in runs.glob("*/config.toml"))
+    if resume not in held:
         raise InputError(
             f"resume: no run {resume!r} in {runs.resolve()}; there are {', '.join(held) or 'none'}"
         )
-    was, asked = _lasting(directory.config()), _lasting(config)
+    directory = RunDirectory(runs / resume)
+    was, asked = (_compared(c) for c in (directory.config(), located(config)))
     other = [f"{key}={was.get(key)!r}" for key in asked | was if was.get(key) != asked.get(key)]
     if other:
         raise InputError(f"resume: {resume} is a run with {' '.join(other)}; takes the same by -c")
     return directory, True
 
 
-def _lasting(config: Config) -> dict[str, Any]:
+def _compared(config: Config) -> dict[str, Any]:
     """Return what has to stay the same when a run is carried on."""
-    flat = flatten(config)
-    return {key: value for key, value in flat.items() if not key.startswith("engine.")}
+    return {**lasting(flatten(config)), "rounds": config.rounds}
 
 
 def _one_line(record: logging.LogRecord) -> bool:

@@ -34,6 +34,10 @@ class MessageError(FRLError, ValueError):
         return type(self), (self.reason, self.detail)
 
 
+class RefusedError(FRLError):
+    """A node refuses what its own configuration does not allow: fixed words, told to the server."""
+
+
 class StoppedError(FRLError, RuntimeError):
     """A run cannot go on, for no fault of its input: one line that says why; it can be resumed."""
 

@@ -8,9 +8,12 @@ from frl.registry.lazy import lazy_names
 
 if TYPE_CHECKING:
     from strategies import pre_aggregation, rules
+    from strategies.asked import Rejected
     from strategies.base import SeededStrategy
     from strategies.frl import FRL
-    from strategies.gate import Admitted, Gate, Rejected
+    from strategies.gate import Admitted, Gate
+    from strategies.robust.limits import Limits
+    from strategies.robust.strategy import Robust
     from strategies.round_report import RoundReport
     from strategies.rule_strategy import RuleStrategy
     from strategies.sampling import sample_clients
@@ -22,7 +25,9 @@ else:
             "FRL": "strategies.frl",
             "Admitted": "strategies.gate",
             "Gate": "strategies.gate",
-            "Rejected": "strategies.gate",
+            "Rejected": "strategies.asked",
+            "Limits": "strategies.robust.limits",
+            "Robust": "strategies.robust.strategy",
             "RoundReport": "strategies.round_report",
             "RuleStrategy": "strategies.rule_strategy",
             "SeededStrategy": "strategies.base",
@@ -38,7 +43,9 @@ __all__ = [
     "FRL",
     "Admitted",
     "Gate",
+    "Limits",
     "Rejected",
+    "Robust",
     "RoundReport",
     "RuleStrategy",
     "SeededStrategy",

@@ -26,9 +26,10 @@ from frl.exchange.received import Received
 from frl.grids import Roster, find_roster
 from frl.task import Task
 from frl.wire import Base
+from strategies.asked import Rejected
 from strategies.byte_counter import ByteCounter
 from strategies.client_states import ClientStates
-from strategies.gate import Admitted, Check, Gate, Rejected
+from strategies.gate import Admitted, Check, Gate
 from strategies.round_report import Counted, RoundReport
 from strategies.sampling import sample_clients
 from strategies.start import StartableStrategy

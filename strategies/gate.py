@@ -14,18 +14,16 @@ import numpy as np
 from flwr.app import ArrayRecord, Message
 
 from frl.arrays import Arrays
-from frl.errors import MessageError
 from frl.exchange.forms import Form, Whole
 from frl.exchange.messages import MalformedError, Report, read_answer
 from frl.exchange.received import Received, Sizes
-from frl.one_line import one_line
+from strategies.asked import Asked, Rejected
 
 Check: TypeAlias = Callable[[Arrays], None]
 """Raises ``MalformedError`` for an update that a rule must not see."""
 Read: TypeAlias = Callable[[ArrayRecord, int], Received]
 """Reads the record that a client sent; raises a ``MessageError``."""
 
-UNKNOWN = -1
 MOST_EXAMPLES = 10_000_000
 
 
@@ -39,25 +37,13 @@ class Admitted(NamedTuple):
     coded: Sizes | None = None
 
 
-class Rejected(NamedTuple):
-    """A reply that does not; ``client`` is ``UNKNOWN`` where nobody was asked.
-
-    The detail is one printable line, whatever the client sent.
-    """
-
-    client: int
-    reason: str
-    detail: str
-
-
 class Gate:
     """Admit each asked client once a round.
 
     Parameters
     ----------
     asked : iterable of (Message, int)
-        The messages of the round and the clients they went to. Messages need no id yet: engines
-        number them when they are sent.
+        The messages of the round and the clients they went to.
     check : Check
         What an update must be.
     read : Read
@@ -65,51 +51,25 @@ class Gate:
     """
 
     def __init__(self, asked: Iterable[tuple[Message, int]], check: Check, read: Read) -> None:
-        self._asked = tuple(asked)
+        self._asked = Asked(asked)
         self._check = check
         self._read = read
-        self._client_of: dict[str, int] = {}
-        self._answered: set[int] = set()
 
     def judge(self, reply: Message) -> Admitted | Rejected:
         """Admit a reply, or reject it with a reason; never raises."""
-        try:
-            verdict = self._judge(reply)
-        except Exception as fault:
-            return Rejected(UNKNOWN, "not-asked", f"no message: {type(fault).__name__}")
-        if isinstance(verdict, Rejected):
-            return verdict._replace(detail=one_line(verdict.detail))
-        return verdict
+        return self._asked.judge(reply, self._admit)
 
-    def _judge(self, reply: Message) -> Admitted | Rejected:
-        answered = reply.metadata.reply_to_message_id
-        if answered not in self._client_of:
-            self._client_of = {m.metadata.message_id: client for m, client in self._asked}
-        client = self._client_of.get(answered, UNKNOWN) if answered else UNKNOWN
-        if client == UNKNOWN:
-            return Rejected(client, "not-asked", f"answers message {answered!r}")
-        if client in self._answered:
-            return Rejected(client, "duplicate", "second reply of this client in the round")
-        self._answered.add(client)
-        try:
-            if reply.has_error():
-                said = reply.error.reason or f"code {reply.error.code}"
-                return Rejected(client, "error", str(said))
-            record, report = read_answer(reply)
-            received = self._read(record, client)
-            self._check(received.update)
-            if not 0 <= report.examples <= MOST_EXAMPLES:
-                raise MalformedError("sample-count", f"num-examples is {report.examples}")
-        except MessageError as fault:
-            return Rejected(client, fault.reason, fault.detail)
-        except Exception as fault:
-            return Rejected(client, "undecodable", f"{type(fault).__name__}: {fault}")
+    def _admit(self, reply: Message, client: int) -> Admitted:
+        record, report = read_answer(reply)
+        received = self._read(record, client)
+        self._check(received.update)
+        if not 0 <= report.examples <= MOST_EXAMPLES:
+            raise MalformedError("sample-count", f"num-examples is {report.examples}")
         return Admitted(client, received.update, report, received.bytes, received.coded)
 
     def silent(self) -> list[Rejected]:
         """Clients that were asked and have not answered, ascending."""
-        clients = sorted({client for _, client in self._asked} - self._answered)
-        return [Rejected(client, "late", "no reply before the deadline") for client in clients]
+        return self._asked.silent()
 
 
 def check_layers(update: Arrays, layers: Mapping[str, int], dtype: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
+from strategies.asked import Rejected
 from strategies.byte_counter import Coded
-from strategies.gate import Rejected
 
 
 class Counted(NamedTuple):

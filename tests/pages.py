@@ -53,3 +53,28 @@ def inline_commands(page: Path) -> list[list[str]]:
     text = _FENCE.sub("", page.read_text(encoding="utf-8"))
     found = [code for code in re.findall(r"`([^`\n]+)`", text) if code.startswith("frl ")]
     return [re.sub(r"[\[\]…]", " ", code.replace("\\|", "|")).split() for code in found]
+
+
+def patched(text: str, diff: str) -> str:
+    """Apply a diff without line numbers: its pieces, parted by ``@@``, in their order.
+
+    Raises
+    ------
+    ValueError
+        If a piece is not found exactly once in what follows the one before.
+    """
+    done, rest = "", text
+    for piece in re.split(r"^@@\n", diff, flags=re.MULTILINE):
+        lines = piece.splitlines(keepends=True)
+        old = "".join(line[1:] for line in lines if line[0] in " -")
+        new = "".join(line[1:] for line in lines if line[0] in " +")
+        if rest.count(old) != 1:
+            raise ValueError(f"{rest.count(old)} places for\n{old}")
+        before, rest = rest.split(old)
+        done += before + new
+    return done + rest
+
+
+def changed_lines(diff: str) -> int:
+    """Lines that a reader has to add, or to write anew."""
+    return sum(line.startswith("+") and bool(line[1:].strip()) for line in diff.splitlines())

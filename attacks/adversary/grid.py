@@ -5,30 +5,33 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from flwr.app import Message, RecordDict
-from flwr.proto.node_pb2 import NodeInfo
+from flwr.app import Message
 from flwr.serverapp import Grid
-from flwr.supercore.run import Run
 
 from attacks.adversary.batch import Adversary, Batch, is_train
 from attacks.adversary.codec import Codec
-from attacks.adversary.orders import IGNORED
+from attacks.adversary.orders import IGNORED, REFUSED
 from attacks.adversary.population import Population
 from attacks.base import AccuracyCall, Attack, AttackState, Knowledge, RuleCall, Setting
 from frl.errors import InputError
+from frl.grids import ForwardingGrid
 
 log = logging.getLogger(__name__)
 
 SettingOf: TypeAlias = Callable[[Sequence[Message]], Setting]
+_NO_ATTACK = {
+    IGNORED: "on our own grids attacks.hide(...) adds the mod to an frl.client_app; elsewhere take "
+    "attacks.obeying(app), and train on frl.shard_transform.transformed(...) where the attack is "
+    "on data",
+    REFUSED: "a node that is no simulation's obeys only if its owner wants it to",
+}
 _OPEN = Setting(seed=0, round=0, clients_per_round=0, classes=0)
 
 
-class AdversarialGrid(Grid):
+class AdversarialGrid(ForwardingGrid):
     """A Flower ``Grid`` some of whose clients are malicious.
-
-    Whatever else the wrapped grid offers, it offers too: methods, attributes and ``with``.
 
     Malicious clients train honestly through the wrapped grid; their replies are held back until
     all colluders have replied and are then replaced. Benign replies pass as they arrive. What the
@@ -84,7 +87,7 @@ class AdversarialGrid(Grid):
             raise InputError(f"attack.colluders: got {colluders!r}; takes 'sampled' or 'all'")
         if colluders == "all":
             malicious.others(0, (), 0)
-        self._grid = grid
+        super().__init__(grid)
         known = setting if isinstance(setting, Setting) else _OPEN
         self._setting_of = None if isinstance(setting, Setting) else setting
         self._adversary = Adversary(attack, malicious, codec, known, colluders, rule, accuracy)
@@ -93,27 +96,6 @@ class AdversarialGrid(Grid):
         self._pushed: list[Batch] = []
         self._ready: dict[str, Message] = {}
         self._warned = False
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._grid, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        own = name.startswith("_") or hasattr(type(self), name)
-        object.__setattr__(self if own else self._grid, name, value)
-
-    def __enter__(self) -> AdversarialGrid:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the wrapped grid, if it can be closed."""
-        close = getattr(self._grid, "close", None)
-        if close is not None:
-            close()
 
     @property
     def state(self) -> AttackState:
@@ -125,42 +107,9 @@ class AdversarialGrid(Grid):
         self._state = {name: array.copy() for name, array in state.items()}
 
     @property
-    def wrapped(self) -> Grid:
-        """The grid behind this one."""
-        return self._grid
-
-    @property
     def malicious(self) -> tuple[int, ...]:
         """Ids of the malicious clients among those last asked to train, ascending."""
         return self._malicious
-
-    def set_run(self, run: Run) -> None:
-        """Set the run of the wrapped grid."""
-        self._grid.set_run(run)
-
-    @property
-    def run(self) -> Run:
-        """Run of the wrapped grid."""
-        return self._grid.run
-
-    def create_message(
-        self,
-        content: RecordDict,
-        message_type: str,
-        dst_node_id: int,
-        group_id: str,
-        ttl: float | None = None,
-    ) -> Message:
-        """Create a message with the wrapped grid."""
-        return self._grid.create_message(content, message_type, dst_node_id, group_id, ttl)
-
-    def get_node_ids(self) -> Iterable[int]:
-        """Return the node ids of the wrapped grid."""
-        return self._grid.get_node_ids()
-
-    def get_nodes(self) -> Iterable[NodeInfo]:
-        """Return the nodes of the wrapped grid."""
-        return self._grid.get_nodes()
 
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None
@@ -212,15 +161,16 @@ class AdversarialGrid(Grid):
 
     def _taken(self, batch: Batch, reply: Message) -> list[Message]:
         taken = batch.take(reply)
-        if not self._warned and any(r.has_error() and r.error.reason == IGNORED for r in taken):
-            self._warned = True
-            log.warning(
-                "%s: NO ATTACK TAKES PLACE, and the replies of malicious clients are rejected: on "
-                "our own grids attacks.hide(...) adds the mod to an frl.client_app; elsewhere take "
-                "attacks.obeying(app), and train on frl.shard_transform.transformed(...) where the "
-                "attack is on data",
-                IGNORED,
-            )
+        reasons = [str(r.error.reason) for r in taken if r.has_error()]
+        for reason, hint in _NO_ATTACK.items():
+            if not self._warned and any(reason in said for said in reasons):
+                self._warned = True
+                log.warning(
+                    "%s: NO ATTACK TAKES PLACE, and the replies of malicious clients are rejected: "
+                    "%s",
+                    reason,
+                    hint,
+                )
         return taken
 
     def _craft(self, batch: Batch) -> list[Message]:

@@ -10,7 +10,7 @@ from flwr.app import Message
 from flwr.serverapp import Grid
 
 import attacks
-from attacks.adversary.channel_codec import ChannelCodec
+from attacks.adversary.app_codec import AppCodec, is_ours
 from attacks.adversary.codec import Codec
 from attacks.adversary.grid import AdversarialGrid
 from attacks.adversary.obeying import obeying, setting_of_app
@@ -21,7 +21,7 @@ from frl.app.client_app import ShardApp
 from frl.errors import InputError
 from frl.exchange.messages import read_task
 from frl.exchange.plain import holds_ranks
-from frl.grids import LocalGrid, Roster, innermost
+from frl.grids import LocalGrid, innermost
 from frl.registry.call_syntax import parse_calls
 
 
@@ -43,6 +43,10 @@ def hide(
 ) -> AdversarialGrid:
     """Return a grid some of whose clients are malicious.
 
+    Messages are ours, or those of any Flower app whose clients send whole parameters: attacks on
+    weights then see and change differences of the trained parameters, and those on data need
+    :func:`attacks.adversary_mod` in the app.
+
     Parameters
     ----------
     grid : Grid
@@ -56,7 +60,8 @@ def hide(
     malicious : iterable of int, or Population, optional
         Who is.
     seed : int
-        Draws who is malicious; the attack's own draws follow from the seed of the run.
+        Draws who is malicious; the attack's own draws follow from the seed of the run, or from
+        this one where messages tell none.
     sampling, clients_per_round
         See :func:`attacks.adversary.population.malicious_clients`; the second is needed for
         ``"fixed_count"`` and is otherwise the number of clients asked.
@@ -82,8 +87,8 @@ def hide(
         _count(grid, clients), fraction, malicious, seed, sampling, clients_per_round
     )
     roster = innermost(grid)
-    codec = codec or ChannelCodec(roster=roster if isinstance(roster, Roster) else None)
-    known = setting or _Known(app, chosen, codec, clients_per_round)
+    codec = codec or AppCodec(grid)
+    known = setting or _Known(app, chosen, codec, clients_per_round, seed)
     hidden = AdversarialGrid(
         grid,
         chosen,
@@ -105,14 +110,19 @@ class _Known:
     """The settings of a run as the train messages of a round show them."""
 
     def __init__(
-        self, app: ShardApp | None, attack: Attack, codec: Codec, clients_per_round: int | None
+        self,
+        app: ShardApp | None,
+        attack: Attack,
+        codec: Codec,
+        clients_per_round: int | None,
+        seed: int,
     ) -> None:
         self._app, self._attack, self._codec = app, attack, codec
-        self._clients_per_round = clients_per_round
+        self._clients_per_round, self._seed = clients_per_round, seed
 
     def __call__(self, train: Sequence[Message]) -> Setting:
         number = self._clients_per_round or len(train)
-        seed = read_task(train[0]).seed
+        seed = read_task(train[0]).seed if is_ours(train[0]) else self._seed
         if self._app is not None:
             return setting_of_app(self._app, seed, number)
         ranks = holds_ranks(self._codec.state_of(train[0]))

@@ -10,6 +10,8 @@ from typing import TypeAlias
 from flwr.app import Context, Message
 from flwr.clientapp.typing import ClientAppCallable, Mod
 
+from attacks import name_of
+from attacks.adversary.app_codec import AppCodec
 from attacks.adversary.codec import Codec
 from attacks.adversary.orders import (
     acknowledged,
@@ -18,14 +20,24 @@ from attacks.adversary.orders import (
     without_orders,
 )
 from attacks.base import PoisonView, Setting, TamperView, poisons, tampers
+from frl.errors import InputError
 from frl.randomness import Purpose, generator
 from frl.shard_transform import Labels, Samples, transforming
 
 SettingOf: TypeAlias = Callable[[Message, Context], Setting]
 
 
-def adversary_mod(codec: Codec, setting_of: SettingOf) -> Mod:
+def adversary_mod(
+    codec: Codec | None = None,
+    setting_of: SettingOf | None = None,
+    *,
+    classes: int = 0,
+    seed: int = 0,
+) -> Mod:
     """Make the mod that lets a ClientApp obey orders to attack.
+
+    For drills: no message turns a client app into an attacker that has not this mod, and one that
+    has it obeys orders only in a simulation or where the config of its node allows them.
 
     Orders come with the message, from :class:`attacks.adversary.grid.AdversarialGrid`, or from a
     SuperNode's own node config (see :func:`attacks.adversary.orders.ordered_attack`). The attack's
@@ -35,15 +47,23 @@ def adversary_mod(codec: Codec, setting_of: SettingOf) -> Mod:
 
     Parameters
     ----------
-    codec : Codec
-    setting_of : callable
+    codec : Codec, optional
+        By default for our own messages and for whole parameters.
+    setting_of : callable, optional
         What the client knows of the run, from its message and context; the round is filled in.
+        By default the next two.
+    classes : int
+        Of the app's data; attacks on data need it.
+    seed : int
+        Of the attack's draws.
 
     Returns
     -------
     Mod
         ``(message, context, call_next) -> reply``, for ``ClientApp(mods=[...])``.
     """
+    codec = codec or AppCodec()
+    tell = setting_of or (lambda *_: Setting(seed, round=0, clients_per_round=1, classes=classes))
 
     def mod(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
         if message.metadata.message_type.partition(".")[0] != "train":
@@ -52,10 +72,15 @@ def adversary_mod(codec: Codec, setting_of: SettingOf) -> Mod:
         if attack is None:
             return call_next(request, context)
         client, round = codec.client_of(request), codec.round_of(request)
-        setting = dataclasses.replace(setting_of(request, context), round=round)
+        setting = dataclasses.replace(tell(request, context), round=round)
         number = ordered_clients_per_round(message)
         if number is not None:
             setting = dataclasses.replace(setting, clients_per_round=number)
+        if poisons(attack) and setting.classes < 1:
+            raise InputError(
+                f"attack {name_of(attack)!r} needs the number of classes: "
+                "attacks.adversary_mod(classes=...)"
+            )
         poisoned = not poisons(attack)
 
         def poison(images: Samples, labels: Labels) -> tuple[Samples, Labels]:

@@ -2,6 +2,7 @@
 
 Orders travel as one more record of a train message. Whoever obeys says so by a record of the same
 name in the reply; without it the orders were ignored, which must not look like a perfect defence.
+A client obeys orders of a message in a simulation, and on a node whose own config allows it.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from flwr.app import ConfigRecord, Context, Error, Message, RecordDict
 
 from attacks import make, name_of, registry
 from attacks.base import Attack, poisons, tampers
-from frl.errors import InputError
+from frl.errors import InputError, RefusedError
 from frl.grids.internals import assemble
+from frl.simulation import simulated
 
 RECORD = "adversary"
+ALLOWED = "attack-orders"
+"""Key of a node config: ``true`` if a server may order this node to attack."""
 IGNORED = "attack orders were ignored by the client app: add attacks.adversary_mod"
+REFUSED = f"attack orders are refused: the config of this node does not say {ALLOWED}=true"
 _ATTACK, _PARAMS, _PER_ROUND, _OBEYED = "attack", "params", "clients-per-round", "obeyed"
 _RAISED = 2
 """Flower's code of a ClientApp that raised."""
@@ -59,10 +64,14 @@ def ordered_attack(message: Message, context: Context) -> Attack | None:
 
     Raises
     ------
+    RefusedError
+        If the message holds orders, and this is a node whose config does not allow them.
     InputError
         If the attack or its parameters are unknown, or it cannot be run by a client alone.
     """
     if RECORD in message.content:
+        if context.node_config.get(ALLOWED) is not True and not simulated(context.node_config):
+            raise RefusedError(REFUSED)
         orders = message.content.config_records[RECORD]
         name, params = str(orders[_ATTACK]), str(orders[_PARAMS])
         if ":" in name and not registry.in_use(name):

@@ -32,6 +32,11 @@ class Population:
     members: NDArray[np.int64] | None
     per_round: int | None
 
+    @property
+    def count(self) -> int:
+        """How many are malicious: of all clients, or of those of a round if drawn anew."""
+        return (self.per_round or 0) if self.members is None else len(self.members)
+
     def among(self, round: int, clients: Sequence[int]) -> frozenset[int]:
         """Return the malicious ones of the clients sampled in a round.
 
@@ -68,6 +73,11 @@ class Population:
         return sorted(rng.permutation(rest)[: max(0, number)].tolist())
 
 
+def nearest(fraction: float, clients: int) -> int:
+    """Return the whole number nearest to a share of so many clients; a half goes up."""
+    return int(round(fraction * clients, 9) + 0.5)
+
+
 def malicious_clients(
     seed: int, clients: int, fraction: float, sampling: Sampling, clients_per_round: int
 ) -> Population:
@@ -82,9 +92,9 @@ def malicious_clients(
     fraction : float
         Share that is malicious, 0 to 1.
     sampling : {"uniform", "fixed_count"}
-        ``"uniform"``: ``int(fraction * clients)`` fixed clients, so the number in a round varies.
-        ``"fixed_count"``: exactly ``int(fraction * clients_per_round)`` of each round's clients,
-        others every time.
+        ``"uniform"``: ``nearest(fraction, clients)`` fixed clients, so the number in a round
+        varies. ``"fixed_count"``: exactly ``nearest(fraction, clients_per_round)`` of each round's
+        clients, others every time.
     clients_per_round : int
 
     Raises
@@ -95,11 +105,11 @@ def malicious_clients(
     if not 0 <= fraction <= 1:
         raise InputError(f"attack.fraction: got {fraction!r}; takes a share from 0 to 1")
     if sampling == "fixed_count":
-        return Population(seed, None, int(fraction * clients_per_round))
+        return Population(seed, None, nearest(fraction, clients_per_round))
     if sampling != "uniform":
         raise InputError(f"attack.sampling: got {sampling!r}; takes 'uniform' or 'fixed_count'")
     rng = generator(seed, Purpose.MALICIOUS)
-    members = rng.permutation(clients)[: int(fraction * clients)]
+    members = rng.permutation(clients)[: nearest(fraction, clients)]
     return Population(seed, np.sort(members).astype(np.int64), None)
 
 

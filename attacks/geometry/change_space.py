@@ -8,7 +8,7 @@ layer counts alike whatever its size, and a ranking and its reversal are at dist
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, TypeAlias
 
@@ -104,6 +104,26 @@ class CarriedOver(Informed):
         crafted, state = self.original(view, count).craft(seen, count, rng)
         ranked = {id(change): changes.ranking(change) for change in crafted}
         return Crafted([ranked[id(change)] for change in crafted], state)
+
+
+@dataclass(frozen=True)
+class BoundedCarriedOver(CarriedOver):
+    """Base of attacks carried over that go as far in a direction as honest changes allow.
+
+    Parameters
+    ----------
+    direction : {"unit", "std"}
+        ``p``: ``-mean / ||mean||`` or ``-std`` per edge.
+    """
+
+    paper: ClassVar[str] = "after Shejwalkar and Houmansadr, NDSS 2021"
+    on_weights: ClassVar[Callable[..., Attack]]
+
+    direction: RankDirection = "unit"
+
+    def original(self, view: CraftView, count: int) -> Attack:
+        """Return the attack on weights."""
+        return type(self).on_weights(self.source, self.direction)
 
 
 def _on_changes(rule: RuleCall, changes: ChangeSpace) -> RuleCall:

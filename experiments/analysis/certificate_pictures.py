@@ -119,7 +119,8 @@ def _panel(axes: Axes, rows: Sequence[Proof]) -> None:
         at = [row.malicious for row in own]
         colour = COLOURS[place]
         proved = [100 * row.certificate.certified for row in own]
-        axes.plot(at, proved, "-", color=colour, label=f"certified, M votes {_LABELS[how]}")
+        line = "-" if len(at) > 1 else "D"
+        axes.plot(at, proved, line, color=colour, label=f"certified, M votes {_LABELS[how]}")
         left = [share_left(row) for row in own]
         if None not in left:
             axes.plot(

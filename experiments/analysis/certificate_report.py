@@ -72,7 +72,7 @@ def rule_of(found: HonestRound) -> str:
     """Name the rule of a round with the steps before it."""
     strategy = found.config.strategy
     steps = f" after {strategy.pre_aggregation}" if strategy.pre_aggregation else ""
-    return f"{strategy.rule or 'sum'}{steps}"
+    return f"{strategy.rule}{steps}"
 
 
 def share_left(row: Proof) -> float | None:

@@ -147,7 +147,7 @@ def _before(directory: RunDirectory, round: int) -> Ranking | None:
 def _ballots(directory: RunDirectory) -> Round | None:
     """Encode the ballots of a round on record and their sums, where a channel would send both."""
     settings = directory.config()
-    if not settings.strategy.ballot_bits or settings.strategy.rule:
+    if not settings.strategy.ballot_bits or settings.strategy.rule != "sum":
         return None
     found = repeat_round(directory)
     channel, vote = replace(found.setup.channel, history=1), Vote(found.state)

@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from experiments.analysis.ranks_only import require_ranks
-from experiments.records import RunDirectory
+from experiments.records import RunDirectory, meaningless
 from experiments.records.atomic_files import write_atomically
+from experiments.rounds.resuming import refuse_others
 from experiments.setup import Setup
 from frl.errors import InputError, StoppedError, unknown
 from frl.exchange.messages import digest
@@ -57,6 +58,8 @@ def export(run: Path, output: Path, form: str = "") -> Exported:
         raise unknown("format", form, FORMATS)
     directory = RunDirectory(run)
     config = directory.config()
+    if why := meaningless(directory):
+        raise InputError(f"{run} means nothing: {why}")
     checkpoint = directory.checkpoint()
     if checkpoint is None:
         raise InputError(f"{run} has no checkpoint yet")
@@ -64,6 +67,7 @@ def export(run: Path, output: Path, form: str = "") -> Exported:
         require_ranks(config, "--format mask")
     setup = Setup(config)
     dataset = setup.data
+    refuse_others(setup, directory, checkpoint)
     setup.trainer.load(checkpoint.state)
     module = copy.deepcopy(setup.trainer.module).cpu().eval()
     detach(module)
@@ -88,7 +92,10 @@ def export(run: Path, output: Path, form: str = "") -> Exported:
 
 
 def _accuracy(directory: RunDirectory, round: int) -> float | None:
-    found: float | None = directory.rows()[round - 1]["accuracy"]
+    rows = directory.rows()
+    if len(rows) < round:
+        raise InputError(f"{directory.path}: rounds.jsonl lacks the row of round {round}")
+    found: float | None = rows[round - 1]["accuracy"]
     return found
 
 

@@ -14,7 +14,7 @@ from attacks.base import Setting
 from experiments.analysis.ranks_only import require_ranks
 from experiments.config import Config
 from experiments.config.tables import EngineConfig
-from experiments.records import CHECKPOINT, RunDirectory
+from experiments.records import CHECKPOINT, RunDirectory, meaningless
 from experiments.records.checkpoints import checkpoint_of, rounds_kept
 from experiments.rounds.one_round import run_round
 from experiments.setup import Setup
@@ -95,11 +95,16 @@ def repeat_round(
     """
     config = directory.config(overrides)
     require_ranks(config, f"{directory.path}")
+    if why := meaningless(directory):
+        raise InputError(f"{directory.path} means nothing: {why}")
     setup = Setup(config.model_copy(update={"engine": EngineConfig(device=config.engine.device)}))
     folder, rows = directory.path / CHECKPOINT, directory.rows()
     number = _choose(directory, len(rows), number)
     initial = setup.trainer.initial
     state = checkpoint_of(folder, number - 1).state if number > 1 else initial
+    identity = directory.identity()
+    if identity is not None and not any(key.startswith("data.") for key in overrides):
+        identity.refuse_other_data(setup.data.fingerprint, directory.path)
     if {n: a.size for n, a in state.items()} != {n: a.size for n, a in initial.items()}:
         raise InputError(f"{folder}: the checkpoint is of another model than {config.model.name!r}")
     with setup.start_engine() as grid:

@@ -10,10 +10,11 @@ import torch
 
 import attacks
 from attacks.base import CraftView, Knowledge, Setting, TamperView, Update, crafts, tampers
-from experiments.benchmarks.row import Row, cpu_seconds, one_thread
+from experiments.benchmarks.row import Row, cpu_seconds
 from frl import models
 from frl.models import DataShape
 from frl.task import Task
+from frl.training.one_thread import one_thread
 from frl.training.ranks import RankTrainer, Shard, TrainSettings, fit
 
 _SEARCHES = ("adaptive", "dyn_opt", "accuracy_control")

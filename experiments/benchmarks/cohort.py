@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 
-from experiments.benchmarks.row import Row, one_thread
+from experiments.benchmarks.row import Row
 from frl import models
 from frl.cohort import Barrier, CohortTrainer, CudaMemory, membership
 from frl.cohort.trainer import Job
 from frl.models import DataShape
 from frl.task import Task
+from frl.training.one_thread import one_thread
 from frl.training.ranks import RankTrainer, Shard, TrainSettings
 
 _SHAPES = {"lenet": DataShape((1, 28, 28), 10), "conv8": DataShape((3, 32, 32), 10)}

@@ -6,10 +6,11 @@ from statistics import median
 
 import torch
 
-from experiments.benchmarks.row import Row, cpu_seconds, one_thread
+from experiments.benchmarks.row import Row, cpu_seconds
 from frl import models
 from frl.models import DataShape
 from frl.task import Task
+from frl.training.one_thread import one_thread
 from frl.training.ranks import RankTrainer, Shard, TrainSettings, fit
 
 _BATCH = 8

@@ -7,10 +7,11 @@ import tracemalloc
 import numpy as np
 import torch
 
-from experiments.benchmarks.row import Row, cpu_seconds, one_thread
+from experiments.benchmarks.row import Row, cpu_seconds
 from frl import models
 from frl.models import DataShape, initial_scores
 from frl.ranking import Ranking, rank
+from frl.training.one_thread import one_thread
 from strategies.gate import ranking_check
 from strategies.vote import Vote
 

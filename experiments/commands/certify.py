@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -38,12 +37,13 @@ def certify(
     as_json: AsJson = False,
 ) -> None:
     """Prove how much of the mask M malicious votes cannot move, on the votes of a real round."""
+    from experiments.config.portable import pin_where_asked
     from experiments.records import RunDirectory
 
     if bounds == (directory is not None):
         raise InputError("certify: takes a run directory, or --bounds and none")
     if directory is not None:
-        RunDirectory(directory).config()
+        pin_where_asked(RunDirectory(directory).config())
     from experiments.analysis.certificate_pictures import check_format
 
     if output is not None:
@@ -55,10 +55,11 @@ def certify(
         return
     from experiments.analysis.certificate_pictures import failure_bounds
     from experiments.analysis.failure_table import failure_table, print_failure_table
+    from experiments.records.json_text import json_text
 
     rows = failure_table(clients)
     if as_json:
-        typer.echo(json.dumps([row._asdict() for row in rows], indent=2))
+        typer.echo(json_text([row._asdict() for row in rows], indent=2))
     else:
         print_failure_table(clients, rows)
     if output is not None:
@@ -83,18 +84,17 @@ def _certify_run(
     from experiments.analysis.certificates import counts, prove
     from experiments.analysis.honest_round import repeat_round
     from experiments.records import RunDirectory
+    from experiments.records.json_text import json_text
 
     torch.set_num_threads(1)
     found = repeat_round(RunDirectory(directory), round, instead)
     numbers = counts(found) if malicious is None else [malicious]
     proofs = prove(found, numbers, attacked=attack)
     if as_json:
-        typer.echo(json.dumps({"run": str(directory), **report(found, proofs)}, indent=2))
+        typer.echo(json_text({"run": str(directory), **report(found, proofs)}, indent=2))
     else:
         print_report(found, proofs)
     if output is not None:
-        if malicious is not None:
-            proofs = prove(found, counts(found), attacked=attack)
         title = f"{directory.name}, round {found.number}: {len(found.clients)} honest votes, "
         certified_shares(proofs, output, f"{title}rule {rule_of(found)}")
         typer.echo(output, err=as_json)

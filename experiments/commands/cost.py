@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -17,16 +16,18 @@ def cost(
     as_json: AsJson = False,
 ) -> None:
     """Measure what a message costs in every coding, next to float32."""
+    from experiments.config.portable import pin_where_asked
     from experiments.records import RunDirectory
+    from experiments.records.json_text import json_text
 
     if run is not None:
-        RunDirectory(run).config()
+        pin_where_asked(RunDirectory(run).config())
     from experiments.analysis.cost import costs, print_costs, report
     from experiments.analysis.cost_sample import sample
 
     measured = sample(model, run)
     rows = costs(measured)
     if as_json:
-        typer.echo(json.dumps(report(measured, rows), indent=2))
+        typer.echo(json_text(report(measured, rows), indent=2))
     else:
         print_costs(measured, rows)

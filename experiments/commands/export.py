@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -24,13 +23,14 @@ def export(
 ) -> None:
     """Write the model of a run to a file; frl.load_model(path) gives a plain torch module."""
     from experiments.records import RunDirectory
+    from experiments.records.json_text import json_text
 
     RunDirectory(directory).config()
     from experiments.analysis.export import export as write
 
     done = write(directory, output, form)
     if as_json:
-        typer.echo(json.dumps({**done._asdict(), "about": done.about._asdict()}))
+        typer.echo(json_text({**done._asdict(), "about": done.about._asdict()}))
         return
     accuracy = "" if done.about.accuracy is None else f", accuracy {done.about.accuracy:.2%}"
     typer.echo(

@@ -91,6 +91,7 @@ def print_result(result: dict[str, Any], path: Path) -> None:
     rows = [
         ("run", title(config)),
         ("accuracy", f"{result['accuracy']:.2%} (best {result['best_accuracy']:.2%})"),
+        *_attack(result, config),
         ("rounds", f"{result['rounds']} in {result['seconds']:.1f} s"),
         ("replies", f"{result['admitted']} admitted, {rejected} rejected {reasons}".strip()),
         ("engine", describe(config)),
@@ -118,3 +119,13 @@ def _next(config: Config, path: Path) -> tuple[str, str]:
         poison = "frl run -o attack.name=shift_reversal -o attack.fraction=0.2"
         return f"frl export {path} -o model.safetensors", poison
     return f"frl plot {path.parent} -o compare.png", f"frl report {path.parent}"
+
+
+def _attack(result: dict[str, Any], config: Config) -> list[tuple[str, str]]:
+    """Say who attacked: how many of all clients, or of each round's, and in how many rounds."""
+    if not result.get("malicious"):
+        return []
+    fixed = config.attack.sampling == "uniform"
+    of = f"{config.clients} clients" if fixed else f"{config.clients_per_round} clients a round"
+    when = f"in {result['attacked_rounds']} of {result['rounds']} rounds"
+    return [("attack", f"{config.attack.name} by {result['malicious']} of {of}, {when}")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -48,6 +47,7 @@ def redteam(
 
     settings = configuration.read(config, override or (), profile)
     from experiments.records.atomic_files import write_atomically
+    from experiments.records.json_text import json_text
     from experiments.redteam import Budget, search
     from experiments.redteam.report import as_json as render
     from experiments.redteam.report import markdown
@@ -55,7 +55,7 @@ def redteam(
     from experiments.sweep.view import sweep_view
     from frl.cores import usable_cores
 
-    rule = settings.strategy.rule or settings.strategy.name
+    rule = settings.strategy.rule
     folder = out or Path("runs") / f"redteam-{rule.split('(')[0]}"
     spent = Budget.of(budget, seeds)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -73,6 +73,6 @@ def redteam(
     given += ["--profile", profile] if profile else []
     base = ["frl", "run", *([str(config)] if config else []), *given]
     everything = render(found, base, configuration.flatten(settings))
-    text = json.dumps(everything, indent=2)
+    text = json_text(everything, indent=2)
     write_atomically(folder / FOUND, (text + "\n").encode())
     typer.echo(text if as_json else markdown(found, base))

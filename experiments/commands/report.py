@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -79,6 +78,7 @@ def report(
 ) -> None:
     """Report accuracies over seeds, what attacks cost, worst cases and comparisons."""
     from experiments.records import load, unfinished
+    from experiments.records.json_text import json_text
     from experiments.report import tables as report_tables
     from experiments.report.metrics import measure
     from experiments.report.outcomes import as_json, outcomes, paired, worst_cases
@@ -100,7 +100,7 @@ def report(
     worst = worst_cases(rows)
     pairs = paired(runs, *compare) if compare else []
     if format == "json":
-        text = json.dumps(as_json(rows, worst, pairs), indent=2)
+        text = json_text(as_json(rows, worst, pairs), indent=2)
     elif format == "csv":
         chosen: dict[str, Sequence[object]] = {"worst": worst, "compare": pairs}
         text = report_tables.as_csv(chosen.get(table, rows))
@@ -113,12 +113,13 @@ def report(
 
 
 def _detection(rounds: pd.DataFrame, runs: pd.DataFrame, format: str) -> str:
+    from experiments.records.json_text import json_text
     from experiments.report import tables as report_tables
     from experiments.report.detection import detection_table, detections
 
     found = detections(rounds, runs)
     if format == "json":
-        return json.dumps([row._asdict() for row in found], indent=2)
+        return json_text([row._asdict() for row in found], indent=2)
     if format == "csv":
         return report_tables.as_csv(found)
     render = report_tables.markdown if format == "md" else report_tables.latex

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Sequence
 from functools import partial
@@ -44,10 +43,13 @@ def resume(
 ) -> None:
     """Carry on a run that was stopped, from its checkpoint, or a finished one to a later round."""
     from experiments.records import RunDirectory
+    from frl.errors import StoppedError
 
     stopped = RunDirectory(directory)
     settings = stopped.config() if rounds is None else stopped.extend(rounds)
     finished = stopped.result()
+    if finished is not None and finished.get("error"):
+        raise StoppedError(f"{directory} means nothing: {finished['error']}")
     if finished is not None:
         _report(finished, stopped.path, as_json=as_json)
         return
@@ -58,8 +60,10 @@ def _carry_out(
     settings: Any, directory: Any, *, resume: bool, track: Sequence[str], as_json: bool
 ) -> None:
     from experiments import trackers
+    from experiments.config.portable import pin_where_asked
     from experiments.records import CURVE, load
 
+    pin_where_asked(settings)
     for name in track:
         trackers.registry.get(name)
     if not resume:
@@ -67,6 +71,7 @@ def _carry_out(
     from experiments.commands.progress import progress
     from experiments.report.plotting import accuracy_curves
     from experiments.rounds.loop import execute
+    from experiments.rounds.meaning import MeaninglessError
     from experiments.trackers import Tracking
     from frl.errors import StoppedError
 
@@ -83,6 +88,8 @@ def _carry_out(
         rounds = len(directory.rows())
         complain(f"interrupted after round {rounds} of {settings.rounds}; {_how(directory)}")
         raise
+    except MeaninglessError:
+        raise
     except StoppedError as error:
         raise StoppedError(f"{error}; {_how(directory)}") from None
     accuracy_curves(load(directory.path), directory.path / CURVE)
@@ -96,8 +103,9 @@ def _how(directory: Any) -> str:
 
 def _report(result: dict[str, Any], path: Path, *, as_json: bool) -> None:
     from experiments.commands.progress import print_result
+    from experiments.records.json_text import json_text
 
     if as_json:
-        typer.echo(json.dumps(result))
+        typer.echo(json_text(result))
     else:
         print_result(result, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +27,7 @@ def sweep(
     from experiments.sweep.job import prepare
 
     prepare()
+    from experiments.records.json_text import json_text
     from experiments.sweep.grid import read_grid
     from experiments.sweep.summary import markdown, summarise
     from experiments.sweep.sweep import sweep as run_points
@@ -45,7 +45,7 @@ def sweep(
         complain("interrupted; the same command carries on where it was")
         raise
     rows = summarise(outcomes)
-    typer.echo(json.dumps([row._asdict() for row in rows]) if as_json else markdown(rows))
+    typer.echo(json_text([row._asdict() for row in rows]) if as_json else markdown(rows))
     failed = [outcome for outcome in outcomes if outcome.result is None]
     if failed:
         raise StoppedError(

@@ -104,9 +104,11 @@ def read_tables(path: Path, kind: str = "configuration") -> dict[str, Any]:
         If it cannot be read.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise InputError(f"no {kind} file {str(path)!r}") from None
+    except RecursionError:
+        raise InputError(f"{path}: nested too deeply") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: {error}") from None
 

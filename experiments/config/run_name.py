@@ -24,7 +24,7 @@ def title(config: Config) -> str:
 
 def _method(config: Config) -> Iterator[str]:
     yield config.strategy.name
-    if config.strategy.rule:
+    if config.strategy.rule != config.strategy.method.rule:
         yield config.strategy.rule
 
 

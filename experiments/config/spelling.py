@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from frl import methods
 from frl.errors import InputError
 from frl.registry.call_syntax import Call, parse_calls
 
@@ -33,9 +34,12 @@ def plain_attack(keys: Mapping[str, Any], own: Collection[str]) -> dict[str, Any
 def plain_strategy(keys: Mapping[str, Any], own: Collection[str]) -> dict[str, Any]:
     """Move the parameters in ``strategy.rule`` to keys of their own, and write steps evenly.
 
+    A rule that is not named is that of the method, and written down as it is called today.
+
     ``f`` is the rule's where it is given there. A step of the pre-aggregation takes the key ``f``
     unless it has its own, so one that takes another number than the rule says so.
     """
+    keys = {**keys, "rule": keys.get("rule") or _rule_of(str(keys.get("name", "frl")))}
     steps = _calls("strategy.pre_aggregation", keys.get("pre_aggregation"))
     calls = _calls("strategy.rule", keys.get("rule"))
     plain, before = dict(keys), keys.get("f", 0)
@@ -54,6 +58,11 @@ def plain_strategy(keys: Mapping[str, Any], own: Collection[str]) -> dict[str, A
         after = plain.get("f", 0)
         plain["pre_aggregation"] = ", ".join(str(_step(step, before, after)) for step in steps)
     return plain
+
+
+def _rule_of(method: str) -> str:
+    """Return the rule that a method has by default; empty for one that is not known here."""
+    return methods.make(method).rule if method in methods.list() else ""
 
 
 def _step(step: Call, before: Any, after: Any) -> Call:

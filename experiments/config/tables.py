@@ -172,6 +172,9 @@ class EngineConfig(Table):
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         "float32", description="of arithmetic; scores and momentum stay float32"
     )
+    portable: bool = Field(
+        False, description="one digest on every x86-64 processor with AVX2; slower"
+    )
     timeout: float = Field(
         3600.0, gt=0, description="seconds before a round goes on without a reply"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     unfinished = path.with_name(_UNFINISHED + path.name)
     try:
         try:
-            _write(unfinished, content, os.O_TRUNC)
+            _write(unfinished, content, os.O_TRUNC, new=True)
             os.replace(unfinished, path)
         except BaseException:
             unfinished.unlink(missing_ok=True)
@@ -45,7 +46,7 @@ def append(path: Path, content: bytes) -> None:
         If that is impossible; a part of ``content`` may have been written then.
     """
     try:
-        _write(path, content, os.O_APPEND)
+        _write(path, content, os.O_APPEND, new=False)
     except OSError as error:
         raise _cannot_record(path, error) from None
 
@@ -85,18 +86,28 @@ def only_writer(folder: Path) -> Iterator[None]:
     except Timeout:
         raise InputError(f"{folder} is in use: another process runs there") from None
     except OSError as error:
-        raise InputError(f"{folder}: {error.strerror}") from None
+        locks = error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+        hint = "; its file system keeps no locks, choose another folder" if locks else ""
+        raise InputError(f"{folder}: {error.strerror}{hint}") from None
+    except NotImplementedError:
+        raise InputError(f"{folder}: its file system keeps no locks, choose another") from None
     try:
-        for unfinished in folder.rglob(f"{_UNFINISHED}*"):
-            unfinished.unlink(missing_ok=True)
+        for place in (folder, *(inner for inner in folder.iterdir() if _part_of_run(inner))):
+            for unfinished in place.glob(f"{_UNFINISHED}*"):
+                unfinished.unlink(missing_ok=True)
         yield
     finally:
         lock.release()
 
 
-def _write(path: Path, content: bytes, how: int) -> None:
-    binary = getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | binary | how, 0o644)
+def _part_of_run(folder: Path) -> bool:
+    """Whether a folder inside that of a writer has no writer of its own."""
+    return folder.is_dir() and not (folder / _LOCK).exists()
+
+
+def _write(path: Path, content: bytes, how: int, *, new: bool) -> None:
+    how |= getattr(os, "O_BINARY", 0) | (os.O_CREAT if new else 0)
+    descriptor = os.open(path, os.O_WRONLY | how, 0o644)
     try:
         left = memoryview(content)
         while left:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from experiments.records.atomic_files import make_folder, write_atomically
+from experiments.records.record import identity_of
 from frl.arrays import Arrays
 from frl.errors import InputError
 from frl.exchange.messages import digest
@@ -20,6 +23,7 @@ from frl.exchange.messages import digest
 log = logging.getLogger(__name__)
 
 _KEPT = 2
+_NAME = re.compile(r"round-\d{8,}\.safetensors", re.ASCII)
 _CHECKSUM = "sha256"
 
 
@@ -35,12 +39,16 @@ class Checkpoint(NamedTuple):
         What the result needs to know of the rounds so far.
     memory : Arrays
         What the strategy, the attack and the clients remember.
+    rows_seal, identity_seal : str
+        Seals of the last row before and of the run; empty in a record older than seals.
     """
 
     round: int
     state: Arrays
     progress: dict[str, Any]
     memory: Arrays
+    rows_seal: str = ""
+    identity_seal: str = ""
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -61,6 +69,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         "round": str(checkpoint.round),
         "names": json.dumps(list(tensors)),
         "progress": json.dumps(checkpoint.progress),
+        "rows_seal": checkpoint.rows_seal,
+        "identity_seal": checkpoint.identity_seal,
     }
     about[_CHECKSUM] = _checksum(about, tensors)
     path = folder / f"round-{checkpoint.round:08d}.safetensors"
@@ -87,7 +97,8 @@ def last_checkpoint(folder: Path) -> Checkpoint | None:
             continue
         return found
     if damage:
-        raise InputError(f"{damage}; without {folder} the run begins anew")
+        rows = folder.with_name("rounds.jsonl")
+        raise InputError(f"{damage}; without {folder} and {rows} the run begins anew")
     return None
 
 
@@ -102,15 +113,19 @@ def checkpoint_of(folder: Path, round: int) -> Checkpoint:
     Raises
     ------
     InputError
-        If there is none, or it is damaged.
+        If there is none, or it is damaged or of another run.
     """
     path = folder / f"round-{round:08d}.safetensors"
     try:
-        return _read(path)
+        found = _read(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint") from None
     except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
         raise InputError(f"{path} is damaged: {error}") from None
+    identity = identity_of(folder.parent)
+    if identity and found.identity_seal != identity.seal:
+        raise InputError(f"{path} is of another run than the identity beside it")
+    return found
 
 
 def _read(path: Path) -> Checkpoint:
@@ -125,7 +140,14 @@ def _read(path: Path) -> Checkpoint:
         part, _, name = key.partition("/")
         parts[part][name] = array
     progress = json.loads(about["progress"])
-    return Checkpoint(int(about["round"]), parts["state"], progress, parts["memory"])
+    return Checkpoint(
+        int(about["round"]),
+        parts["state"],
+        progress,
+        parts["memory"],
+        about.get("rows_seal", ""),
+        about.get("identity_seal", ""),
+    )
 
 
 def _checksum(about: dict[str, str], tensors: Arrays) -> str:
@@ -133,4 +155,23 @@ def _checksum(about: dict[str, str], tensors: Arrays) -> str:
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    return sorted(folder.glob("round-*.safetensors"), reverse=True)
+    """List the checkpoints of a folder.
+
+    Raises
+    ------
+    InputError
+        If the folder is there and cannot be listed.
+    """
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}") from None
+    found = []
+    for name in names:
+        if _NAME.fullmatch(name):
+            found.append(folder / name)
+        elif name.endswith(".safetensors") and not name.startswith("."):
+            log.warning("%s is no checkpoint of a run; passed over", folder / name)
+    return sorted(found, reverse=True)

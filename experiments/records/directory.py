@@ -1,26 +1,28 @@
-"""The run directory: configuration, one row a round, checkpoint, result; and reading them back."""
+"""The run directory: configuration, identity, one row a round, checkpoint, result."""
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from experiments import config as configuration
 from experiments.config import Config
 from experiments.config.run_name import folder_name
 from experiments.records.atomic_files import append, only_writer, write_atomically
-from frl.errors import InputError
+from experiments.records.identity import IDENTITY, Identity
+from experiments.records.places import refuse_place
+from experiments.records.record import CONFIG, RESULT, ROUNDS, Record, identity_of, read_record
+from experiments.records.result_file import result_text
+from experiments.records.rows import line_of, read_rows
+from frl.errors import InputError, StoppedError
 
 if TYPE_CHECKING:
     from experiments.records.checkpoints import Checkpoint
 
-CONFIG, ROUNDS, RESULT, CURVE = "config.toml", "rounds.jsonl", "result.json", "curve.png"
-CHECKPOINT = "checkpoint"
+CURVE, CHECKPOINT = "curve.png", "checkpoint"
 
 
 class RunDirectory:
@@ -36,6 +38,8 @@ class RunDirectory:
     def __init__(self, path: Path, *, numbered: bool = False) -> None:
         self.path = path
         self._numbered = numbered
+        self._last_seal = ""
+        self._place: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, config: Config, path: Path | None = None) -> RunDirectory:
@@ -45,8 +49,14 @@ class RunDirectory:
         return cls(Path("runs") / folder_name(config), numbered=True)
 
     @contextmanager
-    def create(self, config: Config) -> Iterator[None]:
+    def create(self, config: Config, identity: Identity | None = None) -> Iterator[None]:
         """Make the directory for a new run, and keep other processes from writing there.
+
+        Parameters
+        ----------
+        config : Config
+        identity : Identity, optional
+            By default that of the configuration, of data that are not known.
 
         Raises
         ------
@@ -62,9 +72,16 @@ class RunDirectory:
             raise InputError(f"--out {self.path}: {error.strerror}") from None
         with self.locked():
             self.refuse_existing()
-            write_atomically(self.path / ROUNDS, b"")
+            self.identify(config, identity)
             write_atomically(self.path / CONFIG, configuration.dump(config).encode())
             yield
+
+    def identify(self, config: Config, identity: Identity | None = None) -> None:
+        """Write what the run is, before its first row."""
+        identity = identity or Identity(configuration.flatten(config), "")
+        self._last_seal = ""
+        write_atomically(self.path / ROUNDS, b"")
+        write_atomically(self.path / IDENTITY, identity.text().encode())
 
     def begun(self) -> bool:
         """Whether the directory holds a run."""
@@ -84,23 +101,40 @@ class RunDirectory:
                 return
 
     def refuse_existing(self) -> None:
-        """Raise ``InputError`` if the directory holds a run."""
+        """Raise ``InputError`` if the directory holds a run, or runs, or lies in one."""
         if self.begun():
             raise InputError(
                 f"{self.path} holds a run already; resume it (frl resume {self.path}) or "
                 "choose another --out"
             )
+        if not self._numbered:
+            refuse_place(self.path)
 
     def config(self, overrides: Sequence[str] = ()) -> Config:
-        """Read the configuration, with ``key=value`` settings in place of its own."""
-        if not (self.path / CONFIG).is_file():
+        """Read the configuration, with ``key=value`` settings in place of its own.
+
+        Raises
+        ------
+        InputError
+            If it is not that with which the run began.
+        """
+        path = self.path / CONFIG
+        if not path.is_file():
             raise InputError(f"{self.path} is no run directory: it has no {CONFIG}")
-        return configuration.read(self.path / CONFIG, overrides)
+        own = configuration.read(path)
+        if identity := self.identity():
+            identity.refuse_other(configuration.flatten(own), path)
+        return configuration.read(path, overrides) if overrides else own
+
+    def identity(self) -> Identity | None:
+        """Read what the run is; see :func:`experiments.records.record.identity_of`."""
+        return identity_of(self.path)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from writing here."""
         with only_writer(self.path):
+            self._place = self._where()
             yield
 
     def extend(self, rounds: int) -> Config:
@@ -118,13 +152,17 @@ class RunDirectory:
                 done = f"{self.path} has finished round {checkpoint.round}"
                 raise InputError(f"--rounds: got {rounds}; {done}")
             if settings != self.config():
+                self.result()
                 (self.path / RESULT).unlink(missing_ok=True)
                 write_atomically(self.path / CONFIG, configuration.dump(settings).encode())
         return settings
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add the row of a round and flush it to the disk."""
-        append(self.path / ROUNDS, (json.dumps(row) + "\n").encode())
+        self._refuse_moved()
+        line, last = line_of(row, self._last_seal)
+        append(self.path / ROUNDS, line)
+        self._last_seal = last
 
     def rows(self) -> list[dict[str, Any]]:
         """Read the rows; a last line that was cut off is left out.
@@ -134,31 +172,40 @@ class RunDirectory:
         InputError
             If another line is damaged.
         """
-        rows, damage = _read_rows(self.path / ROUNDS)
-        if damage:
-            raise InputError(damage)
-        return rows
+        found = read_rows(self.path / ROUNDS)
+        if found.damage:
+            raise InputError(found.damage)
+        return found.rows
 
-    def keep_rows(self, last: int) -> None:
-        """Drop rows after round ``last``: they will be written again.
+    def keep_rows(self, checkpoint: Checkpoint) -> None:
+        """Drop rows after that of a checkpoint: they will be written again.
 
         Raises
         ------
         InputError
-            If one up to there is missing or damaged.
+            If one up to there is missing, damaged, or not the one that the checkpoint followed.
         """
-        rows, damage = _read_rows(self.path / ROUNDS)
-        if len(rows) < last:
-            lacks = f"{self.path / ROUNDS} lacks the row of round {len(rows) + 1}"
-            raise InputError(damage or lacks)
-        kept = "".join(json.dumps(row) + "\n" for row in rows[:last])
-        write_atomically(self.path / ROUNDS, kept.encode())
+        last, path = checkpoint.round, self.path / ROUNDS
+        found = read_rows(path)
+        if len(found.rows) < last:
+            lacks = f"{path} lacks the row of round {len(found.rows) + 1}"
+            raise InputError(found.damage or lacks)
+        if checkpoint.rows_seal and checkpoint.rows_seal != found.seal_after(last):
+            raise InputError(f"{path} was changed: its rows up to round {last} are of another run")
+        if not last and len(found.rows) > self.config().checkpoint_every:
+            raise InputError(
+                f"{self.path / CHECKPOINT} is missing; without {path} too the run begins anew"
+            )
+        write_atomically(path, b"".join(found.lines[:last]))
+        self._last_seal = found.seal_after(last)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint: whole, or not at all."""
         from experiments.records.checkpoints import save_checkpoint
 
-        save_checkpoint(self.path / CHECKPOINT, checkpoint)
+        self._refuse_moved()
+        tied = checkpoint._replace(rows_seal=self._last_seal, identity_seal=self._identity_seal())
+        save_checkpoint(self.path / CHECKPOINT, tied)
 
     def checkpoint(self) -> Checkpoint | None:
         """Read the last checkpoint that is whole; ``None`` before the first.
@@ -170,87 +217,44 @@ class RunDirectory:
         """
         from experiments.records.checkpoints import last_checkpoint
 
-        return last_checkpoint(self.path / CHECKPOINT)
+        found = last_checkpoint(self.path / CHECKPOINT)
+        if found is not None and found.identity_seal not in ("", self._identity_seal()):
+            raise InputError(f"{self.path / CHECKPOINT} is of another run than {IDENTITY}")
+        return found
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write the result of a finished run."""
-        text = json.dumps(result, indent=2) + "\n"
+        self._refuse_moved()
+        text = result_text(result, self._last_seal, self._identity_seal())
         write_atomically(self.path / RESULT, text.encode())
 
     def result(self) -> dict[str, Any] | None:
-        """Read the result; ``None`` for a run that has not finished."""
+        """Read the result; ``None`` for a run that has not finished.
+
+        Raises
+        ------
+        InputError
+            If it is damaged, or not that of the rows and the configuration beside it.
+        """
+        return self.record().result if (self.path / RESULT).exists() else None
+
+    def record(self) -> Record:
+        """Read all that is on record; see :func:`experiments.records.record.read_record`."""
+        return read_record(self.path)
+
+    def _identity_seal(self) -> str:
+        identity = self.identity()
+        return identity.seal if identity else ""
+
+    def _where(self) -> tuple[int, int]:
+        found = os.stat(self.path)
+        return found.st_dev, found.st_ino
+
+    def _refuse_moved(self) -> None:
+        """Raise ``StoppedError`` if another folder was put in the place of this one."""
         try:
-            found = json.loads((self.path / RESULT).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise InputError(f"{self.path / RESULT} is damaged: {error}") from None
-        if not isinstance(found, dict):
-            raise InputError(f"{self.path / RESULT} is damaged: it holds no table")
-        return found
-
-
-def load(*paths: str | Path) -> pd.DataFrame:
-    """Read the rounds of runs into one table.
-
-    Parameters
-    ----------
-    *paths : str or Path
-        Run directories, or folders of them.
-
-    Returns
-    -------
-    DataFrame
-        One row a round; ``run`` names the run, and each dotted configuration key is a column.
-    """
-    directories = find_runs(*paths)
-    if not directories:
-        raise InputError(f"no runs in {', '.join(map(str, paths))}")
-    rows: list[dict[str, Any]] = []
-    numbers: list[int] = []
-    for number, directory in enumerate(directories):
-        found = RunDirectory(directory).rows()
-        rows += found
-        numbers += [number] * len(found)
-    about = pd.DataFrame([configuration.recorded(path / CONFIG) for path in directories])
-    about.insert(0, "run", list(map(str, directories)))
-    rounds = pd.DataFrame(rows)
-    return pd.concat([rounds, about.iloc[numbers].reset_index(drop=True)], axis=1)
-
-
-def unfinished(*paths: str | Path) -> list[Path]:
-    """List the run directories at or below some paths that have no result yet."""
-    return [path for path in find_runs(*paths) if not (path / RESULT).is_file()]
-
-
-def find_runs(*paths: str | Path) -> list[Path]:
-    """List the run directories at or below some paths, in order of their names."""
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if (path / CONFIG).is_file():
-            found.append(path)
-        else:
-            found += sorted(config.parent for config in path.rglob(CONFIG))
-    return found
-
-
-def _read_rows(path: Path) -> tuple[list[dict[str, Any]], str]:
-    """Read rows up to the first damaged line, and say what is wrong with that one, if any is."""
-    rows: list[dict[str, Any]] = []
-    try:
-        lines = path.read_bytes().splitlines(keepends=True)
-    except FileNotFoundError:
-        return rows, ""
-    except OSError as error:
-        return rows, f"{path}: {error.strerror}"
-    for line in lines:
-        if not line.endswith(b"\n"):
-            break
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if not isinstance(row, dict) or row.get("round") != len(rows) + 1:
-            return rows, f"{path} is damaged: line {len(rows) + 1} is not the row of that round"
-        rows.append(row)
-    return rows, ""
+            moved = self._place is not None and self._where() != self._place
+        except OSError:
+            moved = True
+        if moved:
+            raise StoppedError(f"{self.path} was moved or replaced while the run wrote there")

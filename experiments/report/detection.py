@@ -12,9 +12,8 @@ from scipy.stats import rankdata
 
 from experiments.report.tables import Table
 from frl.errors import InputError
+from strategies.robust.detection import DROPPED
 
-DROPPED = 0.05
-"""A client of less weight counts as dropped."""
 STRETCHES = 4
 """Stretches of rounds that are told apart."""
 

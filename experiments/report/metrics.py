@@ -6,12 +6,13 @@ import logging
 
 import pandas as pd
 
+from experiments.records.reading import FINISHED
 from experiments.report.run_labels import run_labels
 
 log = logging.getLogger(__name__)
 
 LAST = 10
-"""Evaluations of which the last ones are averaged."""
+"""Rounds at the end whose evaluations are averaged."""
 
 
 def measure(rounds: pd.DataFrame, reach: float | None = None) -> pd.DataFrame:
@@ -29,17 +30,19 @@ def measure(rounds: pd.DataFrame, reach: float | None = None) -> pd.DataFrame:
     DataFrame
         One row a run that got to its last round: its configuration; ``setting``, ``defence`` and
         ``attack`` of its :class:`experiments.report.run_labels.Label`; in percent ``final``,
-        ``best``, ``last`` (mean of the last ten evaluations) and ``success`` of a backdoor; and
-        ``megabytes`` that all clients exchanged until ``reach``, and its ``reached`` round. Of
-        runs with the same label and seed one is left.
+        ``best``, ``last`` (mean of the evaluations of the last ten rounds, of which there are
+        ``evaluations``) and ``success`` of a backdoor; and ``megabytes`` that all clients exchanged
+        until ``reach``, and its ``reached`` round. Of runs with the same label and seed one is
+        left.
     """
     grouped = rounds.assign(exchanged=exchanged(rounds) / 1e6).groupby("run", sort=False)
     rows = []
     for _, run in grouped:
         end = run.iloc[-1]
-        if end["round"] < end["rounds"]:
+        if end["round"] < end["rounds"] or not end.get(FINISHED, True):
             continue
         accuracy = 100 * run["accuracy"].dropna().astype(float)
+        last = accuracy[run["round"] > end["round"] - LAST]
         enough = accuracy[accuracy >= 100 * reach] if reach is not None else accuracy.iloc[:0]
         at = run.loc[enough.index[0]] if len(enough) else None
         rows.append(
@@ -47,7 +50,8 @@ def measure(rounds: pd.DataFrame, reach: float | None = None) -> pd.DataFrame:
                 **end.to_dict(),
                 "final": accuracy.iloc[-1],
                 "best": accuracy.max(),
-                "last": accuracy.iloc[-LAST:].mean(),
+                "last": last.mean(),
+                "evaluations": len(last),
                 "success": 100 * _number(end["attack_success_rate"]),
                 "megabytes": float("nan") if at is None else at["exchanged"],
                 "reached": float("nan") if at is None else at["round"],

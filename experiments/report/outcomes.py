@@ -24,7 +24,8 @@ class Outcome(NamedTuple):
     setting, defence, attack : str
         See :class:`experiments.report.run_labels.Label`.
     final, best, last : Estimate
-        Accuracy after the last round, the best, and the mean of the last ten evaluations.
+        Accuracy after the last round, the best, and the mean of the evaluations of the last ten
+        rounds.
     impact : Estimate or None
         Final accuracy that the attack cost: clean minus attacked, paired by seed.
     success : Estimate or None
@@ -33,6 +34,8 @@ class Outcome(NamedTuple):
         Up and down, all clients, until the accuracy asked for, over the seeds that reached it.
     reached_by : int
         Seeds that reached it.
+    evaluations : int
+        The fewest evaluations that the last ten rounds of a seed had.
     """
 
     setting: str
@@ -45,6 +48,7 @@ class Outcome(NamedTuple):
     success: Estimate | None
     megabytes: Estimate | None
     reached_by: int
+    evaluations: int = LAST
 
 
 class Worst(NamedTuple):
@@ -93,6 +97,7 @@ def outcomes(runs: pd.DataFrame) -> list[Outcome]:
                     _known(group["success"], PERCENT),
                     _known(group["megabytes"]),
                     int(group["megabytes"].notna().sum()),
+                    int(group["evaluations"].min()),
                 )
             )
     return rows

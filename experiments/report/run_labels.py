@@ -15,8 +15,9 @@ from frl.methods import Method
 CLEAN = "clean"
 
 _DEFENCE, _ATTACK = ("strategy.", "train."), ("attack.",)
-_LEFT_OUT = ("engine.", "eval_every", "checkpoint_every", "seed", "data.path", "strategy.coding")
-"""Keys that do not change what a run learns, and the seed."""
+_LEFT_OUT = ("engine.", "eval_every", "checkpoint_every", "seed", "strategy.coding")
+_COUNTS = ("engine.precision",)
+"""Keys that do not change what a run learns, and the seed; and those among them that do."""
 
 
 class Label(NamedTuple):
@@ -89,6 +90,8 @@ def is_clean(config: Mapping[str, Any]) -> bool:
 
 
 def _is_key(column: str) -> bool:
+    if column in _COUNTS:
+        return True
     return ("." in column or column in _DEFAULTS) and not column.startswith(_LEFT_OUT)
 
 
@@ -147,8 +150,10 @@ def _attack_name(config: Mapping[str, Any]) -> str:
 def _text_of(key: str, value: Any) -> str:
     if key == "attack.fraction":
         return f"{value:.0%} malicious"
-    if key in ("data.name", "model.name", "data.partition"):
+    if key in ("data.name", "model.name", "data.partition", "data.path"):
         return str(value)
+    if key == "data.fingerprint":
+        return f"data {value}"
     return f"{key.rsplit('.', 1)[-1]} {value}"
 
 

@@ -43,7 +43,8 @@ class Comparison(NamedTuple):
     t_p : float or None
         Two-sided p-value of the paired t-test; ``None`` where all differences are equal.
     wilcoxon_p : float or None
-        Two-sided p-value of Wilcoxon's signed-rank test; ``None`` where all differences are zero.
+        Two-sided p-value of Wilcoxon's signed-rank test; ``None`` for a single pair, whose p-value
+        is 1 whatever it is, and where all differences are zero.
     """
 
     difference: Estimate
@@ -95,7 +96,7 @@ def _t_test(difference: Estimate) -> float | None:
 
 
 def _wilcoxon(differences: np.ndarray) -> float | None:
-    if not differences.any():
+    if len(differences) < 2 or not differences.any():
         return None
     # Here, because it takes longer to import than a picture to draw.
     from scipy.stats import wilcoxon

@@ -94,7 +94,7 @@ def _outcome_table(rows: Sequence[Outcome], reach: float | None) -> Table:
                 _spread(row.final),
                 _interval(row.final),
                 _spread(row.best),
-                _spread(row.last),
+                _last(row),
                 _spread(row.impact),
                 _spread(row.success),
                 cost,
@@ -111,7 +111,7 @@ def _outcome_table(rows: Sequence[Outcome], reach: float | None) -> Table:
             "final",
             f"{CONFIDENCE:.0%} CI",
             "best",
-            f"mean of last {LAST}",
+            f"mean of last {LAST} rounds",
             "impact",
             "attack success",
             "" if reach is None else f"MB to {reach:.0%} (seeds)",
@@ -169,6 +169,12 @@ def _spread(found: Estimate | None, sign: str = "") -> str:
     if found is None:
         return ""
     return f"{found.mean:{sign}.2f}" + ("" if found.sd is None else f" ± {found.sd:.2f}")
+
+
+def _last(row: Outcome) -> str:
+    """Say of how many evaluations a mean is, where it is not one a round."""
+    few = row.evaluations < LAST
+    return _spread(row.last) + (f" (of {row.evaluations})" if few else "")
 
 
 def _interval(found: Estimate, sign: str = "") -> str:

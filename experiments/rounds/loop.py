@@ -12,10 +12,14 @@ from flwr.serverapp import Grid
 from experiments.config import Config
 from experiments.records import RunDirectory
 from experiments.records.checkpoints import Checkpoint
+from experiments.records.result_file import ERROR
+from experiments.rounds.meaning import MeaninglessError, why_meaningless
 from experiments.rounds.memory import Memory
 from experiments.rounds.one_round import run_round
 from experiments.rounds.outcome import Measured, result_of, row_of
 from experiments.rounds.patience import Patience
+from experiments.rounds.provenance import made_by
+from experiments.rounds.resuming import carried_on, identity_of
 from experiments.rounds.row import Progress, Row, Watcher
 from experiments.rounds.vote_record import VoteRecorder
 from experiments.setup import Setup
@@ -52,7 +56,7 @@ def execute(
     InputError
         If the configuration asks for what cannot be done; nothing is written then.
     StoppedError
-        If it cannot be recorded any more, or clients keep failing.
+        If it cannot be recorded any more, clients keep failing, or the run means nothing.
     """
     deployed = grid is not None and not isinstance(grid, LocalGrid)
     setup = run if isinstance(run, Setup) else Setup(run, deployed=deployed)
@@ -64,7 +68,7 @@ def execute(
     with ExitStack() as held:
         if resume:
             held.enter_context(directory.locked())
-            start = directory.checkpoint() or start
+            start = carried_on(setup, directory, directory.checkpoint() or start)
         engine: Grid = grid if grid is not None else held.enter_context(setup.start_engine())
         settings = setup.config.engine
         roster = find_roster(
@@ -74,10 +78,10 @@ def execute(
         engine = setup.hide_adversary(engine, strategy, roster)
         loop = Loop(setup, directory, engine, strategy, watch)
         if resume:
-            directory.keep_rows(start.round)
+            directory.keep_rows(start)
             loop.memory.recall(start.memory)
         else:
-            held.enter_context(directory.create(setup.recorded))
+            held.enter_context(directory.create(setup.recorded, identity_of(setup)))
         return loop.run(start)
 
 
@@ -134,7 +138,15 @@ class Loop:
                 self._watch(row)
             patience.check(row)
         result = result_of(config.rounds, measured or self._measure(state), progress, state)
-        self._directory.finish(result)
+        result |= {
+            "malicious": self._setup.population.count if self._setup.attack else 0,
+            "attacked_rounds": progress.attacked,
+            "made_by": made_by(config),
+        }
+        why = why_meaningless(result)
+        self._directory.finish({**result, ERROR: why} if why else result)
+        if why:
+            raise MeaninglessError(f"{self._directory.path}: {why}")
         return result
 
     def _run_round(self, number: int, state: Arrays) -> tuple[Arrays, Measured | None, Row]:

@@ -60,6 +60,7 @@ class Progress:
     measured: int = 0
     coded_up: float = 0.0
     coded_down: float = 0.0
+    attacked: int = 0
 
     def add(self, row: Row) -> None:
         """Count one more round."""
@@ -69,6 +70,7 @@ class Progress:
         self.bytes_down += row.bytes_down
         self.sampled += len(row.sampled) - row.rejected.get("offline", 0)
         self.admitted += row.admitted
+        self.attacked += bool(row.malicious)
         if row.coded_up is not None and row.coded_down is not None:
             self.measured += 1
             self.coded_up += row.coded_up

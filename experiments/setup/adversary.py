@@ -68,6 +68,29 @@ def check_fit(attack: Attack | None, dataset: DataSet) -> None:
             )
 
 
+def check_attackers(config: Config, attack: Attack | None, population: Population) -> None:
+    """Refuse an attack without attackers, and attackers without an attack.
+
+    Raises
+    ------
+    InputError
+        If there is one without the other.
+    """
+    share = config.attack.fraction
+    if attack is None:
+        if share:
+            raise InputError(
+                f"attack.fraction: got {share} with attack.name 'none'; takes 0, or an attack"
+            )
+    elif not population.count:
+        fixed = config.attack.sampling == "uniform"
+        of = f"{config.clients} clients" if fixed else f"{config.clients_per_round} clients a round"
+        raise InputError(
+            f"attack.fraction: {share} of {of} is 0 malicious clients to attack by "
+            f"{config.attack.name!r}; takes a larger share, or attack.name 'none'"
+        )
+
+
 def make_population(config: Config) -> Population:
     """Draw the malicious clients of a configuration."""
     return malicious_clients(

@@ -6,43 +6,20 @@ a query is answered without torch.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flwr.app import ConfigRecord, Context, Error, Message, MessageType, RecordDict
+from flwr.app import ConfigRecord, Context, Message, MessageType, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.clientapp.typing import ClientAppCallable
 
-from experiments.setup.node import OWN, client_of, resident_for
+from experiments.setup.node import client_of, resident_for
+from frl.discretion import discreet
 from frl.exchange.messages import CLIENT, CONFIG, reply_content
 
 if TYPE_CHECKING:
     from experiments.setup.resident import Resident
-
-log = logging.getLogger("flwr")
-
-_RAISED = 2
-"""Flower's code of a ClientApp that raised."""
-
-
-def discreet(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
-    """Keep what an error says of this node's own data on this node."""
-    if OWN not in context.node_config:
-        return call_next(message, context)
-    try:
-        return call_next(message, context)
-    except Exception as error:
-        from frl.data import OwnDataError
-
-        if isinstance(error, OwnDataError):
-            reason = str(error)
-            log.error("%s", reason)
-        else:
-            reason = f"{type(error).__name__}; the log of the node says more"
-            log.exception("the server is told no more than: %s", reason)
-        return Message(Error(_RAISED, reason), reply_to=message)
 
 
 class Answers:

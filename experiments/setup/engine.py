@@ -14,6 +14,8 @@ from frl.grids import InProcessGrid, LocalGrid, RayGrid
 log = logging.getLogger(__name__)
 
 _MOST_AT_ONCE = 64
+_MUCH = 64 * 2**20
+"""Bytes of clients' memory that are worth a word."""
 
 
 def make_grid(config: Config, app: ClientApp | None = None) -> LocalGrid:
@@ -44,8 +46,33 @@ def make_grid(config: Config, app: ClientApp | None = None) -> LocalGrid:
             num_gpus=engine.num_gpus,
             address=engine.address,
             cohort=cohort(config),
+            plugins=config.plugins,
         )
     return InProcessGrid(app, config.clients, flat, cohort=cohort(config))
+
+
+def warn_of_residuals(config: Config, values: int) -> None:
+    """Say before a run how much memory the residuals of ``strategy.upload_top`` may come to.
+
+    What a client does not upload is remembered here for each client that was ever asked.
+
+    Parameters
+    ----------
+    config : Config
+    values : int
+        Of a global state, four bytes each.
+    """
+    strategy = config.strategy
+    if strategy.method.space != "weights" or strategy.upload_top >= 1:
+        return
+    clients = min(config.clients, config.rounds * config.clients_per_round)
+    if (held := 4 * values * clients) >= _MUCH:
+        log.warning(
+            "strategy.upload_top: what clients do not upload is remembered for each of up to %d of "
+            "them: %.0f MB in memory, and in every checkpoint",
+            clients,
+            held / 2**20,
+        )
 
 
 def workers(config: Config) -> int:

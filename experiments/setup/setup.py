@@ -11,8 +11,11 @@ from flwr.serverapp import Grid
 from attacks.adversary.population import Population
 from attacks.base import Attack, Setting
 from experiments.config import Config
+from experiments.config.located import located
+from experiments.config.portable import pin_where_asked
 from experiments.config.tables import ModelConfig
 from experiments.setup.adversary import (
+    check_attackers,
     check_fit,
     colluders_accuracy,
     hide_adversary,
@@ -22,11 +25,12 @@ from experiments.setup.adversary import (
 )
 from experiments.setup.channel import make_channel, make_coding
 from experiments.setup.data import load_data, load_partition
-from experiments.setup.engine import make_grid
+from experiments.setup.engine import make_grid, warn_of_residuals
 from experiments.setup.evaluator import Evaluator
 from experiments.setup.strategy import make_redraw, make_rule, make_steps, server_update
 from experiments.setup.trainer import MakeModel, make_trainer
 from frl.data import DataSet, Partition, data_spec_of, data_spec_record
+from frl.errors import InputError
 from frl.exchange.channel import Channel
 from frl.grids import LocalGrid, Roster
 from frl.training.ranks import Trainer
@@ -65,7 +69,8 @@ class Setup:
         data: DataSet | None = None,
         deployed: bool = False,
     ) -> None:
-        self.config = config
+        pin_where_asked(config)
+        self.config = located(config)
         self.deployed = deployed
         self._own_model = model
         self._own_data = data
@@ -156,6 +161,7 @@ class Setup:
         """
         check_chain(self.rule, self.steps, self.config.clients_per_round)
         _ = self.attack, self.coding, self._redraw
+        check_attackers(self.config, self.attack, self.population)
 
     def check_data(self) -> None:
         """Refuse what the data do not fit.
@@ -165,6 +171,8 @@ class Setup:
         InputError
             Likewise.
         """
+        if not len(self.data.test.labels):
+            raise InputError(f"data: {self.data.name!r} has no test example to evaluate on")
         check_fit(self.attack, self.data)
         _ = self.partition, self.trainer
 
@@ -221,6 +229,7 @@ class Setup:
         InputError
             If there is less than the configuration asks for.
         """
+        warn_of_residuals(self.config, sum(a.size for a in self.trainer.initial.values()))
         if self._own_model is None and self._own_data is None:
             return make_grid(self.config)
         from experiments.setup.client import make_app

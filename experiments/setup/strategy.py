@@ -15,6 +15,7 @@ from frl.randomness import Purpose, generator
 from frl.registry import Registry
 from frl.registry.call_syntax import Call, parse_calls
 from frl.task import Task
+from frl.training.one_thread import one_thread
 from frl.training.ranks import Shard, Trainer
 from strategies import pre_aggregation, rules
 from strategies.base import Redraw
@@ -35,7 +36,7 @@ def make_rule(config: Config) -> Rule:
         If it is unknown, takes other parameters, or is made for another kind of update.
     """
     strategy = config.strategy
-    calls = parse_calls("strategy.rule", strategy.rule or strategy.method.rule)
+    calls = parse_calls("strategy.rule", strategy.rule)
     if len(calls) != 1:
         raise InputError(f"strategy.rule: got {strategy.rule!r}; takes one rule")
     call = calls[0]._replace(params={**calls[0].params, **strategy.parameters()})
@@ -81,7 +82,7 @@ def make_redraw(config: Config, population: Population) -> Redraw | None:
 
 
 def server_update(config: Config, dataset: DataSet, trainer: Trainer) -> RootUpdate:
-    """Train like a client on a shard of the server's own, drawn from the training examples."""
+    """Train like a client, on one thread, on a shard of the server's own training examples."""
     count = min(config.strategy.root_examples, len(dataset.train.labels))
     rng = generator(config.seed, Purpose.ROOT)
     rows = np.sort(rng.choice(len(dataset.train.labels), size=count, replace=False))
@@ -89,7 +90,8 @@ def server_update(config: Config, dataset: DataSet, trainer: Trainer) -> RootUpd
 
     def update(round: int, state: Arrays) -> Arrays:
         shard = Shard(*dataset.tensors(split, config.engine.device))
-        moved, _ = trainer.train(state, shard, Task(round, _SERVER, config.seed))
+        with one_thread():
+            moved, _ = trainer.train(state, shard, Task(round, _SERVER, config.seed))
         return moved
 
     return update

@@ -33,7 +33,9 @@ from typing import Any, NamedTuple
 from experiments import config as configuration
 from experiments.config import Config
 from experiments.config.file import found, read_tables
+from experiments.config.located import located
 from experiments.records import RunDirectory, find_runs
+from experiments.records.places import is_run, refuse_inside
 from frl.errors import InputError, unknown
 
 _KEYS = ("base", "seeds", "set", "runs", "blocks", "lists")
@@ -82,13 +84,17 @@ def read_grid(path: Path, out: Path, overrides: Sequence[str] = ()) -> list[Poin
     if not axes:
         raise InputError(f"{path}: takes at least one of the tables runs, blocks and lists")
     base = path.parent / str(grid["base"]) if "base" in grid else None
+    if is_run(out):
+        raise InputError(f"{out} holds a run; choose another --out")
+    refuse_inside(out)
     there = {directory.config(): directory for directory in map(RunDirectory, find_runs(out))}
     points: dict[Config, Point] = {}
     for choices in itertools.product(*axes):
         name = "-".join(label for label, _ in choices)
         varied = [override for _, variation in choices for override in variation]
         for seed in seeds:
-            config = _config(path, name, base, [*common, *varied, f"seed={seed}", *overrides])
+            given = [*common, *varied, f"seed={seed}", *overrides]
+            config = located(_config(path, name, base, given))
             directory = there.get(config, RunDirectory(out / name / f"seed-{config.seed}"))
             points.setdefault(config, Point(len(points), name, config, directory))
     _refuse_clashes(list(points.values()))

@@ -1,7 +1,8 @@
 """A job of a sweep: one run in a process of its own, which reports its progress over a pipe.
 
 The processes are forked from a server that has imported what a run needs, so a run starts at once;
-it shares nothing with the others, and dies with the one that started it.
+one with ``engine.portable`` begins without torch, whose arithmetic it sets. It shares nothing with
+the others, and dies with the one that started it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -19,11 +21,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.config.environment import be_quiet
+from experiments.config.portable import PINNED
+from frl.errors import InputError
 
 if TYPE_CHECKING:
     from experiments.rounds.row import Row
@@ -44,7 +48,15 @@ def prepare() -> None:
     This module imports nothing heavy itself, so this can come first.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload(_IMPORTED)
-    forkserver.ensure_running()
+    try:
+        forkserver.ensure_running()
+    except OSError as error:
+        if "AF_UNIX" not in str(error):
+            raise
+        raise InputError(
+            f"TMPDIR: {tempfile.gettempdir()} is too long for the sockets of a sweep; takes a "
+            "folder with a shorter name, e.g. /tmp"
+        ) from None
 
 
 class Job:
@@ -68,10 +80,9 @@ class Job:
     def __init__(
         self, flat: Mapping[str, bool | int | float | str], path: Path, track: Sequence[str] = ()
     ) -> None:
-        prepare()
-        context = multiprocessing.get_context("forkserver")
+        context = _context(portable=bool(flat.get("engine.portable")))
         self.messages, theirs = context.Pipe()
-        self._process: ForkServerProcess = context.Process(
+        self._process: BaseProcess = context.Process(
             target=_carry_out, args=(json.dumps(dict(flat)), str(path), list(track), theirs)
         )
         self._process.start()
@@ -101,6 +112,14 @@ class Job:
         self.messages.close()
 
 
+def _context(*, portable: bool) -> Any:
+    """Return what starts a process: a fork, or for other arithmetic one without torch."""
+    if portable:
+        return multiprocessing.get_context("spawn")
+    prepare()
+    return multiprocessing.get_context("forkserver")
+
+
 def _end(status: int | None) -> str:
     if status is not None and status < 0:
         name = signal.Signals(-status).name
@@ -112,6 +131,8 @@ def _end(status: int | None) -> str:
 def _carry_out(flat: str, path: str, track: Sequence[str], messages: Connection) -> None:
     """Run or carry on, and send every round, and at the end the result and the seconds it took."""
     begun = time.perf_counter()
+    if json.loads(flat).get("engine.portable"):
+        os.environ.update(PINNED)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(path)

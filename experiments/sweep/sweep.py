@@ -16,8 +16,9 @@ from typing import Any, Literal, NamedTuple
 from experiments.config import Config, Scalar, flatten
 from experiments.sweep.grid import Point
 from experiments.sweep.job import Job
+from experiments.sweep.kept import kept
 from frl.cores import usable_cores
-from frl.errors import InputError
+from frl.errors import FRLError
 
 _TICK = 0.5
 
@@ -95,8 +96,8 @@ def sweep(
     waiting = deque[Point]()
     for point in points:
         try:
-            result = point.directory.result()
-        except InputError as error:
+            result = kept(point)
+        except FRLError as error:
             watch(Progress(point, "failed", error=str(error)))
             yield Outcome(point, None, str(error))
             continue

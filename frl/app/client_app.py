@@ -15,10 +15,11 @@ from flwr.clientapp.typing import Mod
 
 from frl.app.network import Model, Network, check_network
 from frl.app.shards import Shards, largest_label, read_shards
-from frl.app.trying import count_outputs
+from frl.app.trying import as_tensor, try_network
 from frl.client import Client
 from frl.cohort import CohortTrainer, CudaMemory
 from frl.data import Split
+from frl.discretion import discreet
 from frl.errors import InputError, unknown
 from frl.exchange.channel import Channel
 from frl.exchange.messages import CLIENT, CONFIG, read_task, reply_content
@@ -54,6 +55,8 @@ class ShardApp(ClientApp):
         Shape of one example.
     classes : int
         Outputs of the network.
+    integers : bool
+        Whether the network takes its inputs as integers, such as tokens.
     """
 
     def __init__(
@@ -64,13 +67,15 @@ class ShardApp(ClientApp):
         example: tuple[int, ...],
         classes: int,
         device: str = "cpu",
+        integers: bool = False,
         mods: Sequence[Mod] = (),
         around: Sequence[MakeMod] = (),
     ) -> None:
-        super().__init__(mods=[*(make(self) for make in around), *mods])
+        super().__init__(mods=[discreet, *(make(self) for make in around), *mods])
         self.network, self.example, self.classes = network, example, classes
         self.clients = shards.clients
-        self._parts = (network, settings, shards, example, classes, device)
+        self.integers = integers
+        self._parts = (network, settings, shards, example, classes, device, integers)
         self._own_mods, self._around = tuple(mods), tuple(around)
         self._settings, self._shards, self._device = settings, shards, device
         self._building = Lock()
@@ -121,12 +126,12 @@ class ShardApp(ClientApp):
                 f"shard {task.client}: there is a label {split.labels.max()}; the model has "
                 f"{self.classes} outputs"
             )
-        return tensors(Split(*transformed(*split)), self._device)
+        return tensors(Split(*transformed(*split)), self._device, integers=self.integers)
 
 
-def tensors(split: Split, device: str = "cpu") -> Shard:
-    """Return examples as a model takes them: float32 inputs, as they are, and int64 labels."""
-    inputs = torch.from_numpy(np.array(split.inputs)).to(device).float()
+def tensors(split: Split, device: str = "cpu", *, integers: bool = False) -> Shard:
+    """Return examples as a model takes them: inputs as they are, and int64 labels."""
+    inputs = as_tensor(split.inputs, integers=integers, device=device)
     return Shard(inputs, torch.from_numpy(np.array(split.labels)).to(device))
 
 
@@ -161,7 +166,8 @@ def client_app(
         One a client: pairs ``(inputs, labels)`` of arrays or tensors, torch datasets, or Hugging
         Face datasets. All are read and checked here. Or a callable from a client id to a shard,
         asked where a shard is trained on, for more than memory holds. Inputs reach the model as
-        float32, not scaled.
+        float32, not scaled; integers (but for bytes) as int64 where the model takes them, as one
+        of tokens does.
     clients : int, optional
         How many there are, for a callable.
     method : str
@@ -200,11 +206,11 @@ def client_app(
             f"augmentation: {augmentation!r} takes images (channels, height, width); examples have "
             f"shape {example}"
         )
-    classes = count_outputs(model, tensors(Split(first.inputs[:2], first.labels[:2])).inputs)
+    classes, integers = try_network(model, first)
     largest = largest_label(read)
     if largest >= classes:
         raise InputError(f"shards: there is a label {largest}; the model has {classes} outputs")
-    return ShardApp(network, settings, read, example, classes, device, mods)
+    return ShardApp(network, settings, read, example, classes, device, integers, mods)
 
 
 def _check_settings(settings: TrainSettings) -> None:

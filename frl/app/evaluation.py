@@ -10,7 +10,7 @@ from torch import Tensor
 from frl.app.client_app import tensors
 from frl.app.network import Model, Network, check_network
 from frl.app.shard_reader import read_shard
-from frl.app.trying import count_outputs
+from frl.app.trying import try_network
 from frl.data import Split
 from frl.errors import InputError
 from frl.exchange.messages import read_arrays
@@ -41,13 +41,18 @@ class StateEvaluation:
     test : Split
     wanted : tuple
     device : str
+    integers : bool
+        Whether the model takes integers; see :func:`frl.app.trying.try_network`.
     """
 
-    def __init__(self, model: Model, test: Split, wanted: _Wanted, device: str) -> None:
+    def __init__(
+        self, model: Model, test: Split, wanted: _Wanted, device: str, integers: bool = False
+    ) -> None:
         self.model = model
         self._test = test
         self._wanted = wanted
         self._device = device
+        self._integers = integers
         self._trainer: Trainer | None = None
 
     def __call__(self, server_round: int, arrays: ArrayRecord) -> MetricRecord:
@@ -69,7 +74,7 @@ class StateEvaluation:
 
         def batch(start: int, stop: int) -> tuple[Tensor, Tensor]:
             part = Split(test.inputs[start:stop], test.labels[start:stop])
-            return tensors(part, self._device)
+            return tensors(part, self._device, integers=self._integers)
 
         result = evaluate(trainer.module, batch, len(test.labels))
         return MetricRecord({"accuracy": result.accuracy, "loss": result.loss})
@@ -97,7 +102,8 @@ class StateEvaluation:
             if wanted is not None and held is not None and wanted != held:
                 raise InputError(f"evaluate_on: {name}={wanted!r}; the run has {name}={held!r}")
             chosen[name] = held if wanted is None else wanted
-        return StateEvaluation(self.model, self._test, _Wanted(**chosen), self._device)
+        wanted = _Wanted(**chosen)
+        return StateEvaluation(self.model, self._test, wanted, self._device, self._integers)
 
     def _ready(self, *, ranks: bool) -> Trainer:
         if self._trainer is None:
@@ -145,9 +151,9 @@ def evaluate_on(
     """
     check_network(Network(model, keep=0.5 if keep is None else keep, mask_by=mask_by or "score"))
     split = read_shard("test", test)
-    classes = count_outputs(model, tensors(Split(split.inputs[:2], split.labels[:2])).inputs)
+    classes, integers = try_network(model, split)
     if split.labels.max() >= classes:
         raise InputError(
             f"test: there is a label {split.labels.max()}; the model has {classes} outputs"
         )
-    return StateEvaluation(model, split, _Wanted(seed, keep, mask_by), device)
+    return StateEvaluation(model, split, _Wanted(seed, keep, mask_by), device, integers)

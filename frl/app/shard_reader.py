@@ -32,7 +32,7 @@ def read_shard(name: str, shard: Any) -> Split:
     Returns
     -------
     Split
-        Inputs are uint8 as they are, else float32; labels int64.
+        Inputs are uint8 as they are, int64 for other integers, else float32; labels int64.
 
     Raises
     ------
@@ -156,6 +156,8 @@ def _inputs(name: str, inputs: NDArray[Any]) -> NDArray[Any]:
         raise InputError(f"{name}: has no examples")
     if inputs.dtype == np.uint8:
         return inputs
+    if inputs.dtype.kind in "iu" and inputs.max(initial=0) <= np.iinfo(np.int64).max:
+        return np.ascontiguousarray(inputs, dtype=np.int64)
     with np.errstate(over="ignore"):
         values = np.ascontiguousarray(inputs, dtype=np.float32)
     if not np.isfinite(values).all():

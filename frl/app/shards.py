@@ -81,7 +81,7 @@ class LazyShards:
         """
         with self._loading:
             if client not in self._kept:
-                split = load_shard(self._load, client)
+                split = _alike(load_shard(self._load, client), self._like.inputs.dtype)
                 _require_alike(client, split, self._like)
                 self._kept[client] = split
                 while len(self._kept) > _KEPT:
@@ -134,7 +134,10 @@ def read_shards(shards: Any, clients: int | None = None) -> Shards:
                 f"shards: ended after {client} of {len(shards)}: {first_line(error)}"
             ) from None
         splits.append(read_shard(f"shard {client}", shard))
-        _require_alike(client, splits[-1], splits[0])
+    if any(split.inputs.dtype == np.float32 for split in splits):
+        splits = [_alike(split, np.dtype(np.float32)) for split in splits]
+    for client, split in enumerate(splits):
+        _require_alike(client, split, splits[0])
     return LoadedShards(tuple(splits))
 
 
@@ -157,6 +160,13 @@ def largest_label(shards: Shards) -> int:
     """Return the largest label of the shards that are loaded, -1 where none is."""
     splits = shards.splits if isinstance(shards, LoadedShards) else ()
     return max((int(split.labels.max()) for split in splits), default=-1)
+
+
+def _alike(split: Split, dtype: np.dtype[Any]) -> Split:
+    """Return whole numbers as float32 where other shards have fractions."""
+    if dtype == np.float32 and split.inputs.dtype == np.int64:
+        return split._replace(inputs=split.inputs.astype(np.float32))
+    return split
 
 
 def _require_alike(client: int, split: Split, first: Split) -> None:

@@ -14,7 +14,7 @@ from frl.data.own import WholePartition, load_own
 from frl.data.partitions import Partition, StoredPartition, VirtualPartition, partition
 from frl.data.reading.options import Reading
 from frl.data.schema import Column, Schema
-from frl.data.sources import load, sources
+from frl.data.sources import is_known, load, sources
 
 __all__ = [
     "Column",
@@ -34,6 +34,7 @@ __all__ = [
     "data_spec_record",
     "dataset_of",
     "fingerprint_of",
+    "is_known",
     "load",
     "load_own",
     "partition",

@@ -22,11 +22,14 @@ def listing_of(folder: Path) -> str:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """List the files of a folder, those behind symbolic links to folders as well."""
+    """List the files of a folder, those behind symbolic links to folders as well, each once."""
     found: list[Path] = []
     seen: set[str] = set()
     for parent, names, files in os.walk(folder, followlinks=True):
-        names[:] = sorted(n for n in names if os.path.realpath(Path(parent) / n) not in seen)
-        seen |= {os.path.realpath(Path(parent) / name) for name in names}
-        found += [path for name in files if (path := Path(parent) / name).is_file()]
+        for name in [each for each in names if os.path.islink(os.path.join(parent, each))]:
+            real = os.path.realpath(os.path.join(parent, name))
+            if real in seen or Path(os.path.realpath(parent)).is_relative_to(real):
+                names.remove(name)
+            seen.add(real)
+        found += [path for name in files if (path := Path(parent, name)).is_file()]
     return sorted(found)

@@ -143,13 +143,19 @@ def _is_path(name: str) -> bool:
 
 
 def _check_folder(key: str, folder: Path) -> None:
+    if folder.is_dir():
+        return
     if folder.is_file():
         raise InputError(
             f"{key}: {str(folder)!r} is a file; takes the folder that holds it, with files for the "
             "splits train and test"
         )
-    if not folder.is_dir():
-        raise InputError(f"{key}: no folder {str(folder)!r}")
+    raise InputError(f"{key}: no folder {str(folder)!r}")
+
+
+def is_known(name: str) -> bool:
+    """Whether a name is a short name, or the hub id of such a data set; neither is a folder."""
+    return name in _SOURCES or _by_hub_id(name) is not None
 
 
 def _by_hub_id(name: str) -> Source | None:

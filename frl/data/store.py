@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
+from frl.errors import StoppedError
+
 log = logging.getLogger(__name__)
 
 _MANIFEST = "manifest.json"
@@ -56,7 +58,23 @@ class Store:
         return arrays, manifest["about"]
 
     def write(self, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> None:
-        """Write everything to a temporary folder, flush it, and rename it into place."""
+        """Write everything to a temporary folder, flush it, and rename it into place.
+
+        Raises
+        ------
+        StoppedError
+            If that is impossible, e.g. because the disk is full.
+        """
+        try:
+            self._write(arrays, about)
+        except OSError as error:
+            place = self.folder.parent
+            why = error.strerror or f"the disk is full? {error}"
+            raise StoppedError(
+                f"cannot keep data in {place} ({why}); FRL_CACHE may name another"
+            ) from None
+
+    def _write(self, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> None:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-", dir=self.folder.parent))
         try:

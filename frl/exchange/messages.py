@@ -86,7 +86,7 @@ def read_arrays(record: ArrayRecord, layers: Collection[str] | None = None) -> A
     """
     if layers is not None:
         _require_names(record, layers)
-    return {name: _read(name, array) for name, array in record.items()}
+    return {name: read_array(name, array) for name, array in record.items()}
 
 
 def _require_names(record: ArrayRecord, layers: Collection[str]) -> None:
@@ -99,7 +99,22 @@ def _require_names(record: ArrayRecord, layers: Collection[str]) -> None:
             )
 
 
-def _read(name: str, array: Array) -> NDArray[Any]:
+def read_array(name: str, array: Array, dtypes: Collection[str] = _DTYPES) -> NDArray[Any]:
+    """Unpack one array without copying: a read-only view.
+
+    Parameters
+    ----------
+    name : str
+        Of the layer, for errors.
+    array : Array
+    dtypes : collection of str
+        Names of the number types that are taken.
+
+    Raises
+    ------
+    MalformedError
+        See :func:`read_arrays`.
+    """
     if array.stype != "numpy.ndarray":
         raise MalformedError("wrong-dtype", f"layer {name!r} is serialised as {array.stype!r}")
     try:
@@ -111,7 +126,7 @@ def _read(name: str, array: Array) -> NDArray[Any]:
         )
     except Exception as error:
         raise MalformedError("undecodable", f"layer {name!r}: {error}") from None
-    if dtype.name not in _DTYPES or not dtype.isnative:
+    if dtype.name not in dtypes or not dtype.isnative:
         raise MalformedError("wrong-dtype", f"layer {name!r} holds {dtype}")
     body = memoryview(array.data)[stream.tell() :]
     if len(body) != prod(shape) * dtype.itemsize:

@@ -8,11 +8,11 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import NamedTuple
 
-from flwr.app import Message, RecordDict
-from flwr.proto.node_pb2 import NodeInfo
+from flwr.app import Message
 from flwr.serverapp import Grid
 
-from frl.grids.internals import Metadata, Run, failed
+from frl.grids.forwarding import ForwardingGrid
+from frl.grids.internals import Metadata, failed
 
 _SHORTEST, _LONGEST = 0.1, 1.0
 """Seconds between two looks for one reply."""
@@ -27,7 +27,7 @@ class _Pull(NamedTuple):
     found: SimpleQueue[Message]
 
 
-class GuardedGrid(Grid):
+class GuardedGrid(ForwardingGrid):
     """Pull every reply by itself, in a thread of its own.
 
     Flower pulls replies together, unpacks them outside its own error handling, and waits for parts
@@ -42,7 +42,7 @@ class GuardedGrid(Grid):
     """
 
     def __init__(self, grid: Grid) -> None:
-        self._grid = grid
+        super().__init__(grid)
         self._asked: dict[str, Metadata] = {}
         self._pulls: dict[str, _Pull] = {}
 
@@ -104,31 +104,3 @@ class GuardedGrid(Grid):
                     pull.found.put(reply)
                     return
             pause = min(2 * pause, longest)
-
-    @property
-    def run(self) -> Run:
-        """Run of the wrapped grid."""
-        return self._grid.run
-
-    def set_run(self, run: Run) -> None:
-        """Set the run of the wrapped grid."""
-        self._grid.set_run(run)
-
-    def create_message(
-        self,
-        content: RecordDict,
-        message_type: str,
-        dst_node_id: int,
-        group_id: str,
-        ttl: float | None = None,
-    ) -> Message:
-        """Create a message with the wrapped grid."""
-        return self._grid.create_message(content, message_type, dst_node_id, group_id, ttl)
-
-    def get_node_ids(self) -> Iterable[int]:
-        """Return the node ids of the wrapped grid."""
-        return self._grid.get_node_ids()
-
-    def get_nodes(self) -> Iterable[NodeInfo]:
-        """Return the nodes of the wrapped grid."""
-        return self._grid.get_nodes()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 
-import torch
 from flwr.app import Message
 
 from frl.grids.local import LocalGrid
 from frl.grids.side_by_side import chunks, describe_error, run_apps
+from frl.training.one_thread import one_thread
 
 
 class InProcessGrid(LocalGrid):
@@ -28,12 +28,8 @@ class InProcessGrid(LocalGrid):
 
     def _run_cohort(self, messages: list[Message]) -> Iterator[Message]:
         contexts = [self._context(message) for message in messages]
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with one_thread():
             replies = run_apps(self.client_app, list(zip(messages, contexts, strict=True)))
-        finally:
-            torch.set_num_threads(threads)
         for message, context, reply in zip(messages, contexts, replies, strict=True):
             if isinstance(reply, Exception):
                 yield self._failure(message, *describe_error(reply))

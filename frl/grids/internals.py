@@ -5,11 +5,13 @@ Flower offers no public way to make messages outside one of its own runs, nor to
 
 from __future__ import annotations
 
+import sys
 import time
 
 from flwr.app import Error, Message, RecordDict
 from flwr.app.metadata import Metadata
 from flwr.common.constant import ErrorCode
+from flwr.serverapp import Grid
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
@@ -21,10 +23,17 @@ __all__ = [
     "empty_run",
     "failed",
     "identify_process",
+    "is_simulation",
     "number",
 ]
 
 RUN_ID = 1
+
+
+def is_simulation(grid: Grid) -> bool:
+    """Whether a grid is that of Flower's simulation: all its nodes are there from the beginning."""
+    loaded = sys.modules.get("flwr.superlink.grid.inmemory_grid")
+    return loaded is not None and isinstance(grid, loaded.InMemoryGrid)
 
 
 def identify_process() -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from frl.errors import InputError
 from frl.grids.internals import RUN_ID, Run, empty_run, identify_process, number
+from frl.simulation import SIMULATED
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +193,11 @@ def client_context(node: int, clients: int, run_config: RunConfig, state: Record
     return Context(
         run_id=RUN_ID,
         node_id=node,
-        node_config={"partition-id": node - FIRST_NODE, "num-partitions": clients},
+        node_config={
+            "partition-id": node - FIRST_NODE,
+            "num-partitions": clients,
+            SIMULATED: True,
+        },
         state=state,
         run_config=dict(run_config),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 import ray
@@ -14,6 +16,7 @@ from frl.grids.internals import identify_process
 from frl.grids.local import RunConfig, client_context
 from frl.grids.parcel import Failure, Reply, Request, flatten, join, restore, split
 from frl.grids.side_by_side import describe_error, run_apps
+from frl.registry.plugins import import_plugins
 
 _STATES_KEPT = 2
 
@@ -26,14 +29,23 @@ class ClientActor:
     client_app : ClientApp
     clients : int
     run_config : mapping
+    plugins : sequence of str
+        Modules that register parts; imported when the worker starts.
     """
 
-    def __init__(self, client_app: ClientApp, clients: int, run_config: RunConfig) -> None:
+    def __init__(
+        self,
+        client_app: ClientApp,
+        clients: int,
+        run_config: RunConfig,
+        plugins: Sequence[str] = (),
+    ) -> None:
         identify_process()
         torch.set_num_threads(1)
         self._app = client_app
         self._clients = clients
         self._run_config = run_config
+        self._plugins = plugins
         self._states: OrderedDict[str, ArrayRecord] = OrderedDict()
 
     def use(self, client_app: ClientApp) -> None:
@@ -41,9 +53,14 @@ class ClientActor:
         self._app = client_app
 
     def ready(self) -> int:
-        """Answer once the worker is up, with its process id."""
-        import os
+        """Answer once the worker is up and has the plugins, with its process id.
 
+        Raises
+        ------
+        InputError
+            If one cannot be imported on this machine.
+        """
+        import_plugins(self._plugins)
         return os.getpid()
 
     def answer(self, requests: list[Request]) -> list[Reply]:

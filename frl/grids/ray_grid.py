@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from flwr.app import Message, RecordDict
@@ -58,11 +58,14 @@ class RayGrid(LocalGrid):
         last time a cohort is tried one by one.
     cohort : int
         Messages that a worker is handed at once.
+    plugins : sequence of str
+        Modules that every worker imports when it starts; see :mod:`frl.registry.plugins`.
 
     Raises
     ------
     InputError
-        If Ray cannot offer what is asked for, or the client app cannot be sent.
+        If Ray cannot offer what is asked for, or the client app cannot be sent; in a round, if a
+        worker lacks a plugin.
     StoppedError
         In a round, if no worker can start or the object store is full.
     """
@@ -78,6 +81,7 @@ class RayGrid(LocalGrid):
         address: str = "",
         attempts: int = 3,
         cohort: int = 1,
+        plugins: Sequence[str] = (),
     ) -> None:
         super().__init__(client_app, clients, run_config, cohort=cohort)
         be_quiet()
@@ -87,6 +91,7 @@ class RayGrid(LocalGrid):
         self._out_of_space = (ray.exceptions.ObjectStoreFullError, ray.exceptions.OutOfDiskError)
         self._attempts = attempts
         self._num_gpus = num_gpus
+        self._plugins = tuple(plugins)
         self._owns_ray = not ray.is_initialized()
         if self._owns_ray:
             start_ray(workers, address)
@@ -136,7 +141,7 @@ class RayGrid(LocalGrid):
         from frl.grids.ray_actor import ClientActor
 
         remote = self._ray.remote(num_cpus=1, num_gpus=self._num_gpus, max_restarts=0)(ClientActor)
-        actor: Any = remote.remote(self._sent_app, self.clients, self.run_config)
+        actor: Any = remote.remote(self._sent_app, self.clients, self.run_config, self._plugins)
         return actor, actor.ready.remote()
 
     def _replace(self, worker: Worker) -> None:
@@ -248,6 +253,8 @@ class RayGrid(LocalGrid):
         try:
             self._ray.get(worker.starting)
         except self._ray.exceptions.RayError as error:
+            if isinstance(lack := getattr(error, "cause", None), InputError):
+                raise lack from None
             self._failed_starts += 1
             if self._failed_starts >= self._attempts * len(self._workers):
                 raise StoppedError(f"Ray workers do not start: {last_line(error)}") from None

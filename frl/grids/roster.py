@@ -12,6 +12,8 @@ from flwr.serverapp import Grid
 
 from frl.errors import InputError
 from frl.exchange.messages import CLIENT, CONFIG
+from frl.grids.forwarding import ForwardingGrid
+from frl.grids.internals import is_simulation
 from frl.one_line import one_line
 
 log = logging.getLogger("flwr")
@@ -21,6 +23,8 @@ ANY = -1
 NOBODY = -2
 """Stands for the answer of a node that takes no part until it connects anew."""
 _PAUSE = 0.5
+_NODES_WITHIN = 5.0
+"""Seconds until all nodes of Flower's simulation are registered."""
 _ANSWER_WITHIN = 300.0
 """Seconds after which an unanswered question is asked again."""
 
@@ -34,19 +38,9 @@ class Roster(Protocol):
         ...
 
 
-@runtime_checkable
-class WrappingGrid(Protocol):
-    """A grid in front of another one, whose nodes it shares."""
-
-    @property
-    def wrapped(self) -> Grid:
-        """The grid behind this one."""
-        ...
-
-
 def innermost(grid: Grid) -> Grid:
     """Return the grid behind all that wrap it."""
-    while isinstance(grid, WrappingGrid):
+    while isinstance(grid, ForwardingGrid):
         grid = grid.wrapped
     return grid
 
@@ -157,7 +151,8 @@ class NodeRoster:
 def find_roster(grid: Grid, clients: int, *, least: int = 0, patience: float = 120.0) -> Roster:
     """Return the roster of a grid, once enough clients are connected.
 
-    Our own engines know. On Flower's runtimes: wait for nodes, see :class:`NodeRoster`.
+    Our own engines know. On Flower's runtimes: wait for nodes, see :class:`NodeRoster`. Those of
+    Flower's simulation are all there when a run begins, so too few of them are refused at once.
 
     Parameters
     ----------
@@ -178,12 +173,15 @@ def find_roster(grid: Grid, clients: int, *, least: int = 0, patience: float = 1
         return engine
     roster = NodeRoster(grid, clients, patience=patience)
     least = least or clients
-    deadline = time.monotonic() + patience
+    begun = time.monotonic()
+    deadline = begun + patience
     seen = -1
     while True:
         roster.refresh()
         if roster.known >= least:
             return roster
+        if is_simulation(engine) and time.monotonic() >= begun + _NODES_WITHIN:
+            _require_nodes(roster.connected, least)
         if roster.known != seen:
             seen = roster.known
             log.info("waiting for clients: %d of %d are there", seen, least)
@@ -194,3 +192,12 @@ def find_roster(grid: Grid, clients: int, *, least: int = 0, patience: float = 1
                 "SuperNode's node config)"
             )
         time.sleep(_PAUSE)
+
+
+def _require_nodes(there: int, least: int) -> None:
+    """Refuse a simulation of Flower's that has fewer nodes than clients: no more will come."""
+    if there < least:
+        raise InputError(
+            f"clients: {least} expected, and Flower's simulation has {there} nodes; takes flwr run "
+            f'with --federation-config "num-supernodes={least} client-resources-num-cpus=1"'
+        )

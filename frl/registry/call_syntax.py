@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import re
 from typing import Any, NamedTuple
 
 from frl.errors import InputError
 
 _PATH = re.compile(r"""("[^"]*"|'[^']*')|\b([A-Za-z_][\w.]*):([A-Za-z_])""")
+_LONGEST = 1000
 _COLON = "._colon_."
 """Stands for the colon of a path, so that Python can parse it."""
 
@@ -41,19 +43,23 @@ def parse_calls(key: str, text: str) -> list[Call]:
     InputError
         If it reads otherwise.
     """
-    problem = InputError(f"{key}: got {text!r}; takes name or name(parameter=value, ...)")
+    shown = repr(text) if len(text) <= _LONGEST else f"{text[:_LONGEST]!r}... ({len(text)} letters)"
+    problem = InputError(f"{key}: got {shown}; takes name or name(parameter=value, ...)")
     if not text.strip():
         return []
+    if len(text) > _LONGEST:
+        raise problem
     try:
         tree = ast.parse(f"[{_PATH.sub(_parsable, text)}]", mode="eval").body
-    except SyntaxError:
+    except (SyntaxError, RecursionError, MemoryError):
         raise problem from None
     calls = []
     for element in tree.elts if isinstance(tree, ast.List) else []:
         if isinstance(element, ast.Name | ast.Attribute):
             calls.append(Call(_name(element, problem), {}))
         elif isinstance(element, ast.Call):
-            if element.args or any(keyword.arg is None for keyword in element.keywords):
+            given = [keyword.arg for keyword in element.keywords]
+            if element.args or None in given or len(set(given)) < len(given):
                 raise problem
             params = {str(k.arg): _literal(k.value, problem) for k in element.keywords}
             calls.append(Call(_name(element.func, problem), params))
@@ -68,7 +74,10 @@ def _parsable(found: re.Match[str]) -> str:
 
 
 def _name(node: ast.expr, problem: InputError) -> str:
-    text = ast.unparse(node).replace(_COLON, ":")
+    try:
+        text = ast.unparse(node).replace(_COLON, ":")
+    except RecursionError:
+        raise problem from None
     if not re.fullmatch(r"\w+|[\w.]+:[\w.]+", text):
         raise problem
     return text
@@ -84,6 +93,9 @@ def _literal(node: ast.expr, problem: InputError) -> Any:
     if isinstance(node, ast.Name) and node.id in ("true", "false"):
         return node.id == "true"
     try:
-        return ast.literal_eval(node)
-    except ValueError:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, RecursionError, MemoryError):
         raise problem from None
+    if isinstance(value, bytes | complex | dict | set) or value in (math.inf, -math.inf):
+        raise problem
+    return value

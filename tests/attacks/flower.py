@@ -23,6 +23,7 @@ from flwr.supercore.task_identity import TaskIdentity
 
 from attacks.base import Update
 from frl.shard_transform import transformed
+from frl.simulation import SIMULATED
 from tests.attacks import builders
 
 SHIFT = 100  # node id = client id + SHIFT
@@ -123,7 +124,7 @@ class FakeGrid(Grid):
 
     def __init__(self, app: ClientApp, node_config: Any = None) -> None:
         identify()
-        self._app, self._node_config = app, node_config or {}
+        self._app, self._node_config = app, node_config or {SIMULATED: True}
         self.sent: list[Message] = []
         self.answered: list[int] = []
         self._waiting: dict[str, Message] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,6 @@ import attacks
 import frl
 import strategies
 from attacks.adversary.channel_codec import ChannelCodec
-from attacks.adversary.grid import AdversarialGrid
 from attacks.adversary.orders import IGNORED, RECORD
 from attacks.base import Attack
 from frl.exchange.messages import (
@@ -27,7 +26,7 @@ from frl.exchange.messages import (
     reply_content,
     train_content,
 )
-from frl.grids import FIRST_NODE, find_roster
+from frl.grids import FIRST_NODE, ForwardingGrid, GuardedGrid, Roster, find_roster
 from frl.task import Task
 from tests.attacks import flower
 from tests.attacks.flower import FakeGrid, make_app
@@ -191,39 +190,49 @@ def plain(value: Any) -> Any:
     return value
 
 
-def test_every_public_method_of_a_grid_works_through_the_adversary(engine: Any) -> None:
-    hidden = attacks.hide(engine, "reversal", malicious=[1], clients=10)
+WRAPPED: dict[str, Callable[[Any], Any]] = {
+    "adversary": lambda grid: attacks.hide(grid, "reversal", malicious=[1], clients=10),
+    "guard": GuardedGrid,
+    "both": lambda grid: attacks.hide(GuardedGrid(grid), "reversal", malicious=[1], clients=10),
+}
+
+
+def test_every_public_method_of_a_grid_works_through_what_wraps_it(engine: Any) -> None:
     named = arguments(engine)
     methods = {name for name in public(engine) if callable(getattr(engine, name))}
     methods -= {"client_app"}
 
     assert methods <= named.keys(), "give arguments for the new methods"
-    for name in sorted(methods - {"close"}):
-        if name == "worker_pids":
-            continue
-        through, direct = (getattr(grid, name)(*named[name]) for grid in (hidden, engine))
-        assert plain(through) == plain(direct), name
-    for name in public(engine) - methods:
-        assert getattr(hidden, name) is getattr(engine, name) or (
-            getattr(hidden, name) == getattr(engine, name)
-        )
+    for kind, wrap in WRAPPED.items():
+        wrapping = wrap(engine)
+        for name in sorted(methods - {"close", "worker_pids"}):
+            through, direct = (getattr(grid, name)(*named[name]) for grid in (wrapping, engine))
+            assert plain(through) == plain(direct), (kind, name)
+        for name in public(engine) - methods:
+            assert getattr(wrapping, name) is getattr(engine, name) or (
+                getattr(wrapping, name) == getattr(engine, name)
+            ), (kind, name)
+        if isinstance(engine, Roster):
+            assert find_roster(wrapping, 10, patience=0) is engine, kind
 
 
-def test_what_is_set_on_the_adversary_is_set_on_the_grid() -> None:
+@pytest.mark.parametrize("wrapped", WRAPPED)
+def test_what_is_set_on_a_wrapping_grid_is_set_on_the_grid(wrapped: str) -> None:
     engine = frl.InProcessGrid(plain_app(), 10)
-    hidden = attacks.hide(engine, "reversal", malicious=[1])
+    wrapping = WRAPPED[wrapped](engine)
     memory = {f"{FIRST_NODE}/seen/w": np.arange(3, dtype=np.int32)}
 
-    hidden.client_memory = memory
-    hidden.cohort = 4
+    wrapping.client_memory = memory
+    wrapping.cohort = 4
 
     assert list(engine.client_memory) == list(memory)
     assert engine.cohort == 4
     with pytest.raises(AttributeError, match="no_such"):
-        hidden.no_such  # noqa: B018
+        wrapping.no_such  # noqa: B018
 
 
-def test_leaving_a_with_block_closes_the_wrapped_grid() -> None:
+@pytest.mark.parametrize("wrapped", WRAPPED)
+def test_leaving_a_with_block_closes_the_wrapped_grid(wrapped: str) -> None:
     class Closing(frl.InProcessGrid):
         closed = 0
 
@@ -231,11 +240,11 @@ def test_leaving_a_with_block_closes_the_wrapped_grid() -> None:
             self.closed += 1
 
     engine = Closing(plain_app(), 10)
-    with attacks.hide(engine, "reversal", malicious=[1]) as hidden:
-        assert isinstance(hidden, AdversarialGrid)
+    with WRAPPED[wrapped](engine) as wrapping:
+        assert isinstance(wrapping, ForwardingGrid)
 
     assert engine.closed == 1
-    with attacks.hide(FakeGrid(make_app()), "reversal", malicious=[1], clients=10):
+    with WRAPPED[wrapped](FakeGrid(make_app())):
         pass
 
 

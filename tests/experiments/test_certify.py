@@ -20,6 +20,7 @@ from experiments.records import RunDirectory
 from experiments.rounds.loop import execute
 from frl.errors import InputError
 from strategies.certificates import Parts
+from tests.experiments.mutations import unsealed
 
 SHORT = ["rounds=3", "clients=12", "clients_per_round=8", "train.epochs=1", "eval_every=3"]
 
@@ -65,6 +66,9 @@ def test_other_votes_than_on_record_are_noticed(finished: Path, tmp_path: Path) 
     shutil.copytree(finished, changed)
     text = (changed / "config.toml").read_text()
     (changed / "config.toml").write_text(text.replace("lr = 0.4", "lr = 0.3"))
+    with pytest.raises(InputError, match=r"config.toml was changed since the run began: train.lr"):
+        repeat_round(RunDirectory(changed))
+    unsealed(changed)
 
     with pytest.raises(InputError, match="do not lead to the ranking on record"):
         repeat_round(RunDirectory(changed))

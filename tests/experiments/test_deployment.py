@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from attacks.adversary.orders import REFUSED
 from experiments.records import CURVE
+from experiments.setup.node import NOT_ALLOWED
+from frl.discretion import DATA
 from tests.experiments.counting_proxy import CountingProxy
 from tests.experiments.federation import PATIENCE, Federation, until, without_seconds
-from tests.experiments.test_node import shard_folders, start
+from tests.experiments.test_node import copy_of_data, shard_folders, start
 
 KEYS = [
     *("rounds=3", "clients=4", "clients_per_round=4", "train.epochs=1"),
@@ -25,7 +28,10 @@ DOWN, UP = "/v1/fleet/pull-object", "/v1/fleet/push-object"
 @pytest.mark.flower
 @pytest.mark.timeout(1200)
 def test_supernodes_of_all_kinds_give_the_record_of_the_in_process_run(tmp_path: Path) -> None:
-    """One has its part, one a folder of its own, one attacks, one has a folder that is wrong."""
+    """One has its part, one a folder of its own, one attacks, one has a folder that is wrong.
+
+    Asked for more than their own configs allow, they refuse.
+    """
     own = shard_folders(tmp_path, *KEYS)[1]
     nodes: dict[int, dict[str, Any]] = {
         0: {"partition-id": 0},
@@ -48,13 +54,37 @@ def test_supernodes_of_all_kinds_give_the_record_of_the_in_process_run(tmp_path:
         found = federation.result()
         directory = federation.directory()
         until((directory.path / CURVE).exists, "no picture was drawn", patience=PATIENCE)
+        rows = directory.rows()
+        check_bytes(proxy, rows)
+        refusals = ask_too_much(federation, copy_of_data(tmp_path / "copy"))
 
-    rows = directory.rows()
     assert found["digest"] == result["digest"]
     assert without_seconds(rows) == without_seconds(expected)
-    check_bytes(proxy, rows)
+    assert refusals == {0: NOT_ALLOWED, 1: REFUSED, 2: NOT_ALLOWED, 3: DATA}
     for machine in ("superlink", "node0"):
         check_contents(federation.home(machine) / "home" / "apps")
+
+
+def ask_too_much(federation: Federation, folder: Path) -> dict[int, str]:
+    """Run as a hostile server would: a folder of the nodes by name, and orders to attack for all.
+
+    Returns
+    -------
+    dict of int to str
+        What each client said.
+    """
+    before = federation.directory().path
+    more = [f"data.path='{folder}'", "attack.name='label_flip'", "attack.fraction=1.0"]
+    federation.run(["rounds=1", *KEYS[1:], *more])
+    until(
+        lambda: federation.directory().path != before,
+        lambda: f"no second run:\n{federation.everything()}",
+        patience=PATIENCE,
+    )
+    (row,) = federation.rows(1)
+    assert row["admitted"] == 0
+    assert all(reason == "error" for _, reason, _ in row["rejections"])
+    return {client: detail for client, _, detail in row["rejections"]}
 
 
 def check_bytes(proxy: CountingProxy, rows: list[dict]) -> None:

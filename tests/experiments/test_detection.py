@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import pytest
 
 from experiments.report.detection import detection_table, detections
 from experiments.report.metrics import measure
-from experiments.report.plots import Runs
+from experiments.report.plots import Options, Runs
+from experiments.report.plots.detection import DetectionPlot
 from experiments.report.plotting import draw
 from experiments.report.tables import as_csv
+from experiments.report.verdict_lines import read_verdicts
 from frl.errors import InputError
 from tests.experiments.recorded import recorded, together
 
@@ -102,3 +105,51 @@ def test_the_picture_has_a_panel_a_run(tmp_path: Path) -> None:
     many = together(*(attacked(f"r{seed}", seed) for seed in range(13)))
     with pytest.raises(InputError, match="at most 12 runs"):
         draw("detection", Runs(rounds=many), tmp_path / "many.png")
+
+
+def verdict(**other: object) -> dict[str, object]:
+    told: dict[str, object] = {"round": 1, "node": 7, "client": 0, "weight": 1.0, "by": ""}
+    return {**told, "reason": "", "detail": "", **other}
+
+
+def written(path: Path, *rows: object) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_lines_of_robust_are_drawn_by_what_became_of_a_reply(tmp_path: Path) -> None:
+    first = written(
+        tmp_path / "a.jsonl",
+        verdict(),
+        verdict(client=1, by="rule", weight=0.01, reason="dropped"),
+        verdict(client=2, by="gate", weight=0.0, reason="late", round=2),
+        verdict(client=-1, by="gate", weight=0.0, reason="not-asked"),
+    )
+    (tmp_path / "b").mkdir()
+    second = written(tmp_path / "b" / "a.jsonl", verdict(round=3))
+
+    votes = read_verdicts([first, second])
+    figure = DetectionPlot().draw(Runs(first, second), Options())
+
+    assert votes.drop(columns="run").values.tolist() == [
+        [1, 0, 1.0, "", "counted"],
+        [1, 1, 0.01, "dropped", "dropped by the rule"],
+        [2, 2, 0.0, "late", "rejected by the gate"],
+        [3, 0, 1.0, "", "counted"],
+    ]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [str(first), str(second)]
+    drawn = [dots.get_offsets().tolist() for dots in figure.axes[0].collections]
+    assert [[weight for _, weight in dots] for dots in drawn] == [[1.0], [0.01], [0.0]]
+
+
+@pytest.mark.parametrize("row", [{}, [], 1, verdict(by="x"), verdict(client=None)])
+def test_a_line_that_is_no_verdict_is_named(tmp_path: Path, row: object) -> None:
+    with pytest.raises(InputError, match=r"a\.jsonl:2: no verdict of strategies\.Robust"):
+        read_verdicts([written(tmp_path / "a.jsonl", verdict(), row)])
+
+
+def test_files_without_verdicts_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no verdicts in"):
+        draw("detection", Runs(written(tmp_path / "a.jsonl")), tmp_path / "a.png")
+    with pytest.raises(InputError, match="No such file"):
+        draw("detection", Runs(tmp_path / "b.jsonl"), tmp_path / "a.png")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from experiments.config import read
 from experiments.records import RunDirectory
@@ -101,3 +102,18 @@ def test_on_ray_and_resumed_there(
     found = outcome(tmp_path / "ray", case, *engine, stop_after=2 if workers == 4 else 0)
 
     assert found == expected[case]
+
+
+def test_the_servers_own_update_does_not_depend_on_the_drivers_threads(tmp_path: Path) -> None:
+    keys = ["strategy.name=fedavg", "strategy.rule=fltrust", "rounds=1"]
+    threads, found = torch.get_num_threads(), {}
+    try:
+        for number in (1, 2):
+            torch.set_num_threads(number)
+            config = read(None, [*SMALL, *keys])
+            found[number] = execute(config, RunDirectory(tmp_path / str(number)))["digest"]
+            assert torch.get_num_threads() == number
+    finally:
+        torch.set_num_threads(threads)
+
+    assert len(set(found.values())) == 1, found

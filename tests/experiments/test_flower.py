@@ -20,7 +20,10 @@ from experiments.records import RunDirectory
 from experiments.rounds.loop import execute
 
 ROOT = Path(__file__).parents[2]
-KEYS = ["rounds=2", "clients=6", "clients_per_round=3", "train.epochs=1"]
+KEYS = [
+    *("rounds=2", "clients=6", "clients_per_round=3", "train.epochs=1"),
+    *("attack.name='own_reversal'", "attack.fraction=0.5"),
+]
 
 
 def free_port() -> int:
@@ -54,33 +57,34 @@ def flower(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 @pytest.mark.flower
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to clean up")
-def test_flwr_run_gives_the_digest_of_the_in_process_run(
+def test_flwr_run_gives_the_digest_of_the_in_process_run_attack_included(
     flower: dict[str, str], tmp_path: Path
 ) -> None:
     config = read(None, KEYS)
     expected = execute(config, RunDirectory(tmp_path / "inprocess"))
     assert shutil.which("flwr", path=flower["PATH"]), "flwr is not installed beside this python"
 
-    done = subprocess.run(
-        [
-            "flwr",
-            "run",
-            str(ROOT),
-            "--stream",
-            "--federation-config",
-            "num-supernodes=6 client-resources-num-cpus=1",
-            "-c",
-            " ".join(KEYS),
-        ],
-        cwd=tmp_path,
-        env=flower,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    def flwr_run(*federation: str, timeout: int) -> str:
+        done = subprocess.run(
+            ["flwr", "run", str(ROOT), "--stream", *federation, "-c", " ".join(KEYS)],
+            cwd=tmp_path,
+            env=flower,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        return done.stdout + done.stderr
 
+    alone = flwr_run(timeout=120)
+    nodes = "num-supernodes=6 client-resources-num-cpus=1"
+    said = flwr_run("--federation-config", nodes, timeout=240)
+
+    assert "frl: clients: 6 expected, and Flower's simulation has 2 nodes" in alone, alone
+    assert f'--federation-config "{nodes}"' in alone
     results = list((tmp_path / "runs").glob("flower-*/result.json"))
-    assert len(results) == 1, done.stdout + done.stderr
+    assert len(results) == 1, said
     result = json.loads(results[0].read_text())
     assert result["digest"] == expected["digest"]
+    assert result["rejected"] == {}
+    assert any(row["malicious"] for row in RunDirectory(results[0].parent).rows())
     assert (results[0].parent / "curve.png").exists()

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import datasets
 import numpy as np
 import pytest
-from flwr.app import Context, Message
+from flwr.app import ConfigRecord, Context, Message, MessageType, RecordDict
 from PIL import Image
 
+from attacks.adversary.orders import RECORD, REFUSED, ordered_attack
 from experiments.client_app import app
 from experiments.config import Config, flatten, read
 from experiments.records import RunDirectory
 from experiments.rounds.loop import execute
 from experiments.server_app import choose_directory
 from experiments.setup import Setup
-from experiments.setup.node import client_of
+from experiments.setup.node import NOT_ALLOWED, client_of, require_permission
 from frl import data
-from frl.errors import InputError
+from frl.discretion import DATA, OTHER, SETUP
+from frl.errors import InputError, RefusedError
+from frl.exchange.messages import arrays_record, train_content
 from frl.grids import InProcessGrid
+from frl.grids.internals import identify_process
 from frl.grids.local import FIRST_NODE
+from frl.task import Task
 from tests.experiments.test_coding import elsewhere
 
 KEYS = ["rounds=2", "clients=3", "clients_per_round=3", "train.epochs=1"]
@@ -119,30 +125,31 @@ def test_numbers_are_codes_where_classes_have_names(tmp_path: Path) -> None:
 
 
 def misfits(folder: Path) -> dict[str, tuple[dict[str, Any], str]]:
+    """Node configs that do not fit, and what the server is told of each."""
     for side, label in ((9, "3"), (8, "secret")):
         (folder / f"{side}" / label).mkdir(parents=True)
         Image.fromarray(np.zeros((side, side), np.uint8)).save(folder / f"{side}" / label / "0.png")
     (folder / "empty").mkdir()
     (folder / "text").mkdir()
     (folder / "text" / "secret.csv").write_text("secret,label\nx,1\n")
-    unreadable = "the folder cannot be read as a data set"
     return {
-        "shape": ({"data.path": str(folder / "9")}, "examples have shape (1, 9, 9); the run takes"),
-        "labels": ({"data.path": str(folder / "8")}, "1 of its labels are no classes of the run"),
-        "missing": ({"data.path": str(folder / "secret")}, unreadable),
-        "empty": ({"data.path": str(folder / "empty")}, unreadable),
-        "text": ({"data.path": str(folder / "text")}, unreadable),
-        "typo": ({"data-path": str(folder / "8")}, "unknown node config key 'data-path'"),
-        "copy": ({"data.copy": str(folder / "secret"), "partition-id": 1}, "data.path: no folder"),
-        "attack": ({"partition-id": 1, "attack": "reversal"}, "needs colluders"),
+        "shape": ({"data.path": str(folder / "9")}, DATA),
+        "labels": ({"data.path": str(folder / "8")}, DATA),
+        "missing": ({"data.path": str(folder / "secret")}, DATA),
+        "empty": ({"data.path": str(folder / "empty")}, DATA),
+        "text": ({"data.path": str(folder / "text")}, DATA),
+        "typo": ({"data-path": str(folder / "8")}, SETUP),
+        "copy": ({"data.copy": str(folder / "secret"), "partition-id": 1}, SETUP),
+        "attack": ({"partition-id": 1, "attack": "reversal"}, SETUP),
+        "orders": ({"partition-id": 1, "attack-orders": "secret"}, SETUP),
     }
 
 
 @pytest.mark.parametrize(
-    "case", ["shape", "labels", "missing", "empty", "text", "typo", "copy", "attack"]
+    "case", ["shape", "labels", "missing", "empty", "text", "typo", "copy", "attack", "orders"]
 )
-def test_a_node_that_does_not_fit_is_rejected_and_the_others_go_on(
-    tmp_path: Path, case: str
+def test_a_node_that_does_not_fit_is_rejected_in_fixed_words_and_the_others_go_on(
+    tmp_path: Path, case: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     node, reason = misfits(tmp_path)[case]
 
@@ -150,9 +157,8 @@ def test_a_node_that_does_not_fit_is_rejected_and_the_others_go_on(
 
     assert [row["admitted"] for row in rows] == [2, 2]
     assert [client for row in rows for client, *_ in row["rejections"]] == [1, 1]
-    assert rows[0]["rejections"][0][1] == "error"
-    assert reason in rows[0]["rejections"][0][2]
-    assert case == "copy" or "secret" not in str(rows)
+    assert rows[0]["rejections"][0][1:] == ["error", reason]
+    assert "the server is told no more than" in caplog.text
     assert result["accuracy"] > 0.3
 
 
@@ -168,21 +174,25 @@ def test_an_unforeseen_error_does_not_tell_of_own_data(
     rows, _ = start(tmp_path / "run", {1: {"data.path": str(folder)}}, "engine.max_failures=0")
 
     told = {client: detail for client, _, detail in rows[0]["rejections"]}
-    assert told[1] == "ValueError; the log of the node says more"
+    assert told[1] == OTHER
     assert "patient 0042" in told[0]
     assert "patient 0042" in caplog.text
 
 
-def test_a_copy_elsewhere_makes_the_same_run(tmp_path: Path) -> None:
-    folder = tmp_path / "here"
+def copy_of_data(folder: Path) -> Path:
+    """Write the digits as somebody keeps a data set: Parquet files of both splits."""
     folder.mkdir()
-    config = read(None, KEYS)
-    dataset = Setup(config).data
+    dataset = Setup(read(None, KEYS)).data
     for name, split in (("train", dataset.train), ("test", dataset.test)):
         made = datasets.Dataset.from_dict(
             {"image": [Image.fromarray(x[0]) for x in split.inputs], "label": split.labels}
         ).cast_column("image", datasets.Image())
         made.to_parquet(folder / f"{name}-00000-of-00001.parquet")
+    return folder
+
+
+def test_a_copy_elsewhere_makes_the_same_run(tmp_path: Path) -> None:
+    folder = copy_of_data(tmp_path / "here")
 
     _, plain = start(tmp_path / "plain", {})
     _, copied = start(tmp_path / "run", {1: {"partition-id": 1, "data.copy": str(folder)}})
@@ -200,6 +210,82 @@ def test_an_attack_by_node_config_changes_the_run(tmp_path: Path, attack: str) -
     assert result["digest"] != clean["digest"]
 
 
+def asked(run_config: dict[str, Any], node: dict[str, Any]) -> Message:
+    """A train message to a node as a server sends it, and the node's answer."""
+    identify_process()
+    state = arrays_record({"w": np.arange(3, dtype=np.int32)})
+    content = train_content(state, Task(1, 0, 0))
+    flat = {**flatten(read(None, KEYS)), **run_config}
+    return app(
+        Message(content, FIRST_NODE, MessageType.TRAIN),
+        Context(1, FIRST_NODE, node, RecordDict(), flat),
+    )
+
+
+@pytest.mark.parametrize("key", ["data.path", "data.name"])
+@pytest.mark.parametrize("folder", ["there", "nowhere"])
+def test_a_server_cannot_make_a_node_read_a_folder_of_its_own(
+    tmp_path: Path, key: str, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there" / "SECRET-1").mkdir(parents=True)
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "there" / "SECRET-1" / "0.png")
+    looked: list[Any] = []
+    for name in ("load", "load_own"):
+        monkeypatch.setattr(data, name, lambda *given: looked.append(given))
+
+    reply = asked({key: str(tmp_path / folder)}, {"partition-id": 0})
+
+    assert reply.error.reason == NOT_ALLOWED
+    assert not looked
+
+
+@pytest.mark.parametrize(
+    ("name", "node", "allowed"),
+    [
+        ("digits", {}, True),
+        ("ylecun/mnist", {}, True),
+        ("somebody/faces", {}, False),
+        ("somebody/faces", {"data.name": "somebody/faces"}, True),
+        ("somebody/faces", {"data.name": "somebody/else"}, False),
+        ("somebody/faces", {"data.copy": "/srv/faces"}, True),
+        ("../faces", {}, False),
+        ("", {}, False),
+    ],
+)
+def test_a_node_loads_what_the_project_or_its_own_config_names(
+    name: str, node: dict[str, Any], allowed: bool
+) -> None:
+    with nullcontext() if allowed else pytest.raises(RefusedError, match="are refused"):
+        require_permission({"data.name": name}, {"partition-id": 0, **node})
+
+
+def test_a_node_obeys_orders_to_attack_only_if_its_own_config_allows_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = ["attack.name=label_flip", "attack.fraction=0.4"]
+    every = [{"partition-id": client} for client in range(3)]
+    _, simulation = start(tmp_path / "simulation", {}, *keys)
+    allowing = {client: {**node, "attack-orders": True} for client, node in enumerate(every)}
+    _, drill = start(tmp_path / "drill", allowing, *keys)
+    rows, refused = start(tmp_path / "refused", dict(enumerate(every)), *keys)
+
+    assert drill["digest"] == simulation["digest"]
+    assert refused["rejected"] == {"error": 2}
+    for row in rows:
+        assert row["rejections"] == [[client, "error", REFUSED] for client in row["malicious"]]
+    assert caplog.text.count("NO ATTACK TAKES PLACE") == 1
+
+
+def test_orders_in_the_message_of_a_server_are_refused_unopened() -> None:
+    order = ConfigRecord({"attack": "nowhere:Attack", "params": "{", "clients-per-round": 1})
+    identify_process()
+    content = RecordDict({RECORD: order})
+    message = Message(content, FIRST_NODE, MessageType.TRAIN)
+
+    with pytest.raises(RefusedError, match="attack orders are refused"):
+        ordered_attack(message, Context(1, FIRST_NODE, {"partition-id": 0}, RecordDict(), {}))
+
+
 @pytest.mark.parametrize(
     ("node", "complaint"),
     [
@@ -209,6 +295,9 @@ def test_an_attack_by_node_config_changes_the_run(tmp_path: Path, attack: str) -
         ({"data.path": ""}, "data.path: got ''; takes a folder"),
         ({"data.pth": "x"}, "did you mean 'data.path'"),
         ({"data.path": "x", "data.copy": "y"}, "not both"),
+        ({"partition-id": 0, "data.name": 3}, "data.name: got 3; takes the id of a data set"),
+        ({"partition-id": 0, "attack-order": True}, "did you mean 'attack-orders'"),
+        ({"partition-id": 0, "attack-orders": 1}, "attack-orders: got 1; takes true or false"),
     ],
 )
 def test_bad_node_configs_are_refused(node: dict[str, Any], complaint: str) -> None:
@@ -229,8 +318,12 @@ def test_a_run_is_resumed_by_its_name(tmp_path: Path) -> None:
     assert choose_directory(tmp_path, "flower-1", "flower-2", patient)[1]
     with pytest.raises(InputError, match=r"no run 'flower-3' in .*; there are flower-1$"):
         choose_directory(tmp_path, "flower-3", "flower-2", config)
-    with pytest.raises(InputError, match="no run"):
-        choose_directory(tmp_path / "x", "../flower-1", "flower-2", config)
+    with RunDirectory(tmp_path / "below").create(config):
+        pass
+    (tmp_path / "below" / "runs").mkdir()
+    for outside in ("../flower-1", "..", ".", str(tmp_path / "flower-1"), "runs/../flower-1"):
+        with pytest.raises(InputError, match="no run"):
+            choose_directory(tmp_path / "below" / "runs", outside, "flower-2", config)
     with pytest.raises(InputError, match=r"flower-1 is a run with seed=0; takes the same"):
         choose_directory(tmp_path, "flower-1", "", read(None, [*KEYS, "seed=1"]))
 

@@ -26,10 +26,10 @@ EDGES = {"mnist": 1_625_632, "cifar10": 5_275_840}
 
 # Of the authors' 24 configurations: model, epochs, learning rate, its decay; method and its rule.
 TRAINING = {
-    ("cifar10", "frl"): ("conv8", 5, 0.4, 0.999, "frl", ""),
-    ("mnist", "frl"): ("lenet", 2, 0.4, 0.999, "frl", ""),
-    ("cifar10", "fedavg"): ("conv8", 5, 0.02, 0.9995, "fedavg", ""),
-    ("mnist", "fedavg"): ("lenet", 2, 0.01, 0.999, "fedavg", ""),
+    ("cifar10", "frl"): ("conv8", 5, 0.4, 0.999, "frl", "sum"),
+    ("mnist", "frl"): ("lenet", 2, 0.4, 0.999, "frl", "sum"),
+    ("cifar10", "fedavg"): ("conv8", 5, 0.02, 0.9995, "fedavg", "mean"),
+    ("mnist", "fedavg"): ("lenet", 2, 0.01, 0.999, "fedavg", "mean"),
     ("cifar10", "trimmed_mean"): ("conv8", 5, 0.02, 0.9995, "fedavg", "trimmed_mean"),
     ("mnist", "trimmed_mean"): ("lenet", 2, 0.01, 0.999, "fedavg", "trimmed_mean"),
     ("cifar10", "multi_krum"): ("conv8", 5, 0.02, 0.9995, "fedavg", "multi_krum"),

@@ -123,3 +123,22 @@ def test_midranks_are_twice_the_mean_rank_of_a_bucket(n, bits, focus):
         ranks = range(edges[bucket], edges[bucket + 1])
         if ranks:
             assert weight == 2 * sum(ranks) / len(ranks)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_with_dither_the_mean_ballot_is_linear_in_the_rank_but_for_half_a_bucket_at_each_end(
+    bits: int,
+) -> None:
+    n, voters = 4096, 400
+    ranks = np.arange(n, dtype=np.int32)
+    means = np.mean(
+        [
+            (ballot(dithered(ranks, bits, np.random.default_rng(voter)), bits) + 0.5) / (1 << bits)
+            for voter in range(voters)
+        ],
+        axis=0,
+    )
+
+    half = 0.5 / (1 << bits)
+    saturated = np.clip((ranks + 0.5) / n, half, 1 - half)
+    assert np.abs(means - saturated).max() < 5 * 0.5 / (1 << bits) / np.sqrt(voters)

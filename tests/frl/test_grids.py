@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import threading
 import time
@@ -217,6 +218,17 @@ def test_a_client_that_never_answers_ends_at_the_deadline(ray: None) -> None:
         assert time.monotonic() - begun < 20
         assert 1 not in answers(replies)
         assert set(answers(list(grid.send_and_receive(messages(grid, [4, 5]))))) == {4, 5}
+
+
+@pytest.mark.ray
+def test_a_worker_that_lacks_a_plugin_ends_the_run_in_a_line_that_says_where(ray: None) -> None:
+    lacks = r"^plugins: 'no_such_plugin': cannot import 'no_such_plugin' on "
+    with RayGrid(app, 4, workers=1, plugins=["no_such_plugin"]) as grid:
+        with pytest.raises(InputError, match=lacks) as refused:
+            list(grid.send_and_receive(messages(grid, [0, 1])))
+
+        assert platform.node() in str(refused.value)
+        assert "\n" not in str(refused.value)
 
 
 @pytest.mark.ray

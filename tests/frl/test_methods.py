@@ -111,7 +111,7 @@ def test_runs_of_it_have_its_name_in_tables(signs: None) -> None:
     assert [label.defence for label in run_labels(pd.DataFrame(runs))] == [
         "Signs",
         "Signs krum",
-        "not here",
+        "not here median",
     ]
 
 

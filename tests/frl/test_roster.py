@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterable
 
 import pytest
 from flwr.app import ConfigRecord, Error, Message, RecordDict
+from flwr.common.config import parse_config_args
+from flwr.superlink.grid.inmemory_grid import InMemoryGrid
 
 from frl.errors import InputError
-from frl.grids import find_roster
+from frl.grids import GuardedGrid, find_roster
 from frl.grids.internals import identify_process, number
 from frl.grids.roster import ANY, NodeRoster
 
@@ -127,3 +131,25 @@ def test_a_run_may_begin_with_fewer() -> None:
     roster = find_roster(Nodes({20: 1}), 3, least=1, patience=0)  # type: ignore[arg-type]
 
     assert roster.nodes_of([0, 1]) == {1: 20}
+
+
+class Simulation(Nodes, InMemoryGrid):
+    """The grid of Flower's simulation, as far as a roster sees it."""
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_too_few_nodes_of_flowers_simulation_are_refused_with_the_command_that_works(
+    wrapped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("frl.grids.roster._NODES_WITHIN", 0.0)
+    grid = Simulation({7: 0, 8: 1})
+    begun = time.monotonic()
+
+    with pytest.raises(InputError, match=r"clients: 50 expected, .* has 2 nodes") as refused:
+        find_roster(GuardedGrid(grid) if wrapped else grid, 50, patience=60)  # type: ignore[abstract]
+
+    assert time.monotonic() - begun < 20
+    command = re.search(r'--federation-config "(.*)"', str(refused.value))
+    assert command
+    assert parse_config_args([command[1]], flatten=False)["num-supernodes"] == 50
+    find_roster(Simulation({7: 0, 8: 1}), 50, least=2, patience=5)

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.report.metrics import exchanged
 from experiments.report.plots import register
-from experiments.report.plots.base import Options, Plot, Runs, draw_line
+from experiments.report.plots.base import Options, Plot, Runs, draw_line, number_columns
 from experiments.report.plots.style import mark_cut
 from experiments.report.run_labels import CLEAN, Label, natural, run_labels
 from frl.errors import InputError
@@ -67,8 +67,7 @@ class Accuracy(Plot):
                 axes.set_xscale("log")
             else:
                 axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        for axes in grid.flat[len(panels) :]:
-            axes.remove()
+        number_columns(grid, len(panels))
         for axes in grid[:, 0]:
             axes.set_ylabel(self.label)
         grid[0, 0].set_ylim(top=min(100.0, grid[0, 0].get_ylim()[1]))

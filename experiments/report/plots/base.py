@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from experiments.records import find_runs, load, unfinished
@@ -109,6 +110,11 @@ class Runs:
         self._paths = paths
         self._rounds = rounds
 
+    @property
+    def lines(self) -> list[Path]:
+        """Files of JSON lines among the paths, which are no run directories."""
+        return [path for path in self._paths if path.suffix == ".jsonl"]
+
     @cached_property
     def rounds(self) -> pd.DataFrame:
         """One row a round."""
@@ -189,6 +195,22 @@ def draw_line(axes: Axes, bands: pd.DataFrame, number: int, label: str, *, shade
         axes.fill_between(
             places, bands["low"], bands["high"], color=colour, alpha=0.18, linewidth=0
         )
+
+
+def number_columns(grid: NDArray[Any], panels: int) -> None:
+    """Remove the places of a grid beyond its panels; number the x axis of each column's last one.
+
+    Parameters
+    ----------
+    grid : array of Axes
+        In rows and columns, with one x axis.
+    panels : int
+    """
+    columns = grid.shape[1]
+    for axes in grid.flat[panels:]:
+        axes.remove()
+    for axes in grid.flat[max(0, panels - columns) : panels]:
+        axes.tick_params(labelbottom=True)
 
 
 def title_of(runs: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from experiments.report.plots import register
-from experiments.report.plots.base import Options, Plot, Runs, draw_line, title_of
+from experiments.report.plots.base import Options, Plot, Runs, draw_line, number_columns, title_of
 from experiments.report.plots.style import COLOURS, mark_cut
 from experiments.report.run_labels import run_labels
 from frl.errors import InputError
@@ -80,8 +80,7 @@ class Vulnerable(Plot):
         grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
         for axes, (layer, counts) in zip(grid.flat, margins.items(), strict=False):
             _histogram(axes, layer, np.array(counts), voters, malicious)
-        for axes in grid.flat[len(margins) :]:
-            axes.remove()
+        number_columns(grid, len(margins))
         for axes in grid[:, 0]:
             axes.set_ylabel("edges (%)")
         figure.supxlabel("votes to the edge of the mask (out < 0 < in)", fontsize=10)

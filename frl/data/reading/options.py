@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from io import StringIO
 
 from frl.errors import InputError, unknown
@@ -97,7 +97,7 @@ class Reading:
 
     def record(self) -> dict[str, str]:
         """Return what differs from the defaults."""
-        return {key: value for key, value in asdict(self).items() if value != vars(Reading)[key]}
+        return {key: value for key, value in vars(self).items() if value != vars(Reading)[key]}
 
 
 def share_of(key: str, text: str) -> float | None:

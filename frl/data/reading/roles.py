@@ -109,7 +109,7 @@ def _why_left_out(table: Table, name: str, kind: str, reading: Reading, picture:
     if kind not in NUMBERS:
         return about(table, name, kind)
     missing = holes(table, name)
-    if missing.size and len(table.values(name).drop_null().unique()) == 1:
+    if kind != "numbers" and missing.size and len(table.values(name).drop_null().unique()) == 1:
         return f"one value and {missing.size:,} without"
     return ""
 

@@ -157,6 +157,18 @@ def test_lists_of_one_length_are_inputs(tmp_path: Path) -> None:
     assert "input 'user' looks like an id" in both.schema.lines()[1]
 
 
+def test_a_missing_list_is_a_missing_value(tmp_path: Path) -> None:
+    def change(table: Frame, split: str) -> Frame:
+        lists = [[1.0, float(row)] for row in range(len(table))]
+        return table.assign(x=[None if row == 2 else x for row, x in enumerate(lists)])
+
+    folder = str(write_table(tmp_path / "t", change, "jsonl"))
+
+    with pytest.raises(InputError, match=r"column 'x\[0\]' has no value in row 3 of train"):
+        data.load(folder)
+    assert data.load(folder, "", Reading(missing="drop")).train.inputs.shape == (29, 4)
+
+
 def test_lists_of_several_lengths_are_left_out_and_said(tmp_path: Path) -> None:
     def change(table: Frame, split: str) -> Frame:
         return table.assign(x=[[1.0] * (1 + row % 2) for row in range(len(table))])

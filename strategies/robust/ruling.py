@@ -1,0 +1,111 @@
+"""A rule and the steps in front of it, on a stack of differences, with what the rule remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from frl.errors import InputError
+from frl.registry.call_syntax import parse_calls
+from strategies import pre_aggregation, rules
+from strategies.pre_aggregation import PreAggregation, chain, rows_after
+from strategies.robust.model_state import ModelState
+from strategies.rules import Rule, RuleContext, RuleState
+from strategies.rules.mean import Mean
+
+
+class Ruled(NamedTuple):
+    """The result of a rule: a vector of shape (d,), and weights and reasons a row, or none."""
+
+    vector: NDArray[np.float32]
+    weights: tuple[float, ...] = ()
+    reasons: tuple[str, ...] = ()
+    memory: RuleState | None = None
+
+
+class Ruling:
+    """A rule on differences of weights.
+
+    Parameters
+    ----------
+    rule : str or Rule
+        Such as ``"median"`` or ``"multi_krum(f=2)"``.
+    steps : str or sequence of PreAggregation
+        Such as ``"nnm(f=2)"``.
+    seed : int
+
+    Raises
+    ------
+    InputError
+        If one is unknown, is made for rankings or needs what a server of an app does not have.
+    """
+
+    def __init__(
+        self, rule: str | Rule, steps: str | Sequence[PreAggregation] = (), seed: int = 0
+    ) -> None:
+        self.rule = _rule(rule) if isinstance(rule, str) else rule
+        self.steps = tuple(_steps(steps) if isinstance(steps, str) else steps)
+        self._seed = seed
+        if self.rule.space != "weights":
+            raise InputError(f"rule: {self.rule!r} is made for {self.rule.space}; takes weights")
+        if self.rule.needs_root:
+            raise InputError(
+                f"rule: {self.rule!r} needs an update that the server trained itself, which no "
+                "Flower app hands over; takes another rule"
+            )
+        for step in self.steps:
+            step.check_space("weights")
+        self._memory = self.rule.initial_state()
+
+    def __call__(
+        self,
+        rows: NDArray[np.float32],
+        clients: Sequence[int],
+        state: ModelState,
+        server_round: int,
+    ) -> Ruled:
+        """Aggregate differences of shape (n, d), which may be overwritten; remembers nothing.
+
+        Raises
+        ------
+        InputError
+            If there are too few.
+        """
+        self.rule.check(rows_after(self.steps, len(rows)))
+        context = RuleContext(
+            clients=tuple(clients),
+            layers=state.sizes,
+            round=server_round,
+            seed=self._seed,
+            previous=torch.from_numpy(state.flat) if self.rule.needs_previous else None,
+        )
+        updates, context = chain(self.steps, torch.from_numpy(rows), context, overwrite=True)
+        found = self.rule.aggregate(updates, context, self._memory)
+        weighed = found.weights if len(updates) == len(rows) else ()
+        reasons = found.reasons if weighed else ()
+        return Ruled(found.vector.cpu().numpy(), weighed, reasons, found.state)
+
+    def remember(self, ruled: Ruled) -> None:
+        """Go on from a result that the state was moved by."""
+        self._memory = ruled.memory or {}
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether it is the plain mean."""
+        return isinstance(self.rule, Mean) and not self.steps
+
+
+def _rule(text: str) -> Rule:
+    calls = parse_calls("rule", text)
+    if len(calls) != 1:
+        raise InputError(f"rule: got {text!r}; takes one rule")
+    return rules.make(calls[0].name, **calls[0].params)
+
+
+def _steps(text: str) -> list[PreAggregation]:
+    calls = parse_calls("pre_aggregation", text)
+    return [pre_aggregation.make(call.name, **call.params) for call in calls]
