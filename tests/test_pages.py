@@ -139,6 +139,8 @@ def test_commands_in_the_text_exist(page: Path) -> None:
 
     for words in inline_commands(page):
         command = group.commands[words[1]]
+        if isinstance(command, click.Group):
+            command = command.commands[words[2]]
         known = {name for option in command.params for name in option.opts} | {"--help"}
         options = {word for word in words[2:] if word.startswith("-")}
         assert options <= known, words
