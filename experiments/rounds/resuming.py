@@ -12,7 +12,8 @@ from frl.errors import InputError
 
 def identity_of(setup: Setup) -> Identity:
     """Return what a run is, from its parts."""
-    return Identity(flatten(setup.recorded), setup.data.fingerprint)
+    about = {"data": setup.data.schema.record()}
+    return Identity(flatten(setup.recorded), setup.data.fingerprint, about)
 
 
 def carried_on(setup: Setup, directory: RunDirectory, start: Checkpoint) -> Checkpoint:
