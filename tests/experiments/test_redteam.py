@@ -121,10 +121,11 @@ class Finished:
             os.kill(os.getpid(), signal.SIGKILL)
         config, directory = from_flat(dict(flat)), RunDirectory(path)
         with directory.create(config):
-            numbers = dict.fromkeys(("seconds", "bytes_up", "bytes_down"), 1)
+            numbers = dict.fromkeys(("seconds", "bytes_up", "bytes_down", "admitted"), 1)
             accuracy = by_evasion(config)
             result = {"accuracy": accuracy, "best_accuracy": accuracy, "loss": None}
             result |= {"rounds": config.rounds, "digest": "", **numbers}
+            result |= {"rejected": {}, "attack_success_rate": None}
             directory.finish(result)
         theirs.send_bytes(json.dumps({"result": result}).encode())
 
