@@ -13,7 +13,7 @@ import pytest
 
 import attacks
 from experiments.config import Config, flatten, from_flat
-from experiments.records import RunDirectory
+from experiments.records import RunDirectory, fields
 from experiments.redteam import Budget, Candidate, Search, search, values_to_try
 from experiments.redteam.candidates import candidate, fitting_attacks
 from experiments.redteam.report import as_json, command, markdown
@@ -109,6 +109,11 @@ def test_the_same_search_proposes_the_same_whatever_the_order_of_its_runs(
     assert first.asked == second.asked
 
 
+def _plain(field: fields.Field) -> Any:
+    """Return some value that a record may hold there."""
+    return next(value for value in (None, 0, "", {}, []) if field.holds(value))
+
+
 class Finished:
     """Stands in for a job: a run that ends at once, is put on record, and may end all with it."""
 
@@ -121,10 +126,14 @@ class Finished:
             os.kill(os.getpid(), signal.SIGKILL)
         config, directory = from_flat(dict(flat)), RunDirectory(path)
         with directory.create(config):
-            numbers = dict.fromkeys(("seconds", "bytes_up", "bytes_down"), 1)
+            numbers = dict.fromkeys(("seconds", "bytes_up", "bytes_down", "admitted"), 1)
             accuracy = by_evasion(config)
             result = {"accuracy": accuracy, "best_accuracy": accuracy, "loss": None}
             result |= {"rounds": config.rounds, "digest": "", **numbers}
+            result |= {"rejected": {}, "attack_success_rate": None}
+            row = {name: _plain(field) for name, field in fields.ROW.items()}
+            for number in range(config.rounds):
+                directory.append({**row, "round": number + 1})
             directory.finish(result)
         theirs.send_bytes(json.dumps({"result": result}).encode())
 
