@@ -149,6 +149,8 @@ class Registry(Generic[T]):
         for parameter in known.values():
             if parameter.required and parameter.name not in params:
                 raise InputError(f"{self.kind} {name!r} needs the parameter {parameter.name!r}")
+        if not params:
+            return {}
         ours = self.declared(name)
         if not (ours and ours.parameters) and not dataclasses.is_dataclass(self.get(name)):
             return dict(params)

@@ -54,7 +54,7 @@ class TrainGate:
         The messages of the round and the nodes they went to.
     state : ModelState
     limits : Limits
-    weight_key : str
+    key : str
         Of the metric that holds the number of examples.
     """
 

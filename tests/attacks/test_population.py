@@ -46,7 +46,7 @@ def test_fixed_count_draws_others_each_round() -> None:
 
 
 @pytest.mark.parametrize("sampling", ["uniform", "fixed_count"])
-@pytest.mark.parametrize(("fraction", "expected"), [(0.0, 0), (1.0, 10), (0.19, 1)])
+@pytest.mark.parametrize(("fraction", "expected"), [(0.0, 0), (1.0, 10), (0.19, 2), (0.14, 1)])
 def test_extreme_fractions(sampling: str, fraction: float, expected: int) -> None:
     population = malicious_clients(0, 10, fraction, sampling, 10)  # type: ignore[arg-type]
 

@@ -17,8 +17,6 @@ from experiments.cli import main
 from experiments.commands.catalogue import catalogue
 from experiments.config import flatten, from_flat, read
 from experiments.config.run_name import folder_name, title
-from experiments.records import RunDirectory
-from experiments.rounds.loop import execute
 
 QUICK = ["rounds=2", "clients=8", "clients_per_round=3", "train.epochs=1"]
 
@@ -337,23 +335,23 @@ def test_a_run_is_named_after_what_is_tried() -> None:
 def test_what_init_writes_is_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """The attack is carried out; the rule is the sum, and so gives its digest."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
     for arguments in ([], ["--attack", "spun_attack"], ["--rule", "spun_rule"]):
         status, out, err = called(["init", *arguments], monkeypatch, capsys)
         assert (status, err) == (0, "")
         assert "next     frl run " in out
 
-    parts = ["plugins=spun_attack,spun_rule", "attack.name=spun_attack", "strategy.rule=spun_rule"]
-    mine = read(Path("run.toml"), [*QUICK, *parts, "attack.fraction=0.3", "eval_every=2"])
-    plain = read(Path("run.toml"), QUICK)
+    parts = ["plugins=spun_attack,spun_rule", "strategy.rule=spun_rule"]
+    attack = ["attack.name=spun_attack", "attack.fraction=0.25"]
+    results = [
+        json.loads(frl("run", "run.toml", *overrides(*keys), "--json", cwd=tmp_path).stdout)
+        for keys in ([], parts, [*parts, *attack])
+    ]
 
     assert flatten(read(Path("run.toml"))) == flatten(read(None))
-    assert execute(mine, RunDirectory(tmp_path / "mine"))["admitted"] == 6
-    summed = execute(
-        read(Path("run.toml"), [*QUICK, parts[0], parts[2]]), RunDirectory(tmp_path / "summed")
-    )
-    assert summed["digest"] == execute(plain, RunDirectory(tmp_path / "plain"))["digest"]
+    plain, summed, attacked = (result["digest"] for result in results)
+    assert plain == summed != attacked
 
 
 @pytest.mark.parametrize(

@@ -137,5 +137,6 @@ def test_on_our_engines_nothing_is_kept_unless_it_is_asked_for(tmp_path: Path) -
 
 
 def test_a_history_is_refused_where_colluders_share_requests(tmp_path: Path) -> None:
+    attack = ["attack.name=reversal", "attack.fraction=0.3"]
     with pytest.raises(InputError, match=r"down_history: takes 0 where messages are coded"):
-        run(tmp_path / "run", "strategy.down_history=1", "attack.name=reversal")
+        run(tmp_path / "run", "strategy.down_history=1", *attack)

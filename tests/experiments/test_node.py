@@ -22,7 +22,7 @@ from experiments.setup import Setup
 from experiments.setup.node import NOT_ALLOWED, client_of, require_permission
 from frl import data
 from frl.discretion import DATA, OTHER, SETUP
-from frl.errors import InputError, RefusedError
+from frl.errors import InputError, RefusedError, StoppedError
 from frl.exchange.messages import arrays_record, train_content
 from frl.grids import InProcessGrid
 from frl.grids.internals import identify_process
@@ -171,8 +171,10 @@ def test_an_unforeseen_error_does_not_tell_of_own_data(
     monkeypatch.setattr("experiments.setup.resident.Resident.answer", fail)
     folder = shard_folders(tmp_path)[1]
 
-    rows, _ = start(tmp_path / "run", {1: {"data.path": str(folder)}}, "engine.max_failures=0")
+    with pytest.raises(StoppedError, match="no reply was admitted"):
+        start(tmp_path / "run", {1: {"data.path": str(folder)}}, "engine.max_failures=0")
 
+    rows = RunDirectory(tmp_path / "run").rows()
     told = {client: detail for client, _, detail in rows[0]["rejections"]}
     assert told[1] == OTHER
     assert "patient 0042" in told[0]
