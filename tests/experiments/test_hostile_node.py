@@ -8,7 +8,7 @@ import pytest
 
 from tests.experiments.federation import Federation
 
-TIMEOUT = 40
+TIMEOUT = 90
 HOSTILE = {1: "extra", 2: "metrics", 3: "withhold"}
 EXPECTED = {1: "extra-records", 2: "error", 3: "late"}
 KEYS = [
