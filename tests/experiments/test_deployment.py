@@ -116,4 +116,4 @@ def check_contents(apps: Path) -> None:
         "pyproject.toml",
     }
     assert {path.suffix for path in files if path.parts[0] in ("frl", "experiments")} == {".py"}
-    assert sum((app / path).stat().st_size for path in files) < 1_000_000
+    assert sum((app / path).stat().st_size for path in files) < 2_000_000
