@@ -192,6 +192,7 @@ def test_weights_have_their_own_attacks() -> None:
 @pytest.mark.parametrize("name", attacks.list())
 def test_values_to_try_are_taken_and_leave_the_view_of_honest_clients_out(name: str) -> None:
     for parameter, values in values_to_try(name).items():
+        assert values
         assert "benign" not in values
         for value in filter(None, values):
             attacks.make(name, **{parameter: value})
