@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config.configuration import defaults
-from experiments.records.json_text import json_text, parsed, plain
+from experiments.records.json_text import json_text, parsed_file, plain
 from experiments.records.seals import CHECK, broken, sealed
 from frl.errors import InputError
 
@@ -104,11 +104,9 @@ def read_identity(folder: Path) -> Identity | None:
     """
     path = folder / IDENTITY
     try:
-        found = parsed(path.read_bytes())
+        found = parsed_file(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged: {error}") from None
     if not isinstance(found, dict) or CHECK not in found or broken(found):
         raise InputError(f"{path} was changed: it is not as the run wrote it")
     return Identity(found[_CONFIG], found[_DATA], found["about"])

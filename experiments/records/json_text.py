@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from frl.errors import InputError
 
 NOT_FINITE = "not_finite"
 """Key under which a record says which of its nulls were no finite numbers."""
@@ -49,6 +52,24 @@ def parsed(text: str | bytes) -> Any:
     if _depth(found) > _DEEPEST:
         raise ValueError("nested too deeply")
     return found
+
+
+def parsed_file(path: Path) -> Any:
+    """Read a file of JSON, as :func:`parsed` does.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    InputError
+        If it cannot be read, or is damaged.
+    """
+    try:
+        return parsed(path.read_bytes())
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged: {error}") from None
 
 
 def _odd(value: Any, at: str = "") -> list[tuple[str, str]]:

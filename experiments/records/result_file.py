@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.records.fields import RESULT as FIELDS
 from experiments.records.fields import what_is_wrong
-from experiments.records.json_text import json_text, parsed, recordable
+from experiments.records.json_text import json_text, parsed_file, recordable
 from experiments.records.rows import Rows
 from experiments.records.seals import CHECK, broken, sealed
 from frl.errors import InputError
@@ -34,11 +34,9 @@ def read_result(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
         If it is damaged.
     """
     try:
-        found = parsed(path.read_bytes())
+        found = parsed_file(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged: {error}") from None
     if not isinstance(found, dict):
         raise InputError(f"{path} is damaged: it holds no table")
     if broken(found):

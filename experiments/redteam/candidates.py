@@ -71,7 +71,7 @@ def values_to_try(name: str, *, benign: bool = False) -> dict[str, Values]:
         if parameter.name == "source" and not benign:
             values = [value for value in values if value != "benign"]
         taken = [v for v in dict.fromkeys(values) if v is None or _takes(name, {parameter.name: v})]
-        if taken and taken != [parameter.default]:
+        if any(value != parameter.default for value in taken):
             found[parameter.name] = tuple(taken)
     return found
 

@@ -5,10 +5,15 @@ All of it happens on inner products, so it is the same for rankings and for weig
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
+
+_Judge: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""From weights to each client's cosine with the others, and whether there are any."""
 
 KEPT_ROUNDS = 6
 """Rounds of which lengths and cosines are remembered: what is usual must not hang on one draw."""
@@ -162,24 +167,24 @@ class _Agreement(NamedTuple):
 
 def _agreement(cosines: Tensor, voices: Tensor, past: Tensor) -> _Agreement:
     """Work out strict support and weights in turn: by medians, then by means."""
-    median, by_median = voices, voices
-    weights = voices
+    by_median = _settled(partial(_weighted_median, cosines), voices, voices, past[:, 0])
+    if not by_median.weights.any():
+        return by_median
+    by_mean = _settled(partial(_cosine_with_others, cosines), voices, by_median.weights, past[:, 1])
+    return by_mean._replace(median=by_median.median)
+
+
+def _settled(judge: _Judge, voices: Tensor, weights: Tensor, past: Tensor) -> _Agreement:
+    """Judge clients by weights, and weigh them by what that says, ``TURNS`` times."""
+    support = cosine = full = voices
     for _ in range(TURNS):
-        median, heard = _weighted_median(cosines, weights)
-        full = _full(median, past[:, 0])
-        by_median = torch.where(heard, (median / full).clamp(0, 1), 1.0)
-        weights = by_median * voices
-        if not weights.any():
-            return _Agreement(weights, by_median, median, median, full)
-    cosine, support = median, by_median
-    for _ in range(TURNS):
-        cosine, heard = _cosine_with_others(cosines, weights)
-        full = _full(cosine, past[:, 1])
+        cosine, heard = judge(weights)
+        full = _full(cosine, past)
         support = torch.where(heard, (cosine / full).clamp(0, 1), 1.0)
         weights = support * voices
         if not weights.any():
             break
-    return _Agreement(weights, support, median, cosine, full)
+    return _Agreement(weights, support, cosine, cosine, full)
 
 
 def _relaxed(found: _Agreement) -> Tensor:
