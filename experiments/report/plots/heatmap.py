@@ -12,6 +12,8 @@ from experiments.report.plots.style import MAP
 from experiments.report.run_labels import CLEAN
 
 _DARK_BELOW = 55.0
+_LEAST = 6.0
+"""Inches across, for the title."""
 
 
 @register("heatmap")
@@ -25,7 +27,7 @@ class Heatmap(Plot):
         maps = [_table(finished[finished["setting"] == setting]) for setting in settings]
         attacks = max(len(table.columns) for table in maps)
         rules = sum(len(table) for table in maps)
-        size = (2.6 + 0.62 * attacks, 1.5 + 0.36 * rules + 0.5 * len(maps))
+        size = (max(_LEAST, 2.6 + 0.62 * attacks), 1.7 + 0.36 * rules + 0.5 * len(maps))
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(
             len(maps), squeeze=False, height_ratios=[len(table) for table in maps]
@@ -36,7 +38,7 @@ class Heatmap(Plot):
                 axes.set_title(setting, loc="left", fontsize=10)
         gaps = "; -: not run" if any(table.isna().any(axis=None) for table in maps) else ""
         figure.suptitle(
-            f"{options.title_of(finished)}\nfinal test accuracy (%), mean over seeds; "
+            f"{options.title_of(finished)}\nfinal test accuracy (%), mean over seeds\n"
             f"framed: the worst attack that was run{gaps}",
             x=0.01,
             ha="left",
