@@ -11,15 +11,21 @@ from urllib.parse import parse_qsl
 
 import pytest
 from starlette.applications import Starlette
+from typer.testing import CliRunner
 
-from experiments.records import RunDirectory
+from experiments.cli import app as cli
+from experiments.records import RunDirectory, load
 from experiments.records.rows import read_rows
+from experiments.report.metrics import measure
+from experiments.report.outcomes import outcomes, worst_cases
+from experiments.report.tables import tables
 from experiments.report.view.app import view_app
 from experiments.report.view.reading.index import Index
 from experiments.report.view.selection import Selection
 from frl.errors import InputError
 from tests.experiments.viewed import get, row, write_run
 
+PICTURES = "accuracy", "worst", "heatmap", "breakdown", "detection"
 ATTACK = {"attack__name": "half_swap", "attack__fraction": 0.2}
 
 
@@ -267,3 +273,65 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no folder"):
         Index([tmp_path / "none"])
+
+
+def test_a_comparison_has_the_numbers_of_the_report(app: Starlette, runs: Path) -> None:
+    page = get(app, "/compare").text
+    rows = outcomes(measure(load(runs)))
+
+    for table in tables(rows, worst_cases(rows), [], None):
+        assert table.title in page
+        for cells in table.rows:
+            line = "".join(f"<bdi>{cell}</bdi>" for cell in cells)
+            assert line in re.sub(r"</?td[^>]*>", "", page)
+    assert all(f"/compare/picture/{kind}.svg" in page for kind in PICTURES)
+    assert "/compare/picture/backdoor.svg" not in page
+    assert 'class="picture" loading="lazy"' in page
+
+
+def test_rules_are_paired_and_numbers_downloaded(app: Starlette) -> None:
+    versus = "versus=FRL&versus=FRL+change_vote"
+
+    assert "Final accuracy of FRL minus FRL change_vote" in get(app, f"/compare?{versus}").text
+    compared = get(app, f"/compare/table/compare.csv?{versus}").text.splitlines()
+    assert "-40.0" in compared[1]
+    worst = get(app, "/compare/table/worst.csv").text.splitlines()
+    assert [line.split(",")[1] for line in worst[1:]] == ["FRL change_vote", "FRL"]
+    curves = get(app, "/compare/curves.csv?q=clean").text.splitlines()
+    assert [line.split(",")[3] for line in curves] == ["accuracy", "0.2", "0.9"]
+
+
+def test_pictures_in_every_format_and_their_errors(app: Starlette) -> None:
+    begins = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+    for form, first in begins.items():
+        assert get(app, f"/compare/picture/worst.{form}").content.startswith(first)
+    assert get(app, "/compare/picture/backdoor.svg").status_code == 422
+    assert get(app, "/compare/picture/shards.svg").status_code == 404
+    assert get(app, "/compare/picture/worst.exe").status_code == 404
+    assert get(app, "/compare/table/keys.csv").status_code == 404
+
+
+def test_what_cannot_be_compared_is_said(app: Starlette, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no run to compare" in get(app, "/compare?q=nothing+is+called+so").text
+    monkeypatch.setattr("experiments.report.view.comparison.MOST", 2)
+    assert "at most 2 are compared" in get(app, "/compare").text
+    assert "No run is finished" in get(app, "/compare?q=growing").text
+
+
+def test_a_report_is_one_file_that_asks_for_nothing(runs: Path, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    done = CliRunner().invoke(cli, ["report", str(runs), "--html", str(file)])
+
+    assert done.exit_code == 0, done.output
+    page = file.read_text()
+    assert "default-src 'none'" in page
+    assert "<script" not in page
+    sources = re.findall(r'(?:src|href)="([^"]{1,30})', page)
+    assert {source.split(":")[0] for source in sources if not source.startswith("#")} == {"data"}
+    assert page.count("data:image/svg+xml;base64,") == len(PICTURES)
+    anchors = set(re.findall(r'href="#([^"]+)"', page))
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert anchors <= set(ids)
+    assert len(ids) == len(set(ids))
+    assert "3 finished, mean 70.0%, worst 40.0% (swap)" in page
+    assert "round 1, client 0, malicious: dropped by the rule, against" in page

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from experiments.report.run_labels import natural
+from experiments.report.natural_order import natural
 from experiments.report.view.reading.viewed_run import ViewedRun
 from experiments.report.view.shown import shown
 
@@ -67,15 +67,18 @@ class Selection(NamedTuple):
 
     def query(self, **changes: Any) -> str:
         """Write it as part of an address, with other values for some attributes."""
-        new = self._replace(**changes)
-        plain = Selection()
+        return urlencode(self._replace(**changes).pairs())
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the names and values of an address."""
+        new, plain = self, Selection()
         pairs = [("q", new.text), ("state", new.state)]
         pairs += [(f"{_WHERE}{key}", value) for key, value in new.where]
         pairs += [("run", id) for id in new.runs]
         pairs += [("sort", "" if new.sort == plain.sort else new.sort)]
         pairs += [("order", "desc" if new.descending else ""), ("group", new.group)]
         pairs += [("page", "" if new.page == 1 else str(new.page))]
-        return urlencode([(name, value) for name, value in pairs if value])
+        return [(name, value) for name, value in pairs if value]
 
     def chosen(self, runs: Sequence[ViewedRun]) -> list[ViewedRun]:
         """Return the runs it chooses, in its order; what has no figure comes last."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from strategies.robust.detection import DROPPED
+from strategies.dropped import DROPPED
 
 COUNTED, WEIGHED_DOWN, DROPPED_BY_RULE, REJECTED = FATES = (
     "counted",

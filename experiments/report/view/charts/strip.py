@@ -31,9 +31,10 @@ def strip(rounds: Mapping[int, Sequence[Voter]]) -> Markup | None:
     root = picture(width, height, title, _words(rounds))
     for key, value in (("class", "strip"), ("width", f"{width:g}"), ("height", f"{height:g}")):
         root.set(key, value)
+    every = 1 if numbers[-1] < 10 else 5 if len(rounds) <= 60 else 10
     for column, (number, voters) in enumerate(rounds.items()):
         x = _LEFT + column * _SIZE
-        if number % _label_every(len(rounds)) == 0 or len(rounds) == 1:
+        if number % every == 0 or len(rounds) == 1:
             write(root, x + 6, height - 20, str(number), class_="tick", text_anchor="middle")
         for row, voter in enumerate(voters[:rows]):
             _mark(root, x, height - _FOOT - (row + 1) * _SIZE, number, voter)
@@ -61,10 +62,6 @@ def _mark(root: Element, x: float, y: float, number: int, voter: Voter) -> None:
         add(group, "path", d=shape, class_="full", opacity=f"{0.25 + 0.75 * voter.weight:.2f}")
     if voter.fate == REJECTED:
         add(group, "path", d=f"M{x + 3:g} {y + 3:g}l6 6m0-6l-6 6", class_="cross")
-
-
-def _label_every(columns: int) -> int:
-    return 1 if columns <= 12 else 5 if columns <= 60 else 10
 
 
 def _words(rounds: Mapping[int, Sequence[Voter]]) -> str:
