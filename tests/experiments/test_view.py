@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -276,7 +277,7 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_comparison_has_the_numbers_of_the_report(app: Starlette, runs: Path) -> None:
-    page = get(app, "/compare").text
+    page = unescape(get(app, "/compare").text)
     rows = outcomes(measure(load(runs)))
 
     for table in tables(rows, worst_cases(rows), [], None):

@@ -104,7 +104,7 @@ def compared(runs: Sequence[ViewedRun]) -> Comparison:
     InputError
         If none is left, there are more than ``MOST``, or a record was changed.
     """
-    fit = [run for run in runs if run.points and run.state not in (DAMAGED, NO_MEANING)]
+    fit = [run for run in runs if run.round and run.state not in (DAMAGED, NO_MEANING)]
     if not fit:
         raise InputError("no run to compare: none has a round that can be read")
     if len(fit) > MOST:

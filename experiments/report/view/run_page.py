@@ -89,9 +89,8 @@ def _facts(
     facts = [("round", f"{len(rows)} of {run.rounds or '?'}")]
     if run.accuracy is not None and run.best is not None:
         facts.append(("accuracy", f"{run.accuracy:.2%} (best {run.best:.2%})"))
-    success = next((p.success for p in reversed(run.points) if p.success is not None), None)
-    if success is not None:
-        facts.append(("backdoor success", f"{success:.2%}"))
+    if run.success is not None:
+        facts.append(("backdoor success", f"{run.success:.2%}"))
     facts.append(("votes", f"{len(every) - rejected} admitted, {rejected} rejected"))
     malicious = [voter for voter in every if voter.malicious]
     if malicious:

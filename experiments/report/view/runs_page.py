@@ -15,7 +15,6 @@ from experiments.report.view.selection import (
     PAGE,
     Selection,
     differing,
-    figure,
     grouped,
     value_of,
 )
@@ -82,7 +81,6 @@ def _line(run: ViewedRun, columns: Sequence[str]) -> dict[str, Any]:
     return {
         "run": run,
         "state": run.state,
-        "success": figure(run, "success"),
         "values": [value_of(run, key) for key in columns],
         "curve": _curve(run),
     }

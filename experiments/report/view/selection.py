@@ -100,11 +100,6 @@ class Selection(NamedTuple):
 
 def figure(run: ViewedRun, column: str) -> Any:
     """Return what a column shows of a run; ``None`` where it has nothing."""
-    if column == "success":
-        known = (p.success for p in reversed(run.points) if p.success is not None)
-        return next(known, None)
-    if column == "round":
-        return len(run.points)
     if column in FIGURES:
         return getattr(run, "name" if column == "run" else column)
     return run.config.get(column)

@@ -14,6 +14,8 @@ from frl.errors import InputError
 
 _LOOK_FOR_NEW = 1.0
 """Seconds between two searches for new run directories."""
+_READ_AHEAD = 0.1
+"""Seconds in which each look reads rows that nobody asked for, so that damage comes to light."""
 
 
 class Index:
@@ -54,6 +56,8 @@ class Index:
                 self._search()
             changed = [run.refresh() for run in self._runs.values()]
             self.version += any(changed)
+            if not any(changed):
+                self._read_ahead()
             return list(self._runs.values())
 
     def run(self, id: str) -> ViewedRun | None:
@@ -65,6 +69,12 @@ class Index:
             if run is not None:
                 self.version += run.refresh()
             return run
+
+    def _read_ahead(self) -> None:
+        until = time.monotonic() + _READ_AHEAD
+        for run in self._runs.values():
+            if run.unread and time.monotonic() < until:
+                _ = run.points
 
     def _search(self) -> None:
         folders = run_folders([root for root in self.roots if root.is_dir()])

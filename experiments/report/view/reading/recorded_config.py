@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,33 +26,34 @@ def recorded_config(path: Path) -> dict[str, Scalar]:
     """
     try:
         text = read_regular(path).decode("utf-8-sig")
-        return {key: _scalar(value) for key, value in recorded_tables(_tables(text)).items()}
+        return _by_parts(text) or _scalars(recorded_tables(tomllib.loads(text)))
     except (ValueError, RecursionError, InputError, TypeError, AttributeError) as error:
         raise InputError(f"{path.name} is damaged: {error}") from None
 
 
-def _tables(text: str) -> dict[str, Any]:
-    """Read each table by itself; where that fails, the whole decides."""
-    found: dict[str, Any] = {}
+def _by_parts(text: str) -> dict[str, Scalar] | None:
+    """Put together what stands above the tables and the tables; ``None`` where that is no way."""
+    first = _TABLE.search(text)
+    if first is None:
+        return None
     try:
-        for part in _TABLE.split(text):
-            own = _table(part)
-            if not found.keys().isdisjoint(own):
-                return tomllib.loads(text)
-            found |= {key: _copy(value) for key, value in own.items()}
+        own, below = tomllib.loads(text[: first.start()]), _below(text[first.start() :])
     except tomllib.TOMLDecodeError:
-        return tomllib.loads(text)
-    return found
+        return None
+    if not all(
+        isinstance(value, bool | int | float | str) or value == [] for value in own.values()
+    ):
+        return None
+    return {**below, **{key: "" if value == [] else value for key, value in own.items()}}
 
 
-@lru_cache(maxsize=4096)
-def _table(text: str) -> dict[str, Any]:
-    return tomllib.loads(text)
+@lru_cache(maxsize=1024)
+def _below(text: str) -> dict[str, Scalar]:
+    return _scalars(recorded_tables(tomllib.loads(text)))
 
 
-def _copy(value: Any) -> Any:
-    return dict(value) if isinstance(value, dict) else value
-
-
-def _scalar(value: Any) -> Scalar:
-    return value if isinstance(value, bool | int | float | str) else str(value)
+def _scalars(flat: Mapping[str, Any]) -> dict[str, Scalar]:
+    return {
+        key: value if isinstance(value, bool | int | float | str) else str(value)
+        for key, value in flat.items()
+    }

@@ -46,12 +46,9 @@ class ViewedRun:
         By which an address names it.
     version : int
         Grows whenever something was read.
-    points : list of Point
     config : mapping
         Flat; empty where it is damaged.
     result : mapping or None
-    why : str
-        Why it means nothing, or is damaged.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -59,19 +56,41 @@ class ViewedRun:
         self.name = shown(name)
         self.id = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:12]
         self.version = 0
-        self.points: list[Point] = []
         self.config: Mapping[str, Scalar] = {}
         self.result: Mapping[str, Any] | None = None
         self._rows = GrowingFile(path / ROUNDS)
         self._states: dict[str, tuple[int, ...]] = {}
         self._wrong: dict[str, str] = {}
         self._last, self._longest = 0.0, 0.0
+        self._points: list[Point] = []
+        self._unread, self._news = True, False
 
     def refresh(self) -> bool:
-        """Read what changed, and say whether anything did."""
-        changed = [self._config_changed(), self._rows_changed(), self._result_changed()]
+        """Read what changed, and say whether anything did.
+
+        The rows of a run with a result are read when somebody asks for them.
+        """
+        changed = [self._config_changed(), self._result_changed(), self._news]
+        if self._unread and self.result is not None:
+            changed.append(self._touched(ROUNDS))
+        else:
+            changed.append(self._rows_changed())
+        self._news = False
         self.version += any(changed)
         return any(changed)
+
+    @property
+    def unread(self) -> bool:
+        """Whether its rows were not read yet."""
+        return self._unread
+
+    @property
+    def points(self) -> list[Point]:
+        """Its rounds up to the first damaged row."""
+        if self._unread:
+            self._rows_changed()
+            self._news = ROUNDS in self._wrong
+        return self._points
 
     @property
     def state(self) -> str:
@@ -96,14 +115,35 @@ class ViewedRun:
         return rounds if type(rounds) is int else 0
 
     @property
+    def round(self) -> int:
+        """Rounds that it has."""
+        told = self._told()
+        return int(told["rounds"]) if told else len(self.points)
+
+    @property
     def accuracy(self) -> float | None:
         """The last that was measured."""
+        if told := self._told():
+            return _share(told["accuracy"])
         return next((p.accuracy for p in reversed(self.points) if p.accuracy is not None), None)
 
     @property
     def best(self) -> float | None:
         """The highest accuracy so far."""
+        if told := self._told():
+            return _share(told["best_accuracy"])
         return max((p.accuracy for p in self.points if p.accuracy is not None), default=None)
+
+    @property
+    def success(self) -> float | None:
+        """The last success of a backdoor that was measured."""
+        if told := self._told():
+            return _share(told["attack_success_rate"])
+        return next((p.success for p in reversed(self.points) if p.success is not None), None)
+
+    def _told(self) -> Mapping[str, Any] | None:
+        """Return the result where it has to speak for rows that were not read."""
+        return self.result if self._unread else None
 
     def _config_changed(self) -> bool:
         if not self._touched(CONFIG):
@@ -117,14 +157,15 @@ class ViewedRun:
         return True
 
     def _rows_changed(self) -> bool:
+        self._unread = False
         added = self._rows.added()
         if added is None:
             return False
         if added.anew:
-            self.points, self._longest = [], 0.0
+            self._points, self._longest = [], 0.0
             self._wrong.pop(ROUNDS, None)
         for line in added.lines if ROUNDS not in self._wrong else ():
-            number = len(self.points) + 1
+            number = len(self._points) + 1
             try:
                 found = point(line)
                 if found.round != number:
@@ -132,7 +173,7 @@ class ViewedRun:
             except ValueError as error:
                 self._wrong[ROUNDS] = f"{ROUNDS} is damaged: line {number}: {error}"
                 break
-            self.points.append(found)
+            self._points.append(found)
         state = file_state(self.path / ROUNDS)
         self._last = max(self._last, state[2] / 1e9 if state else 0.0)
         self._longest = max(self._longest, _seconds(added.lines[-1]) if added.lines else 0.0)
@@ -163,6 +204,10 @@ class ViewedRun:
             return False
         self._states[name] = state
         return True
+
+
+def _share(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _seconds(line: bytes) -> float:
