@@ -30,6 +30,11 @@ PICTURES = "accuracy", "worst", "heatmap", "breakdown", "detection"
 ATTACK = {"attack__name": "half_swap", "attack__fraction": 0.2}
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.report.view.reading.viewed_run._SILENT", 1e9)
+
+
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     write_run(tmp_path / "clean", [0.2, 0.9])

@@ -36,20 +36,37 @@ def _by_parts(text: str) -> dict[str, Scalar] | None:
     first = _TABLE.search(text)
     if first is None:
         return None
+    above, below = text[: first.start()], text[first.start() :]
     try:
-        own, below = tomllib.loads(text[: first.start()]), _below(text[first.start() :])
-    except tomllib.TOMLDecodeError:
+        own = [item for line in above.splitlines() for item in _parsed(line).items()]
+        found = dict(own)
+        tables = _below(below)
+    except (tomllib.TOMLDecodeError, _TwiceError):
         return None
-    if not all(
-        isinstance(value, bool | int | float | str) or value == [] for value in own.values()
-    ):
+    plain = all(isinstance(v, bool | int | float | str) or v == [] for v in found.values())
+    if not plain or len(found) < len(own):
         return None
-    return {**below, **{key: "" if value == [] else value for key, value in own.items()}}
+    return {**tables, **{key: "" if value == [] else value for key, value in own}}
+
+
+class _TwiceError(Exception):
+    """A table stands in a file twice."""
 
 
 @lru_cache(maxsize=1024)
 def _below(text: str) -> dict[str, Scalar]:
-    return _scalars(recorded_tables(tomllib.loads(text)))
+    found: dict[str, Any] = {}
+    for part in filter(None, _TABLE.split(text)):
+        for name, table in _parsed(part).items():
+            if name in found:
+                raise _TwiceError
+            found[name] = dict(table)
+    return _scalars(recorded_tables(found))
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> dict[str, Any]:
+    return tomllib.loads(text)
 
 
 def _scalars(flat: Mapping[str, Any]) -> dict[str, Scalar]:
