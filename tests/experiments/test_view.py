@@ -38,6 +38,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     write_run(tmp_path / "clean", [0.2, 0.9])
+    (tmp_path / "clean" / "notes.txt").write_text("not of the run")
     write_run(tmp_path / "swap", [0.2, 0.4], **ATTACK)
     write_run(tmp_path / "guarded" / "seed-0", [0.3, 0.8], strategy__rule="change_vote", **ATTACK)
     write_run(tmp_path / "growing", [0.1], rounds=3)
@@ -207,6 +208,7 @@ def test_every_answer_forbids_what_is_from_elsewhere(app: Starlette) -> None:
         "/run/..%2f..%2fetc",
         "/run/%2e%2e",
         "{run}/file/..%2frounds.jsonl",
+        "{run}/file/notes.txt",
         "{run}/file/checkpoint",
         "{run}/file/%2fetc%2fpasswd",
         "/static/..%2fapp.py",
