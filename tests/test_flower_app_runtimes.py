@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
 
 
 @pytest.mark.flower
-@pytest.mark.timeout(2400)
+@pytest.mark.timeout(3600)
 def test_the_app_of_the_page_runs_on_both_of_flowers_runtimes(tmp_path: Path) -> None:
     """Colluders, whom the rule drops, in the simulation; on nodes one that sends NaN by itself."""
     app = written(tmp_path / "app")
@@ -97,7 +97,7 @@ def carried_out(federation: Federation, app: Path, words: list[str]) -> tuple[fl
     until(
         lambda: _DONE in federation.log("run"),
         lambda: f"the run did not end:\n{federation.everything()}",
-        patience=4 * PATIENCE,
+        patience=2 * PATIENCE,
     )
     found = re.findall(r"MetricRecord: {'accuracy': ([0-9.]+)}", federation.log("run"))
     assert len(found) == ROUNDS, federation.everything()
