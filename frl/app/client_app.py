@@ -27,7 +27,7 @@ from frl.exchange.plain import plain_channel
 from frl.shard_transform import transformed
 from frl.task import Task
 from frl.training.ranks import Shard, Trainer, TrainSettings
-from frl.training.supermask import MaskBy
+from frl.training.masked_weight import MaskBy
 
 _AUGMENTATIONS = ("none", "crop-flip")
 

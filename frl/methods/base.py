@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from frl.training.ranks import Trainer, TrainSettings
-    from frl.training.supermask import MaskBy
+    from frl.training.masked_weight import MaskBy
 
 Space: TypeAlias = Literal["ranks", "weights"]
 
@@ -24,6 +24,10 @@ class Training(NamedTuple):
     keep : float
         Share of edges in the mask, for methods that have one.
     mask_by : {"score", "abs"}
+    coats : int
+        Nested top sets of the ranking; a weight counts once for each that its edge is in.
+    binarised : bool
+        Whether all kept weights of a layer have one size.
     device : str
     """
 
@@ -31,6 +35,8 @@ class Training(NamedTuple):
     seed: int
     keep: float = 0.5
     mask_by: MaskBy = "score"
+    coats: int = 1
+    binarised: bool = False
     device: str = "cpu"
 
 

@@ -34,5 +34,7 @@ class RankLearning(Method):
             seed=training.seed,
             keep=training.keep,
             mask_by=training.mask_by,
+            coats=training.coats,
+            binarised=training.binarised,
             device=training.device,
         )

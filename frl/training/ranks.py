@@ -24,7 +24,8 @@ from frl.training.local_steps import last_pass, local_steps, rows_of
 from frl.training.parameters import ranked
 from frl.training.snapshot import Snapshot
 from frl.training.stateless import Stateless, stateless
-from frl.training.supermask import MaskBy, attach, score_parameters
+from frl.training.masked_weight import MaskBy
+from frl.training.supermask import attach, score_parameters
 
 
 class TrainSettings(NamedTuple):
@@ -198,6 +199,8 @@ class RankTrainer:
         Seed of the run, which fixes weights and scores.
     keep : float
     mask_by : {"score", "abs"}
+    coats, binarised
+        See :class:`frl.training.masked_weight.Supermask`.
     device : str
 
     Raises
@@ -214,6 +217,8 @@ class RankTrainer:
         seed: int,
         keep: float,
         mask_by: MaskBy,
+        coats: int = 1,
+        binarised: bool = False,
         device: str = "cpu",
     ) -> None:
         use_batch_statistics(module)
@@ -223,7 +228,7 @@ class RankTrainer:
         self.sorted_scores = sorted_scores(initial)
         self.module = module.to(device)
         self.stateless = stateless(self.module, ranked(self.module))
-        attach(self.module, initial, keep, mask_by)
+        attach(self.module, initial, keep, mask_by, coats=coats, binarised=binarised)
         self._untrained = Snapshot(self.module)
         self.settings = settings
         self.trained: dict[str, Tensor] = dict(score_parameters(self.module))

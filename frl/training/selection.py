@@ -15,6 +15,29 @@ from torch import Tensor
 
 _BAND_SHARE = 1 / 128
 _SMALL = 4096
+_BLOCK = 65_536
+
+
+class _Band:
+    """A range of values that the threshold of a selection is looked for in."""
+
+    def __init__(self) -> None:
+        self.low = np.float32(0.0)
+        self.high = np.float32(0.0)
+        self.warm = False
+
+    def centre(self, values: NDArray[np.float32], threshold: np.float32) -> None:
+        """Guess a band that holds about ``_BAND_SHARE`` of the values, from their spread."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            width = np.float32(_BAND_SHARE) * values.std(dtype=np.float32)
+        self.low, self.high = threshold - width, threshold + width
+        self.warm = bool(0 < width < np.inf)
+
+    def move(self, threshold: np.float32, inside: int, n: int) -> None:
+        """Centre the band on the new threshold; widen or narrow it towards ``_BAND_SHARE``."""
+        width = (self.high - self.low) / np.float32(2.0)
+        width *= np.float32(np.clip(_BAND_SHARE * n / inside, 0.5, 2.0))
+        self.low, self.high = threshold - width, threshold + width
 
 
 class TopSelector:
@@ -32,9 +55,7 @@ class TopSelector:
 
     def __init__(self, k: int) -> None:
         self.k = k
-        self._low = np.float32(0.0)
-        self._high = np.float32(0.0)
-        self._warm = False
+        self._band = _Band()
 
     def mask(self, values: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Mark the ``k`` largest values.
@@ -50,28 +71,27 @@ class TopSelector:
         n = values.size
         if self.k <= 0 or self.k >= n:
             return np.full(n, self.k > 0)
-        if self._warm and n > _SMALL:
+        if self._band.warm and n > _SMALL:
             selected = self._from_band(values)
             if selected is not None:
                 return selected
         threshold = np.partition(values, n - self.k)[n - self.k]
-        self._centre(values, threshold)
+        self._band.centre(values, threshold)
         selected = values > threshold
         return self._settle_ties(selected, np.flatnonzero(values == threshold))
 
     def _from_band(self, values: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-        selected = values > self._high
+        selected = values > self._band.high
         missing = self.k - int(np.count_nonzero(selected))
         if missing <= 0:
             return None
-        inside = np.flatnonzero(selected ^ (values >= self._low))
+        inside = np.flatnonzero(selected ^ (values >= self._band.low))
         if inside.size < missing:
             return None
-        candidates = values[inside]
-        threshold = np.partition(candidates, inside.size - missing)[inside.size - missing]
-        selected[inside[candidates > threshold]] = True
-        self._move(threshold, inside.size, values.size)
-        return self._settle_ties(selected, inside[candidates == threshold])
+        chosen, threshold = _largest(values[inside], missing)
+        selected[inside[chosen]] = True
+        self._band.move(threshold, inside.size, values.size)
+        return selected
 
     def _settle_ties(
         self, selected: NDArray[np.bool_], tied: NDArray[np.intp]
@@ -80,18 +100,89 @@ class TopSelector:
         selected[tied[tied.size - missing :]] = True
         return selected
 
-    def _centre(self, values: NDArray[np.float32], threshold: np.float32) -> None:
-        """Guess a band that holds about ``_BAND_SHARE`` of the values, from their spread."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            width = np.float32(_BAND_SHARE) * values.std(dtype=np.float32)
-        self._low, self._high = threshold - width, threshold + width
-        self._warm = bool(0 < width < np.inf)
 
-    def _move(self, threshold: np.float32, inside: int, n: int) -> None:
-        """Centre the band on the new threshold; widen or narrow it towards ``_BAND_SHARE``."""
-        width = (self._high - self._low) / np.float32(2.0)
-        width *= np.float32(np.clip(_BAND_SHARE * n / inside, 0.5, 2.0))
-        self._low, self._high = threshold - width, threshold + width
+class CoatSelector:
+    """Count the nested top sets that each of ``n`` values is in; ties as :class:`TopSelector`.
+
+    One pass over blocks that stay in the cache serves all sets, each with a band of its own.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Of the sets, the widest first, each ``0 <= k <= n``.
+    """
+
+    def __init__(self, sizes: tuple[int, ...]) -> None:
+        self.sizes = sizes
+        self._bands = [_Band() for _ in sizes]
+
+    def count(self, values: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return how many sets each value is in.
+
+        Parameters
+        ----------
+        values : float32 array of shape (n,), without NaN
+
+        Returns
+        -------
+        uint8 array of shape (n,); exactly ``sizes[i]`` values are over ``i``
+        """
+        n = values.size
+        full = sum(size >= n for size in self.sizes)
+        sought = [
+            (size, band)
+            for size, band in zip(self.sizes, self._bands, strict=True)
+            if 0 < size < n
+        ]
+        if n > _SMALL and sought and all(band.warm for _, band in sought):
+            counted = _count_from_bands(values, sought, full)
+            if counted is not None:
+                return counted
+        counted = np.full(n, full, dtype=np.uint8)
+        for size, band in sought:
+            chosen, threshold = _largest(values, size)
+            band.centre(values, threshold)
+            counted[chosen] += np.uint8(1)
+        return counted
+
+
+def _count_from_bands(
+    values: NDArray[np.float32], sought: list[tuple[int, _Band]], full: int
+) -> NDArray[np.uint8] | None:
+    """Count with the thresholds where they were, in the bands; ``None`` where one has left."""
+    n = values.size
+    counted = np.full(n, full, dtype=np.uint8)
+    above = [0] * len(sought)
+    found = []
+    for start in range(0, n, _BLOCK):
+        part, least = values[start : start + _BLOCK], counted[start : start + _BLOCK]
+        most = least.copy()
+        for i, (_, band) in enumerate(sought):
+            over = part > band.high
+            above[i] += int(np.count_nonzero(over))
+            least += over.view(np.uint8)
+            most += (part >= band.low).view(np.uint8)
+        found.append(np.flatnonzero(least != most) + start)
+    inside = np.concatenate(found)
+    candidates = values[inside]
+    raised = []
+    for (size, band), begun in zip(sought, above, strict=True):
+        own = np.flatnonzero((candidates >= band.low) & (candidates <= band.high))
+        if not 0 < size - begun <= own.size:
+            return None
+        best, threshold = _largest(candidates[own], size - begun)
+        band.move(threshold, own.size, n)
+        raised.append(inside[own[best]])
+    for edges in raised:
+        counted[edges] += np.uint8(1)
+    return counted
+
+
+def _largest(values: NDArray[np.float32], k: int) -> tuple[NDArray[np.intp], np.float32]:
+    """Return where the ``k`` largest of some values are, and the least of them."""
+    threshold = np.partition(values, values.size - k)[values.size - k]
+    above, tied = np.flatnonzero(values > threshold), np.flatnonzero(values == threshold)
+    return np.concatenate([above, tied[tied.size - (k - above.size) :]]), threshold
 
 
 def top_mask_torch(values: Tensor, k: int) -> Tensor:
