@@ -1,8 +1,9 @@
 """Votes that carry edges across the boundary of the mask.
 
 The mask changes state at one rank (``mask_by="score"``) or two (``mask_by="abs"``: edges of large
-negative and of large positive score are kept), for each of its coats. A *crossing* lifts the ``q`` edges just below a
-boundary with the highest ranks and lowers the ``q`` just above it with the lowest.
+negative and of large positive score are kept), for each of its coats. A *crossing* lifts the ``q``
+edges just below a boundary with the highest ranks and lowers the ``q`` just above it with the
+lowest.
 """
 
 from __future__ import annotations
@@ -118,7 +119,8 @@ def best_crossing(estimate: Estimate, steps: MaskSteps, rng: np.random.Generator
     """Choose the crossing that is expected to flip the most edges of the mask.
 
     Expected flips are counted on a few random draws of the benign sum. Searched are crossings of
-    the mask's boundaries and of the middle, with any number of edges and either ``nearest``.
+    the mask's boundaries, of those of single coats and of the middle, with any number of edges and
+    either ``nearest``.
 
     Parameters
     ----------
@@ -139,7 +141,11 @@ def best_crossing(estimate: Estimate, steps: MaskSteps, rng: np.random.Generator
     boundaries = steps.at
     best = Crossing(boundaries, (0,) * len(boundaries), nearest=False)
     most = flips(best)
-    families = dict.fromkeys([boundaries, (n // 2,)] if n > 1 else [boundaries])
+    pairs = [
+        tuple(sorted({low, high})) for low, high in zip(boundaries, boundaries[::-1], strict=True)
+    ]
+    middle = [(n // 2,)] if n > 1 else []
+    families: dict[Boundaries, None] = dict.fromkeys([boundaries, *middle, *pairs])
     for at, nearest in product(families, (False, True)):
         limits = reach(at, n)
         for q in _grid(max(limits, default=0)):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from torch import nn
 
-    from frl.training.ranks import Trainer, TrainSettings
     from frl.training.masked_weight import MaskBy
+    from frl.training.ranks import Trainer, TrainSettings
 
 Space: TypeAlias = Literal["ranks", "weights"]
 

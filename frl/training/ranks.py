@@ -21,10 +21,10 @@ from frl.training.augmentation import augment
 from frl.training.batch_statistics import least_batch, use_batch_statistics
 from frl.training.forward_randomness import seeded_forward
 from frl.training.local_steps import last_pass, local_steps, rows_of
+from frl.training.masked_weight import MaskBy
 from frl.training.parameters import ranked
 from frl.training.snapshot import Snapshot
 from frl.training.stateless import Stateless, stateless
-from frl.training.masked_weight import MaskBy
 from frl.training.supermask import attach, score_parameters
 
 

@@ -130,9 +130,7 @@ class CoatSelector:
         n = values.size
         full = sum(size >= n for size in self.sizes)
         sought = [
-            (size, band)
-            for size, band in zip(self.sizes, self._bands, strict=True)
-            if 0 < size < n
+            (size, band) for size, band in zip(self.sizes, self._bands, strict=True) if 0 < size < n
         ]
         if n > _SMALL and sought and all(band.warm for _, band in sought):
             counted = _count_from_bands(values, sought, full)
