@@ -30,6 +30,7 @@ from frl.training.selection import CoatSelector, TopSelector, top_mask_torch
 
 MaskBy: TypeAlias = Literal["score", "abs"]
 MOST_COATS = 255
+_BLOCK = 65_536
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -103,6 +104,7 @@ class Supermask(nn.Module):
             theta = theta * np.float32(coats / coat_gain(self.sizes)).item()
         self.register_buffer("theta", theta)
         self._binarised = binarised and not _one_size(theta)
+        self._share = np.float32(1 / coats)
         self._selector = TopSelector(self.kept)
         self._coat_selector = CoatSelector(self.sizes)
 
@@ -124,8 +126,7 @@ class Supermask(nn.Module):
             masks = [top_mask_torch(values, size).view(scores.shape) for size in self.sizes]
             return self.weights(masks)
         if self.coats > 1:
-            counted = self._coat_selector.count(self._ordered(scores))
-            return self._shared(torch.from_numpy(counted).view(scores.shape))
+            return self._shared(self._coat_selector.count(self._ordered(scores)))
         kept = self._selector.mask(self._ordered(scores))
         if self._binarised:
             return self.weights([torch.from_numpy(kept).view(scores.shape)])
@@ -152,11 +153,17 @@ class Supermask(nn.Module):
         counted = masks[0].to(torch.uint8)
         for mask in masks[1:]:
             counted = counted + mask
-        return self._shared(counted)
+        return counted.float().mul_(self._share.item()).mul_(self.theta)
 
-    def _shared(self, counted: Tensor) -> Tensor:
-        shares = counted.to(torch.float32)
-        return shares.mul_(np.float32(1 / self.coats).item()).mul_(self.theta)
+    def _shared(self, counted: NDArray[np.uint8]) -> Tensor:
+        """Return the weights of coats that were counted on a CPU, in blocks that stay in cache."""
+        weights = torch.empty_like(self.theta)
+        theta, out = self.theta.view(-1).numpy(), weights.view(-1).numpy()
+        for start in range(0, counted.size, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            np.multiply(counted[block], self._share, out=out[block])
+            out[block] *= theta[block]
+        return weights
 
     def _ordered(self, scores: Tensor) -> NDArray[np.float32]:
         """Return flat values whose largest are kept."""

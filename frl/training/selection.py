@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 _BAND_SHARE = 1 / 128
+_COAT_BAND_SHARE = 1 / 256
 _SMALL = 4096
 _BLOCK = 65_536
 
@@ -26,17 +27,19 @@ class _Band:
         self.high = np.float32(0.0)
         self.warm = False
 
-    def centre(self, values: NDArray[np.float32], threshold: np.float32) -> None:
-        """Guess a band that holds about ``_BAND_SHARE`` of the values, from their spread."""
+    def centre(
+        self, values: NDArray[np.float32], threshold: np.float32, share: float = _BAND_SHARE
+    ) -> None:
+        """Guess a band that holds about ``share`` of the values, from their spread."""
         with np.errstate(invalid="ignore", over="ignore"):
-            width = np.float32(_BAND_SHARE) * values.std(dtype=np.float32)
+            width = np.float32(share) * values.std(dtype=np.float32)
         self.low, self.high = threshold - width, threshold + width
         self.warm = bool(0 < width < np.inf)
 
-    def move(self, threshold: np.float32, inside: int, n: int) -> None:
-        """Centre the band on the new threshold; widen or narrow it towards ``_BAND_SHARE``."""
+    def move(self, threshold: np.float32, inside: int, n: int, share: float = _BAND_SHARE) -> None:
+        """Centre the band on the new threshold; widen or narrow it towards ``share``."""
         width = (self.high - self.low) / np.float32(2.0)
-        width *= np.float32(np.clip(_BAND_SHARE * n / inside, 0.5, 2.0))
+        width *= np.float32(np.clip(share * n / inside, 0.5, 2.0))
         self.low, self.high = threshold - width, threshold + width
 
 
@@ -115,9 +118,10 @@ class CoatSelector:
     def __init__(self, sizes: tuple[int, ...]) -> None:
         self.sizes = sizes
         self._bands = [_Band() for _ in sizes]
+        self._counted = np.empty(0, dtype=np.uint8)
 
     def count(self, values: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return how many sets each value is in.
+        """Return how many sets each value is in, until it is called again.
 
         Parameters
         ----------
@@ -128,52 +132,56 @@ class CoatSelector:
         uint8 array of shape (n,); exactly ``sizes[i]`` values are over ``i``
         """
         n = values.size
-        full = sum(size >= n for size in self.sizes)
+        if self._counted.size != n:
+            self._counted = np.empty(n, dtype=np.uint8)
+        counted = self._counted
+        counted.fill(sum(size >= n for size in self.sizes))
         sought = [
             (size, band) for size, band in zip(self.sizes, self._bands, strict=True) if 0 < size < n
         ]
-        if n > _SMALL and sought and all(band.warm for _, band in sought):
-            counted = _count_from_bands(values, sought, full)
-            if counted is not None:
-                return counted
-        counted = np.full(n, full, dtype=np.uint8)
-        for size, band in sought:
+        warm = [pair for pair in sought if pair[1].warm and n > _SMALL]
+        left = [pair for pair in sought if pair not in warm]
+        if warm:
+            left += _count_in_bands(values, warm, counted)
+        for size, band in left:
             chosen, threshold = _largest(values, size)
-            band.centre(values, threshold)
+            band.centre(values, threshold, _COAT_BAND_SHARE)
             counted[chosen] += np.uint8(1)
         return counted
 
 
-def _count_from_bands(
-    values: NDArray[np.float32], sought: list[tuple[int, _Band]], full: int
-) -> NDArray[np.uint8] | None:
-    """Count with the thresholds where they were, in the bands; ``None`` where one has left."""
+def _count_in_bands(
+    values: NDArray[np.float32], sought: list[tuple[int, _Band]], counted: NDArray[np.uint8]
+) -> list[tuple[int, _Band]]:
+    """Add the sets whose threshold is still in its band, and return the others."""
     n = values.size
-    counted = np.full(n, full, dtype=np.uint8)
+    over, most = np.empty(_BLOCK, dtype=np.bool_), np.empty(_BLOCK, dtype=np.uint8)
     above = [0] * len(sought)
     found = []
     for start in range(0, n, _BLOCK):
         part, least = values[start : start + _BLOCK], counted[start : start + _BLOCK]
-        most = least.copy()
+        over, most = over[: part.size], most[: part.size]
+        most[:] = least
         for i, (_, band) in enumerate(sought):
-            over = part > band.high
+            np.greater(part, band.high, out=over)
             above[i] += int(np.count_nonzero(over))
             least += over.view(np.uint8)
-            most += (part >= band.low).view(np.uint8)
+            np.greater_equal(part, band.low, out=over)
+            most += over.view(np.uint8)
         found.append(np.flatnonzero(least != most) + start)
     inside = np.concatenate(found)
     candidates = values[inside]
-    raised = []
+    missed = []
     for (size, band), begun in zip(sought, above, strict=True):
         own = np.flatnonzero((candidates >= band.low) & (candidates <= band.high))
-        if not 0 < size - begun <= own.size:
-            return None
-        best, threshold = _largest(candidates[own], size - begun)
-        band.move(threshold, own.size, n)
-        raised.append(inside[own[best]])
-    for edges in raised:
-        counted[edges] += np.uint8(1)
-    return counted
+        if 0 < size - begun <= own.size:
+            best, threshold = _largest(candidates[own], size - begun)
+            band.move(threshold, own.size, n, _COAT_BAND_SHARE)
+            counted[inside[own[best]]] += np.uint8(1)
+        else:
+            counted -= values > band.high
+            missed.append((size, band))
+    return missed
 
 
 def _largest(values: NDArray[np.float32], k: int) -> tuple[NDArray[np.intp], np.float32]:
