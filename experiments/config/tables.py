@@ -77,6 +77,7 @@ class ModelConfig(Table):
     """The network."""
 
     name: str = Field("conv2", description="frl list models, or a path package.module:Name")
+    weights: str = Field("", description="safetensors file of weights to begin with; empty: none")
 
 
 class TrainConfig(Table):

@@ -28,6 +28,8 @@ class Training(NamedTuple):
         Nested top sets of the ranking; a weight counts once for each that its edge is in.
     binarised : bool
         Whether all kept weights of a layer have one size.
+    weights : str
+        Safetensors file of weights in place of drawn ones; empty: none.
     device : str
     """
 
@@ -37,6 +39,7 @@ class Training(NamedTuple):
     mask_by: MaskBy = "score"
     coats: int = 1
     binarised: bool = False
+    weights: str = ""
     device: str = "cpu"
 
 

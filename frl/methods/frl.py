@@ -36,5 +36,6 @@ class RankLearning(Method):
             mask_by=training.mask_by,
             coats=training.coats,
             binarised=training.binarised,
+            weights=training.weights,
             device=training.device,
         )

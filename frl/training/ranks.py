@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from frl.arrays import Arrays
 from frl.models.initial import initial_scores, signed_constant, sorted_scores
+from frl.models.loaded import load_weights, rank_by_size
 from frl.randomness import Purpose, generator
 from frl.ranking import Ranking, rank, unrank
 from frl.task import Task
@@ -201,12 +202,16 @@ class RankTrainer:
     mask_by : {"score", "abs"}
     coats, binarised
         See :class:`frl.training.masked_weight.Supermask`.
+    weights : str
+        File of fixed weights in place of drawn ones (:mod:`frl.models.loaded`); the first ranking
+        is then by their size.
     device : str
 
     Raises
     ------
     InputError
-        If the module has nothing to rank, or a parameter that can be neither ranked nor frozen.
+        If the module has nothing to rank, a parameter that can be neither ranked nor frozen, or
+        other weights than the file.
     """
 
     def __init__(
@@ -219,6 +224,7 @@ class RankTrainer:
         mask_by: MaskBy,
         coats: int = 1,
         binarised: bool = False,
+        weights: str = "",
         device: str = "cpu",
     ) -> None:
         use_batch_statistics(module)
@@ -226,6 +232,9 @@ class RankTrainer:
         initial = initial_scores(module, seed)
         self.initial: Ranking = {name: rank(scores) for name, scores in initial.items()}
         self.sorted_scores = sorted_scores(initial)
+        for spec in load_weights(module, weights) if weights else ():
+            layer, values = spec.layer, spec.tensor.detach().numpy().reshape(-1)
+            self.initial[layer] = rank_by_size(values, self.sorted_scores[layer], mask_by)
         self.module = module.to(device)
         self.stateless = stateless(self.module, ranked(self.module))
         attach(self.module, initial, keep, mask_by, coats=coats, binarised=binarised)

@@ -224,3 +224,9 @@ def test_every_key_is_described() -> None:
 def test_masks_that_there_are_none_of(overrides: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         read(None, [f"strategy.{override}" for override in overrides])
+
+
+def test_of_loaded_weights_most_edges_are_kept_by_default() -> None:
+    assert read(None, ["model.weights=x"]).strategy.keep == 0.95
+    assert read(None, ["model.weights=x", "strategy.keep=0.7"]).strategy.keep == 0.7
+    assert read(None, []).strategy.keep == 0.5
