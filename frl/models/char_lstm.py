@@ -29,5 +29,5 @@ class _CharLSTM(nn.Module):
         self.head = nn.Linear(_HIDDEN, shape.classes, bias=False)
 
     def forward(self, characters: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.recur(self.embed(characters))[0][:, -1])
+        logits: Tensor = self.head(self.recur(self.embed(characters.long()))[0][:, -1])
         return logits

@@ -34,7 +34,7 @@ class _CharTransformer(nn.Module):
         self.head = nn.Linear(_WIDTH, shape.classes, bias=False)
 
     def forward(self, characters: Tensor) -> Tensor:
-        hidden = self.embed(characters) + self.positions
+        hidden = self.embed(characters.long()) + self.positions
         for block in self.blocks:
             hidden = block(hidden)
         logits: Tensor = self.head(self.norm(hidden[:, -1]))

@@ -31,6 +31,7 @@ class _TextAttention(nn.Module):
         self.head = nn.Linear(_WIDTH, shape.classes, bias=False)
 
     def forward(self, words: Tensor) -> Tensor:
+        words = words.long()
         there = words > 0
         hidden = self.norm(self.block(self.embed((words - 1) % (_WORDS - 1) * there + there)))
         kept = there.to(hidden.dtype).unsqueeze(2)
