@@ -70,7 +70,7 @@ class AccuracyControl(Attack):
             plan = plan_crossing(
                 [own[name] for own in view.own],
                 previous,
-                view.setting.boundaries(name, previous.size),
+                view.setting.steps(name, previous.size),
                 benign=view.sampled - count,
                 malicious=count,
                 spread=1.0,

@@ -16,7 +16,7 @@ from attacks.geometry.consensus import ascending
 from attacks.geometry.crossing import Crossing, cross, reach
 from attacks.geometry.informed import Informed
 from frl.errors import InputError
-from frl.mask import Boundaries
+from frl.mask import MaskSteps
 from frl.ranking import Positions, invert
 from frl.registry.ranges import Positive, PositiveCount
 
@@ -115,14 +115,14 @@ class _Family:
         self, view: CraftView, known: Sequence[Update], count: int, rng: np.random.Generator
     ) -> None:
         exact = known is view.benign
-        self._boundaries: dict[str, Boundaries] = {}
+        self._steps: dict[str, MaskSteps] = {}
         self._plans: dict[str, Plan] = {}
         for name, previous in view.previous.items():
-            self._boundaries[name] = view.setting.boundaries(name, previous.size)
+            self._steps[name] = view.setting.steps(name, previous.size)
             self._plans[name] = plan_crossing(
                 [vote[name] for vote in known],
                 previous,
-                self._boundaries[name],
+                self._steps[name],
                 benign=len(known) if exact else view.sampled - count,
                 malicious=count,
                 spread=0.0 if exact else 1.0,
@@ -149,8 +149,5 @@ class _Family:
         return invert(ascending(blend, honest))
 
     def mask(self, ranking: Update) -> dict[str, NDArray[np.int64]]:
-        """Mask state of every edge, as the number of boundaries at or below its rank, modulo 2."""
-        return {
-            name: np.searchsorted(boundaries, ranking[name], side="right") % 2
-            for name, boundaries in self._boundaries.items()
-        }
+        """Return the coats of every edge."""
+        return {name: steps.of(ranking[name]) for name, steps in self._steps.items()}

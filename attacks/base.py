@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from frl.arrays import Arrays
 from frl.errors import InputError
-from frl.mask import Boundaries, mask_boundaries
+from frl.mask import Boundaries, MaskSteps, mask_steps
 
 Space: TypeAlias = Literal["ranks", "weights", "data"]
 Update: TypeAlias = Arrays
@@ -62,6 +62,8 @@ class Setting:
         Share of edges a mask keeps.
     mask_by : {"score", "abs"}
         How the mask is taken from a ranking.
+    coats : int
+        Nested masks of one ranking.
     sorted_scores : mapping of layer to float32 array
         The scores that ranks stand for, ascending (rank space only; empty otherwise).
     """
@@ -72,14 +74,29 @@ class Setting:
     classes: int
     keep: float = 0.5
     mask_by: str = "score"
+    coats: int = 1
     sorted_scores: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def boundaries(self, layer: str, n: int) -> Boundaries:
-        """Ranks at which an edge of a layer of ``n`` enters or leaves the mask, ascending."""
+        """Ranks at which an edge of a layer of ``n`` gets or loses a coat, ascending."""
+        return self.steps(layer, n).at
+
+    def steps(self, layer: str, n: int) -> MaskSteps:
+        """Coats of the edges of a layer of ``n``, by rank."""
+        return self._steps(layer, n, self.coats)
+
+    def mask_bounds(self, layer: str, n: int) -> Boundaries:
+        """Ranks at which an edge of a layer of ``n`` enters or leaves the mask, ascending.
+
+        The mask is the widest coat.
+        """
+        return self._steps(layer, n, 1).at
+
+    def _steps(self, layer: str, n: int, coats: int) -> MaskSteps:
         scores = self.sorted_scores.get(layer)
         if self.mask_by == "abs" and scores is None:
             raise InputError(f"mask_by 'abs' needs the sorted scores of layer {layer!r}")
-        return mask_boundaries(n, self.keep, self.mask_by, scores)
+        return mask_steps(n, self.keep, self.mask_by, scores, coats)
 
 
 @dataclass(frozen=True)

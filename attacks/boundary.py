@@ -21,6 +21,7 @@ from attacks.geometry.crossing import (
     reach,
 )
 from attacks.geometry.informed import Informed
+from frl.mask import MaskSteps
 from frl.ranking import Positions, invert
 from frl.registry.ranges import NonNegative
 
@@ -39,7 +40,8 @@ class Boundary(Informed):
     sum is taken as normal with mean ``B (c + rho (x - c))`` and variance
     ``B s^2 + B^2 rho s^2 / m``, where ``c = (n - 1) / 2`` and ``rho`` is the share of the variance
     of ``x`` over the edges that is not noise. With ``mask_by="abs"`` both boundaries are
-    attacked, each with a ``q`` of its own.
+    attacked, each with a ``q`` of its own, and so are those of every coat of the mask: then an edge
+    counts as flipped when it gets or loses a coat.
 
     With the benign sums known no ranking sent by all colluders flips more edges
     (``mask_by="score"``). Rank reversal and half swap are in the family that is searched.
@@ -71,7 +73,7 @@ class Boundary(Informed):
             plan = plan_crossing(
                 [vote[name] for vote in known],
                 previous,
-                view.setting.boundaries(name, previous.size),
+                view.setting.steps(name, previous.size),
                 benign=len(known) if exact else view.sampled - count,
                 malicious=count,
                 spread=0.0 if exact else self.spread,
@@ -91,7 +93,7 @@ class Plan(NamedTuple):
 def plan_crossing(
     votes: list[Positions],
     previous: Positions,
-    boundaries: tuple[int, ...],
+    steps: MaskSteps,
     *,
     benign: int,
     malicious: int,
@@ -106,7 +108,8 @@ def plan_crossing(
         Known honest votes.
     previous : int32 positions of shape (n,)
         Global ranking; breaks ties.
-    boundaries : tuple of int
+    steps : MaskSteps
+        Of the layer.
     benign, malicious : int
         Number of votes of either kind that the server will count.
     spread : float
@@ -117,14 +120,14 @@ def plan_crossing(
     order = ascending(total, previous)
     n = order.size
     places = np.unique(np.linspace(0, n - 1, min(n, SAMPLE)).round().astype(np.int64))
-    inside = tuple(int(place) for place in np.searchsorted(places, boundaries) if place > 0)
+    inside = tuple(np.searchsorted(places, steps.at).tolist())
     if not inside:
         return Plan(order, Crossing((), (), nearest=False))
     edges = order[places]
     seen = np.stack([vote[edges] for vote in votes])
     estimate = estimate_sums(seen, previous[edges], benign, malicious, spread, n)
-    found = best_crossing(estimate, inside, rng)
-    exact = dict(zip(np.searchsorted(places, boundaries).tolist(), boundaries, strict=True))
+    found = best_crossing(estimate, steps._replace(at=inside), rng)
+    exact = dict(zip(inside, steps.at, strict=True))
     at = tuple(exact.get(place, round(place * n / edges.size)) for place in found.at)
     full = tuple(
         min(limit, round(q * n / edges.size))

@@ -11,9 +11,10 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from attacks import register
-from attacks.base import AttackState, Crafted, CraftView, Space, Update
+from attacks.base import AttackState, Crafted, CraftView, Setting, Space, Update
 from attacks.geometry.consensus import ascending, summed
 from attacks.geometry.informed import Informed
+from frl.mask import coat_sizes
 from frl.ranking import Positions, kept_edges
 from frl.registry.ranges import Positive, PositiveCount, Share
 
@@ -33,7 +34,8 @@ class VEM(Informed):
 
     Window: with ``w`` the known rankings' sum scaled to the number of benign clients and ``w_k``
     its value at the mask's boundary, the edges with ``|w - w_k| <= M (n - 1)``: those whose mask
-    state ``M`` votes may change. Formula: permutations ``P_j`` of the window's ranks ``x_j`` that
+    state ``M`` votes may change. A mask of several coats has as many boundaries and windows, which
+    are taken together. Formula: permutations ``P_j`` of the window's ranks ``x_j`` that
     maximise ``|| w - sum_j x_j P_j ||_2``. It has a closed form: the sum is longest when
     all ``x_j P_j`` ascend together and its product with ``w`` smallest when they descend along
     ``w``, so reversing every ``x_j`` within the window is optimal.
@@ -87,11 +89,9 @@ class VEM(Informed):
             if self.source == "history":
                 total = _foreseen(total, len(votes), previous + state[f"trend/{name}"], self.memory)
             order = ascending(total, previous)
-            window = self._bounded(
-                vulnerable(total[order] * benign / len(votes), view.setting.keep, count),
-                boundary=order.size - kept_edges(order.size, view.setting.keep),
+            edges = self._window(
+                order, total[order] * benign / len(votes), view.setting, malicious=count
             )
-            edges = order[window]
             chosen = [votes[j % len(votes)] for j in range(count)]
             for update, ranks in zip(
                 updates, self._permuted(edges, total, chosen, rng), strict=True
@@ -99,11 +99,27 @@ class VEM(Informed):
                 update[name] = ranks
         return Crafted(updates, state)
 
-    def _bounded(self, window: slice, boundary: int) -> slice:
-        if self.method == "closed_form" or window.stop - window.start <= self.max_t:
+    def _window(
+        self,
+        order: NDArray[np.int32],
+        ascending_sum: NDArray[np.float64],
+        setting: Setting,
+        malicious: int,
+    ) -> NDArray[np.int32]:
+        """Return the vulnerable edges around the boundary of every coat."""
+        n = order.size
+        boundaries = [n - size for size in coat_sizes(n, setting.keep, setting.coats)]
+        chosen = np.zeros(n, np.bool_)
+        for boundary in boundaries:
+            window = _around(ascending_sum, boundary, malicious)
+            chosen[self._bounded(window, boundary, self.max_t // len(boundaries))] = True
+        return order[chosen]
+
+    def _bounded(self, window: slice, boundary: int, most: int) -> slice:
+        if self.method == "closed_form" or window.stop - window.start <= most:
             return window
-        start = min(max(window.start, boundary - self.max_t // 2), window.stop - self.max_t)
-        return slice(start, start + self.max_t)
+        start = min(max(window.start, boundary - most // 2), window.stop - most)
+        return slice(start, start + most)
 
     def _permuted(
         self,
@@ -167,7 +183,13 @@ def vulnerable(ascending_sum: NDArray[np.float64], keep: float, malicious: int) 
         Of the sorted edges.
     """
     n = ascending_sum.size
-    at = ascending_sum[min(n - 1, n - kept_edges(n, keep))]
+    return _around(ascending_sum, n - kept_edges(n, keep), malicious)
+
+
+def _around(ascending_sum: NDArray[np.float64], boundary: int, malicious: int) -> slice:
+    """Window of the edges that ``malicious`` votes may carry over one boundary."""
+    n = ascending_sum.size
+    at = ascending_sum[min(n - 1, boundary)]
     lift = malicious * (n - 1)
     low = np.searchsorted(ascending_sum, at - lift, side="left")
     high = np.searchsorted(ascending_sum, at + lift, side="right")

@@ -82,12 +82,13 @@ def pack_model(module: nn.Module, about: About) -> bytes:
     Raises
     ------
     InputError
-        If it is to be a mask, but what is not ranked does not follow from the seed.
+        If it is to be a mask, but its weights are others than those of the seed and 0, as with
+        several coats.
     """
     tensors = {name: _values(tensor) for name, tensor in module.state_dict().items()}
     if about.form == "mask":
         names = [spec.slots[0].name for spec in ranked(module)]
-        _check_frozen(module, about.seed)
+        _check_seeded(module, about.seed)
         tensors = {name: np.packbits(tensors[name].reshape(-1) != 0) for name in names}
     described = json.dumps({"format": _FORMAT, **about._asdict()})
     return save(tensors, metadata={_ABOUT: described, _CHECKSUM: _checksum(described, tensors)})
@@ -147,8 +148,8 @@ def load_model(path: str | Path, model: Callable[[], nn.Module] | None = None) -
     return module.eval()
 
 
-def _check_frozen(module: nn.Module, seed: int) -> None:
-    """Refuse a module that its constructor and its seed would not give again."""
+def _check_seeded(module: nn.Module, seed: int) -> None:
+    """Refuse a module that its constructor, its seed and a mask would not give again."""
     fresh = copy.deepcopy(module)
     for parameter in fresh.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
@@ -156,9 +157,11 @@ def _check_frozen(module: nn.Module, seed: int) -> None:
     signed_constant(fresh, seed)
     held = module.state_dict()
     for name, tensor in fresh.state_dict().items():
-        if name not in masked and not torch.equal(tensor, held[name]):
+        expected = tensor * (held[name] != 0) if name in masked else tensor
+        if not torch.equal(expected, held[name]):
             raise InputError(
-                f"parameter {name!r} does not follow from the seed; takes the form weights"
+                f"parameter {name!r} does not follow from the seed and a mask; takes the form "
+                "weights"
             )
 
 

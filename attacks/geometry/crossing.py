@@ -1,8 +1,9 @@
 """Votes that carry edges across the boundary of the mask.
 
 The mask changes state at one rank (``mask_by="score"``) or two (``mask_by="abs"``: edges of large
-negative and of large positive score are kept). A *crossing* lifts the ``q`` edges just below a
-boundary with the highest ranks and lowers the ``q`` just above it with the lowest.
+negative and of large positive score are kept), for each of its coats. A *crossing* lifts the ``q``
+edges just below a boundary with the highest ranks and lowers the ``q`` just above it with the
+lowest.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.mask import Boundaries
+from frl.mask import Boundaries, MaskSteps
 
 SAMPLE = 4096
 DRAWS = 4
@@ -94,15 +95,15 @@ def cross(order: NDArray[np.int32], crossing: Crossing) -> NDArray[np.int32]:
 
 
 def expected_flips(
-    sums: NDArray[np.float64], boundaries: Boundaries, crossing: Crossing, lift: float
+    sums: NDArray[np.float64], steps: MaskSteps, crossing: Crossing, lift: float
 ) -> float:
-    """Mean number of edges whose mask state the crafted votes change.
+    """Mean number of edges whose coats the crafted votes change.
 
     Parameters
     ----------
     sums : float64 array of shape (draws, n)
         Possible benign sums; columns in ascending order of the estimate.
-    boundaries : tuple of int
+    steps : MaskSteps
         Of the mask.
     crossing : Crossing
     lift : float
@@ -111,20 +112,21 @@ def expected_flips(
     n = sums.shape[1]
     votes = np.empty(n)
     votes[cross(np.arange(n, dtype=np.int32), crossing)] = np.arange(n) * lift
-    return float((_side(sums, boundaries) != _side(sums + votes, boundaries)).mean(0).sum())
+    return float((_coats(sums, steps) != _coats(sums + votes, steps)).mean(0).sum())
 
 
-def best_crossing(estimate: Estimate, boundaries: Boundaries, rng: np.random.Generator) -> Crossing:
+def best_crossing(estimate: Estimate, steps: MaskSteps, rng: np.random.Generator) -> Crossing:
     """Choose the crossing that is expected to flip the most edges of the mask.
 
     Expected flips are counted on a few random draws of the benign sum. Searched are crossings of
-    the mask's boundaries and of the middle, with any number of edges and either ``nearest``.
+    the mask's boundaries, of those of single coats and of the middle, with any number of edges and
+    either ``nearest``.
 
     Parameters
     ----------
     estimate : Estimate
         Of all edges, or an even sample of them with ``lift`` in proportion.
-    boundaries : tuple of int
+    steps : MaskSteps
         Of the mask, among the edges of the estimate.
     rng : numpy Generator
         For the draws.
@@ -134,11 +136,16 @@ def best_crossing(estimate: Estimate, boundaries: Boundaries, rng: np.random.Gen
     sums = estimate.mean + estimate.deviation * rng.standard_normal((draws, n))
 
     def flips(crossing: Crossing) -> float:
-        return expected_flips(sums, boundaries, crossing, estimate.lift)
+        return expected_flips(sums, steps, crossing, estimate.lift)
 
+    boundaries = steps.at
     best = Crossing(boundaries, (0,) * len(boundaries), nearest=False)
     most = flips(best)
-    families = dict.fromkeys([boundaries, (n // 2,)] if n > 1 else [boundaries])
+    pairs = [
+        tuple(sorted({low, high})) for low, high in zip(boundaries, boundaries[::-1], strict=True)
+    ]
+    middle = [(n // 2,)] if n > 1 else []
+    families: dict[Boundaries, None] = dict.fromkeys([boundaries, *middle, *pairs])
     for at, nearest in product(families, (False, True)):
         limits = reach(at, n)
         for q in _grid(max(limits, default=0)):
@@ -153,15 +160,13 @@ def best_crossing(estimate: Estimate, boundaries: Boundaries, rng: np.random.Gen
     return best
 
 
-def _side(sums: NDArray[np.float64], boundaries: Boundaries) -> NDArray[np.int64]:
-    """Parity of the number of boundaries below each edge: equal parity, equal mask state."""
-    if not boundaries:
-        return np.zeros(sums.shape, np.int64)
-    cuts = np.partition(sums, boundaries, axis=1)[:, list(boundaries)]
-    side = np.zeros(sums.shape, np.int64)
-    for cut in cuts.T:
-        side ^= sums >= cut[:, None]
-    return side
+def _coats(sums: NDArray[np.float64], steps: MaskSteps) -> NDArray[np.uint8]:
+    """Coats of each edge, from the boundaries that its sum reaches."""
+    passed = np.zeros(sums.shape, np.intp)
+    if steps.at:
+        for cut in np.partition(sums, steps.at, axis=1)[:, list(steps.at)].T:
+            passed += sums >= cut[:, None]
+    return np.array(steps.coats, np.uint8)[passed]
 
 
 def _grid(limit: int) -> list[int]:

@@ -118,9 +118,9 @@ def prove(found: HonestRound, malicious: Sequence[int], *, attacked: bool = True
 
 
 def parts_of(found: HonestRound, layer: str) -> Parts:
-    """Say where in the ranking of a layer the mask lies."""
+    """Say where in the ranking of a layer the mask lies, its widest coat."""
     n = found.state[layer].size
-    at = found.setting.boundaries(layer, n)
+    at = found.setting.mask_bounds(layer, n)
     if not at:
         return Parts(0, n)
     low = at[0] if found.setting.mask_by == "abs" and len(at) > 1 else 0

@@ -1,8 +1,10 @@
-"""Local training: a step by edge-popup over the same step of plain SGD on the same module."""
+"""Local training: a step by edge-popup over plain SGD, and one of several coats over one coat."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import median
+from typing import NamedTuple
 
 import torch
 
@@ -14,47 +16,77 @@ from frl.training.one_thread import one_thread
 from frl.training.ranks import RankTrainer, Shard, TrainSettings, fit
 
 _BATCH = 8
-_CASES = {
-    "step-lenet": ("lenet", DataShape((1, 28, 28), 10), 1.6, 24),
-    "step-conv8": ("conv8", DataShape((3, 32, 32), 10), 1.3, 6),
-}
 _REPEATS = 9
+_COATS = 2
+_LENET, _CONV8 = DataShape((1, 28, 28), 10), DataShape((3, 32, 32), 10)
+_TASK = Task(1, 0, 0)
+_SETTINGS = TrainSettings(epochs=1, batch_size=_BATCH)
+
+
+class _Case(NamedTuple):
+    model: str
+    shape: DataShape
+    steps: int
+    bar: float
+    coats: int = 0
+    """Coats of what is measured; 0: it is one coat, over plain SGD."""
+
+
+_CASES = {
+    "step-lenet": _Case("lenet", _LENET, 24, 1.6),
+    "step-conv8": _Case("conv8", _CONV8, 6, 1.3),
+    "step-coats-lenet": _Case("lenet", _LENET, 24, 1.1, _COATS),
+    "step-coats-conv8": _Case("conv8", _CONV8, 6, 1.1, _COATS),
+}
 
 
 def measure(name: str) -> Row:
     """Measure one model, the two kinds of step in turn, one thread, processor time."""
-    model, shape, bar, steps = _CASES[name]
-    settings = TrainSettings(epochs=1, batch_size=_BATCH)
-    trainer = RankTrainer(models.make(model, shape), settings, seed=0, keep=0.5, mask_by="score")
-    plain = models.make(model, shape)
+    case = _CASES[name]
     drawn = torch.Generator().manual_seed(0)
     shard = Shard(
-        torch.randn(_BATCH * steps, *shape.example, generator=drawn),
-        torch.randint(0, shape.classes, (_BATCH * steps,), generator=drawn),
+        torch.randn(_BATCH * case.steps, *case.shape.example, generator=drawn),
+        torch.randint(0, case.shape.classes, (_BATCH * case.steps,), generator=drawn),
     )
-    task = Task(1, 0, 0)
-    gentle = settings._replace(lr=0.01)
-    masked_times, plain_times = [], []
+    ours = _ranks(case, shard, max(1, case.coats))
+    other = _ranks(case, shard, 1) if case.coats else _weights(case, shard)
+    times: list[tuple[float, float]] = []
     with one_thread():
         for repeat in range(_REPEATS + 1):
-            trainer.load(trainer.initial)
-            masked = cpu_seconds(lambda: fit(trainer.module, shard, settings, task)) / steps
-            normal = cpu_seconds(lambda: fit(plain, shard, gentle, task)) / steps
+            pair = ours() / case.steps, other() / case.steps
             if repeat:
-                masked_times.append(masked)
-                plain_times.append(normal)
-    ratio = median(m / p for m, p in zip(masked_times, plain_times, strict=True))
+                times.append(pair)
+    told = f"{case.coats} coats / 1 coat" if case.coats else "edge-popup / plain SGD"
+    names = ("coats_ms", "one_coat_ms") if case.coats else ("edge_popup_ms", "plain_sgd_ms")
     return Row(
         name,
-        f"{model} step, batch {_BATCH}: edge-popup / plain SGD",
-        ratio,
-        bar,
+        f"{case.model} step, batch {_BATCH}: {told}",
+        median(mine / its for mine, its in times),
+        case.bar,
         "lower",
         {
-            "edge_popup_ms": 1e3 * median(masked_times),
-            "plain_sgd_ms": 1e3 * median(plain_times),
+            key: 1e3 * median(column)
+            for key, column in zip(names, zip(*times, strict=True), strict=True)
         },
     )
+
+
+def _ranks(case: _Case, shard: Shard, coats: int) -> Callable[[], float]:
+    """Return what trains by ranks and says how long it took."""
+    module = models.make(case.model, case.shape)
+    trainer = RankTrainer(module, _SETTINGS, seed=0, keep=0.5, mask_by="score", coats=coats)
+
+    def seconds() -> float:
+        trainer.load(trainer.initial)
+        return cpu_seconds(lambda: fit(trainer.module, shard, _SETTINGS, _TASK))
+
+    return seconds
+
+
+def _weights(case: _Case, shard: Shard) -> Callable[[], float]:
+    plain = models.make(case.model, case.shape)
+    gentle = _SETTINGS._replace(lr=0.01)
+    return lambda: cpu_seconds(lambda: fit(plain, shard, gentle, _TASK))
 
 
 NAMES = tuple(_CASES)

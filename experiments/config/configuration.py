@@ -76,6 +76,15 @@ class Config(Table):
                 return {**tables, "train": {**train, "lr": rate}}
         return tables
 
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_of_loaded(cls, tables: Any) -> Any:
+        """Keep most edges of loaded weights where ``strategy.keep`` is not given."""
+        model, strategy = (tables.get(key, {}) for key in ("model", "strategy"))
+        if isinstance(model, dict) and isinstance(strategy, dict) and model.get("weights"):
+            return {**tables, "strategy": {"keep": KEEP_OF_LOADED, **strategy}}
+        return tables
+
     @field_serializer("plugins")
     def _as_list(self, names: tuple[str, ...]) -> list[str]:
         return list(names)
@@ -109,6 +118,8 @@ class Config(Table):
         )
 
 
+KEEP_OF_LOADED = 0.95
+"""Default of ``strategy.keep`` where ``model.weights`` is given."""
 FLOWER_KEYS = {"resume": ""}
 """Keys that only runs under Flower have: what to do, not what to run."""
 ENGINES = {

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from experiments.config.spelling import plain_attack, plain_strategy
 from frl import methods
 from frl.data.reading.options import Reading, joined
-from frl.errors import unknown
+from frl.errors import InputError, unknown
 from frl.methods import Method
 
 _READING = ("label", "inputs", "test", "validation", "resize", "convert", "missing")
@@ -77,6 +77,7 @@ class ModelConfig(Table):
     """The network."""
 
     name: str = Field("conv2", description="frl list models, or a path package.module:Name")
+    weights: str = Field("", description="safetensors file of weights to begin with; empty: none")
 
 
 class TrainConfig(Table):
@@ -98,6 +99,10 @@ class StrategyConfig(_Open):
     name: str = Field("frl", description="frl list methods; frl: rankings; fedavg: weights")
     keep: float = Field(0.5, gt=0, le=1, description="share of edges in the mask")
     mask_by: Literal["score", "abs"] = Field("score", description="highest scores, or highest |s|")
+    coats: int = Field(
+        1, ge=1, le=255, description="nested masks of one ranking; a weight counts once for each"
+    )
+    binarised: bool = Field(False, description="kept weights of a layer have one size, their mean")
     rule: str = Field("", description="frl list rules; empty: sum of ranks, or mean of weights")
     f: int = Field(0, ge=0, description="malicious clients a round that rules assume")
     oracle_f: bool = Field(False, description="tell rules the true number each round instead of f")
@@ -132,6 +137,22 @@ class StrategyConfig(_Open):
     def method(self) -> Method:
         """The method of that name."""
         return methods.make(self.name)
+
+    @model_validator(mode="after")
+    def _one_scale(self) -> StrategyConfig:
+        """Refuse masks that there are none of, and any on weights."""
+        for key, asked in (("coats", self.coats > 1), ("binarised", self.binarised)):
+            if asked and self.method.space != "ranks":
+                raise InputError(
+                    f"strategy.{key}: got {getattr(self, key)!r}; weights have no mask; takes "
+                    f"{type(self).model_fields[key].default!r}, or strategy.name 'frl'"
+                )
+        if self.binarised and self.coats > 1:
+            raise InputError(
+                f"strategy.binarised: got true with strategy.coats = {self.coats}; takes false, "
+                "or strategy.coats = 1"
+            )
+        return self
 
     @model_validator(mode="before")
     @classmethod

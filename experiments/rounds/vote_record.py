@@ -56,7 +56,7 @@ class VoteRecorder:
     """
 
     def __init__(self, setting: Setting, form: Form, layers: Mapping[str, int]) -> None:
-        self._bounds = {name: setting.boundaries(name, n) for name, n in layers.items()}
+        self._bounds = {name: setting.mask_bounds(name, n) for name, n in layers.items()}
         ballots = {name: _ballot(form, n) for name, n in layers.items()}
         self._variance = {name: _variance(ballot) for name, ballot in ballots.items()}
         self._range = {name: int(np.ptp(ballot)) for name, ballot in ballots.items()}

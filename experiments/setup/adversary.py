@@ -111,6 +111,7 @@ def make_setting(config: Config, dataset: DataSet, trainer: Trainer) -> Setting:
         classes=dataset.classes,
         keep=config.strategy.keep,
         mask_by=config.strategy.mask_by,
+        coats=config.strategy.coats,
         sorted_scores=trainer.sorted_scores if isinstance(trainer, RankTrainer) else {},
     )
 

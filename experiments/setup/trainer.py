@@ -52,6 +52,9 @@ def make_trainer(config: Config, dataset: DataSet, model: MakeModel | None = Non
         seed=config.seed,
         keep=config.strategy.keep,
         mask_by=config.strategy.mask_by,
+        coats=config.strategy.coats,
+        binarised=config.strategy.binarised,
+        weights=config.model.weights,
         device=device,
     )
     return config.strategy.method.trainer(module, training)

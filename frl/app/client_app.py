@@ -26,8 +26,8 @@ from frl.exchange.messages import CLIENT, CONFIG, read_task, reply_content
 from frl.exchange.plain import plain_channel
 from frl.shard_transform import transformed
 from frl.task import Task
+from frl.training.masked_weight import MaskBy
 from frl.training.ranks import Shard, Trainer, TrainSettings
-from frl.training.supermask import MaskBy
 
 _AUGMENTATIONS = ("none", "crop-flip")
 

@@ -16,8 +16,8 @@ from frl.errors import InputError
 from frl.exchange.messages import read_arrays
 from frl.exchange.plain import holds_ranks
 from frl.training.evaluation import evaluate
+from frl.training.masked_weight import MaskBy
 from frl.training.ranks import Trainer
-from frl.training.supermask import MaskBy
 
 
 class _Wanted(NamedTuple):

@@ -11,8 +11,8 @@ from frl import methods, models
 from frl.arrays import Arrays
 from frl.errors import InputError, unknown
 from frl.methods.base import Method, Space, Training
+from frl.training.masked_weight import MaskBy
 from frl.training.ranks import Trainer, TrainSettings
-from frl.training.supermask import MaskBy
 
 Model: TypeAlias = Callable[[], nn.Module]
 """A class, or a function without parameters, that makes a plain torch module."""
@@ -55,7 +55,9 @@ class Network(NamedTuple):
     ) -> Trainer:
         """Make its module, ready to train in a run of this seed."""
         module = make_module(self.model, seed)
-        training = Training(settings or TrainSettings(), seed, self.keep, self.mask_by, device)
+        training = Training(
+            settings or TrainSettings(), seed, self.keep, self.mask_by, device=device
+        )
         return self._made.trainer(module, training)
 
     def layers(self) -> dict[str, int]:

@@ -52,7 +52,7 @@ class ScoreStack(Stack):
         self._selection: dict[str, str] = {}
 
     def weights(self, values: Stacked) -> Stacked:
-        """Return the fixed weights where an edge is kept, 0 elsewhere."""
+        """Return the masked weights of each client."""
         stacked = {}
         for name, scores in values.items():
             mask = self._masks[name]
@@ -60,8 +60,9 @@ class ScoreStack(Stack):
             if name not in self._selection:
                 self._selection[name] = fastest_selection(ordered, mask.kept)
                 log.info("layer %s is selected by %s", name, self._selection[name])
-            kept = top_masks(ordered, mask.kept, self._selection[name])
-            stacked[name] = mask.theta * kept.view_as(scores)
+            how = self._selection[name]
+            masks = [top_masks(ordered, size, how).view_as(scores) for size in mask.sizes]
+            stacked[name] = mask.weights(masks)
         return stacked
 
     def gradients(self, values: Stacked, gradients: Stacked) -> Stacked:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from torch import nn
 
+    from frl.training.masked_weight import MaskBy
     from frl.training.ranks import Trainer, TrainSettings
-    from frl.training.supermask import MaskBy
 
 Space: TypeAlias = Literal["ranks", "weights"]
 
@@ -24,6 +24,12 @@ class Training(NamedTuple):
     keep : float
         Share of edges in the mask, for methods that have one.
     mask_by : {"score", "abs"}
+    coats : int
+        Nested top sets of the ranking; a weight counts once for each that its edge is in.
+    binarised : bool
+        Whether all kept weights of a layer have one size.
+    weights : str
+        Safetensors file of weights in place of drawn ones; empty: none.
     device : str
     """
 
@@ -31,6 +37,9 @@ class Training(NamedTuple):
     seed: int
     keep: float = 0.5
     mask_by: MaskBy = "score"
+    coats: int = 1
+    binarised: bool = False
+    weights: str = ""
     device: str = "cpu"
 
 

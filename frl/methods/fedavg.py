@@ -28,7 +28,13 @@ class WeightAveraging(Method):
         """Build a trainer of weights."""
         from frl.training.weights import WeightTrainer
 
-        return WeightTrainer(module, training.settings, seed=training.seed, device=training.device)
+        return WeightTrainer(
+            module,
+            training.settings,
+            seed=training.seed,
+            weights=training.weights,
+            device=training.device,
+        )
 
     def label(self, rule: str = "") -> str:
         """Return the rule alone: on weights it says all there is to say."""

@@ -34,5 +34,8 @@ class RankLearning(Method):
             seed=training.seed,
             keep=training.keep,
             mask_by=training.mask_by,
+            coats=training.coats,
+            binarised=training.binarised,
+            weights=training.weights,
             device=training.device,
         )

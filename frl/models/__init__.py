@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from frl.errors import InputError
@@ -45,7 +47,8 @@ def make(name: str, shape: DataShape) -> nn.Module:
     ----------
     name : str
         Of the registry, or a path ``package.module:Name`` to a module class or a function that
-        makes a module; it is told the shape if it has a parameter ``shape``.
+        makes a module; it is told the shape if it has a parameter ``shape``, or the number of
+        classes if it has a parameter ``num_classes``, as those of ``torchvision.models`` do.
     shape : DataShape
 
     Raises
@@ -55,11 +58,26 @@ def make(name: str, shape: DataShape) -> nn.Module:
     """
     from torch import nn
 
-    takes = {parameter.name for parameter in registry.parameters(name)}
-    made = registry.make(name, **({"shape": shape} if "shape" in takes else {}))
+    if ":" in name and _takes_num_classes(registry.get(name)):
+        made = registry.get(name)(num_classes=shape.classes)
+    else:
+        takes = {parameter.name for parameter in registry.parameters(name)}
+        made = registry.make(name, **({"shape": shape} if "shape" in takes else {}))
     if not isinstance(made, nn.Module):
         raise InputError(f"model {name!r}: makes a {type(made).__name__}; takes a torch.nn.Module")
     return made
+
+
+def _takes_num_classes(factory: Callable[..., nn.Module]) -> bool:
+    takes = inspect.signature(factory).parameters
+    of_torchvision = str(getattr(factory, "__module__", "")).startswith("torchvision.models")
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in takes.values())
+    others = [
+        p for p in takes.values() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+    return ("num_classes" in takes and others in ([], [takes["num_classes"]])) or (
+        of_torchvision and open_ended and not others
+    )
 
 
 __all__ = [

@@ -35,3 +35,18 @@ class DataShape(NamedTuple):
             )
         channels, height, width = self.example
         return channels, height, width
+
+    def row(self, model: str) -> int:
+        """Return the values of a row of integers.
+
+        Raises
+        ------
+        InputError
+            If examples are no rows.
+        """
+        if len(self.example) != 1:
+            raise InputError(
+                f"model {model!r} takes rows of integers (length,); the data have shape "
+                f"{self.example}"
+            )
+        return self.example[0]

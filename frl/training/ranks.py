@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from frl.arrays import Arrays
 from frl.models.initial import initial_scores, signed_constant, sorted_scores
+from frl.models.loaded import load_weights, rank_by_size
 from frl.randomness import Purpose, generator
 from frl.ranking import Ranking, rank, unrank
 from frl.task import Task
@@ -21,10 +22,11 @@ from frl.training.augmentation import augment
 from frl.training.batch_statistics import least_batch, use_batch_statistics
 from frl.training.forward_randomness import seeded_forward
 from frl.training.local_steps import last_pass, local_steps, rows_of
+from frl.training.masked_weight import MaskBy
 from frl.training.parameters import ranked
 from frl.training.snapshot import Snapshot
 from frl.training.stateless import Stateless, stateless
-from frl.training.supermask import MaskBy, attach, score_parameters
+from frl.training.supermask import attach, score_parameters
 
 
 class TrainSettings(NamedTuple):
@@ -198,12 +200,18 @@ class RankTrainer:
         Seed of the run, which fixes weights and scores.
     keep : float
     mask_by : {"score", "abs"}
+    coats, binarised
+        See :class:`frl.training.masked_weight.Supermask`.
+    weights : str
+        File of fixed weights in place of drawn ones (:mod:`frl.models.loaded`); the first ranking
+        is then by their size.
     device : str
 
     Raises
     ------
     InputError
-        If the module has nothing to rank, or a parameter that can be neither ranked nor frozen.
+        If the module has nothing to rank, a parameter that can be neither ranked nor frozen, or
+        other weights than the file.
     """
 
     def __init__(
@@ -214,6 +222,9 @@ class RankTrainer:
         seed: int,
         keep: float,
         mask_by: MaskBy,
+        coats: int = 1,
+        binarised: bool = False,
+        weights: str = "",
         device: str = "cpu",
     ) -> None:
         use_batch_statistics(module)
@@ -221,9 +232,12 @@ class RankTrainer:
         initial = initial_scores(module, seed)
         self.initial: Ranking = {name: rank(scores) for name, scores in initial.items()}
         self.sorted_scores = sorted_scores(initial)
+        for spec in load_weights(module, weights) if weights else ():
+            layer, values = spec.layer, spec.tensor.detach().numpy().reshape(-1)
+            self.initial[layer] = rank_by_size(values, self.sorted_scores[layer], mask_by)
         self.module = module.to(device)
         self.stateless = stateless(self.module, ranked(self.module))
-        attach(self.module, initial, keep, mask_by)
+        attach(self.module, initial, keep, mask_by, coats=coats, binarised=binarised)
         self._untrained = Snapshot(self.module)
         self.settings = settings
         self.trained: dict[str, Tensor] = dict(score_parameters(self.module))

@@ -14,7 +14,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 _BAND_SHARE = 1 / 128
+_COAT_BAND_SHARE = 1 / 256
 _SMALL = 4096
+_BLOCK = 65_536
+
+
+class _Band:
+    """A range of values that the threshold of a selection is looked for in."""
+
+    def __init__(self) -> None:
+        self.low = np.float32(0.0)
+        self.high = np.float32(0.0)
+        self.warm = False
+
+    def centre(
+        self, values: NDArray[np.float32], threshold: np.float32, share: float = _BAND_SHARE
+    ) -> None:
+        """Guess a band that holds about ``share`` of the values, from their spread."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            width = np.float32(share) * values.std(dtype=np.float32)
+        self.low, self.high = threshold - width, threshold + width
+        self.warm = bool(0 < width < np.inf)
+
+    def move(self, threshold: np.float32, inside: int, n: int, share: float = _BAND_SHARE) -> None:
+        """Centre the band on the new threshold; widen or narrow it towards ``share``."""
+        width = (self.high - self.low) / np.float32(2.0)
+        width *= np.float32(np.clip(share * n / inside, 0.5, 2.0))
+        self.low, self.high = threshold - width, threshold + width
 
 
 class TopSelector:
@@ -32,9 +58,7 @@ class TopSelector:
 
     def __init__(self, k: int) -> None:
         self.k = k
-        self._low = np.float32(0.0)
-        self._high = np.float32(0.0)
-        self._warm = False
+        self._band = _Band()
 
     def mask(self, values: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Mark the ``k`` largest values.
@@ -50,28 +74,27 @@ class TopSelector:
         n = values.size
         if self.k <= 0 or self.k >= n:
             return np.full(n, self.k > 0)
-        if self._warm and n > _SMALL:
+        if self._band.warm and n > _SMALL:
             selected = self._from_band(values)
             if selected is not None:
                 return selected
         threshold = np.partition(values, n - self.k)[n - self.k]
-        self._centre(values, threshold)
+        self._band.centre(values, threshold)
         selected = values > threshold
         return self._settle_ties(selected, np.flatnonzero(values == threshold))
 
     def _from_band(self, values: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-        selected = values > self._high
+        selected = values > self._band.high
         missing = self.k - int(np.count_nonzero(selected))
         if missing <= 0:
             return None
-        inside = np.flatnonzero(selected ^ (values >= self._low))
+        inside = np.flatnonzero(selected ^ (values >= self._band.low))
         if inside.size < missing:
             return None
-        candidates = values[inside]
-        threshold = np.partition(candidates, inside.size - missing)[inside.size - missing]
-        selected[inside[candidates > threshold]] = True
-        self._move(threshold, inside.size, values.size)
-        return self._settle_ties(selected, inside[candidates == threshold])
+        chosen, threshold = _largest(values[inside], missing)
+        selected[inside[chosen]] = True
+        self._band.move(threshold, inside.size, values.size)
+        return selected
 
     def _settle_ties(
         self, selected: NDArray[np.bool_], tied: NDArray[np.intp]
@@ -80,18 +103,92 @@ class TopSelector:
         selected[tied[tied.size - missing :]] = True
         return selected
 
-    def _centre(self, values: NDArray[np.float32], threshold: np.float32) -> None:
-        """Guess a band that holds about ``_BAND_SHARE`` of the values, from their spread."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            width = np.float32(_BAND_SHARE) * values.std(dtype=np.float32)
-        self._low, self._high = threshold - width, threshold + width
-        self._warm = bool(0 < width < np.inf)
 
-    def _move(self, threshold: np.float32, inside: int, n: int) -> None:
-        """Centre the band on the new threshold; widen or narrow it towards ``_BAND_SHARE``."""
-        width = (self._high - self._low) / np.float32(2.0)
-        width *= np.float32(np.clip(_BAND_SHARE * n / inside, 0.5, 2.0))
-        self._low, self._high = threshold - width, threshold + width
+class CoatSelector:
+    """Count the nested top sets that each of ``n`` values is in; ties as :class:`TopSelector`.
+
+    One pass over blocks that stay in the cache serves all sets, each with a band of its own.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Of the sets, the widest first, each ``0 <= k <= n``.
+    """
+
+    def __init__(self, sizes: tuple[int, ...]) -> None:
+        self.sizes = sizes
+        self._bands = [_Band() for _ in sizes]
+        self._counted = np.empty(0, dtype=np.uint8)
+
+    def count(self, values: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return how many sets each value is in, until it is called again.
+
+        Parameters
+        ----------
+        values : float32 array of shape (n,), without NaN
+
+        Returns
+        -------
+        uint8 array of shape (n,); exactly ``sizes[i]`` values are over ``i``
+        """
+        n = values.size
+        if self._counted.size != n:
+            self._counted = np.empty(n, dtype=np.uint8)
+        counted = self._counted
+        counted.fill(sum(size >= n for size in self.sizes))
+        sought = [
+            (size, band) for size, band in zip(self.sizes, self._bands, strict=True) if 0 < size < n
+        ]
+        warm = [pair for pair in sought if pair[1].warm and n > _SMALL]
+        left = [pair for pair in sought if pair not in warm]
+        if warm:
+            left += _count_in_bands(values, warm, counted)
+        for size, band in left:
+            chosen, threshold = _largest(values, size)
+            band.centre(values, threshold, _COAT_BAND_SHARE)
+            counted[chosen] += np.uint8(1)
+        return counted
+
+
+def _count_in_bands(
+    values: NDArray[np.float32], sought: list[tuple[int, _Band]], counted: NDArray[np.uint8]
+) -> list[tuple[int, _Band]]:
+    """Add the sets whose threshold is still in its band, and return the others."""
+    n = values.size
+    over, most = np.empty(_BLOCK, dtype=np.bool_), np.empty(_BLOCK, dtype=np.uint8)
+    above = [0] * len(sought)
+    found = []
+    for start in range(0, n, _BLOCK):
+        part, least = values[start : start + _BLOCK], counted[start : start + _BLOCK]
+        over, most = over[: part.size], most[: part.size]
+        most[:] = least
+        for i, (_, band) in enumerate(sought):
+            np.greater(part, band.high, out=over)
+            above[i] += int(np.count_nonzero(over))
+            least += over.view(np.uint8)
+            np.greater_equal(part, band.low, out=over)
+            most += over.view(np.uint8)
+        found.append(np.flatnonzero(least != most) + start)
+    inside = np.concatenate(found)
+    candidates = values[inside]
+    missed = []
+    for (size, band), begun in zip(sought, above, strict=True):
+        own = np.flatnonzero((candidates >= band.low) & (candidates <= band.high))
+        if 0 < size - begun <= own.size:
+            best, threshold = _largest(candidates[own], size - begun)
+            band.move(threshold, own.size, n, _COAT_BAND_SHARE)
+            counted[inside[own[best]]] += np.uint8(1)
+        else:
+            counted -= values > band.high
+            missed.append((size, band))
+    return missed
+
+
+def _largest(values: NDArray[np.float32], k: int) -> tuple[NDArray[np.intp], np.float32]:
+    """Return where the ``k`` largest of some values are, and the least of them."""
+    threshold = np.partition(values, values.size - k)[values.size - k]
+    above, tied = np.flatnonzero(values > threshold), np.flatnonzero(values == threshold)
+    return np.concatenate([above, tied[tied.size - (k - above.size) :]]), threshold
 
 
 def top_mask_torch(values: Tensor, k: int) -> Tensor:

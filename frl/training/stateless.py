@@ -52,14 +52,19 @@ class Stateless:
 def stateless(module: nn.Module, trained: list[ParameterSpec]) -> Stateless | None:
     """Return a module as a function; ``None`` if clients may not be stacked.
 
-    Batch norm would take the examples that pad a smaller batch into its statistics, and recurrent
-    layers have no batched kernel. Nor can a module be stacked that cannot be copied.
+    Batch norm would take the examples that pad a smaller batch into its statistics, recurrent
+    layers have no batched kernel, and that of an embedding moves the row of its ``padding_idx``.
+    Nor can a module be stacked that cannot be copied.
     """
-    recurrent = any(isinstance(layer, nn.RNNBase) for layer in module.modules())
-    if recurrent or has_batch_statistics(module):
+    if has_batch_statistics(module) or any(map(_has_no_batched_kernel, module.modules())):
         return None
     try:
         return Stateless(module, trained)
     except (TypeError, RuntimeError) as error:
         log.info("clients train one by one: %s", error)
         return None
+
+
+def _has_no_batched_kernel(layer: nn.Module) -> bool:
+    padded = getattr(layer, "padding_idx", None) is not None
+    return isinstance(layer, nn.RNNBase) or padded

@@ -1,111 +1,22 @@
-"""Supermasks: a layer whose weights are fixed and whose trained scores say which edges are in.
+"""Supermasks on a module: scores that train in place of weights that are fixed.
 
-Edge-popup (Ramanujan et al., CVPR 2020): the forward pass uses ``theta * mask(scores)``, the
-backward pass treats the mask as the identity (straight-through), so every edge gets a gradient,
-kept or not: ``dL/ds = dL/dw * theta`` (times ``sign(s)`` where the mask looks at ``|s|``).
-
-The mask is attached to a plain module with :mod:`torch.nn.utils.parametrize`; taken off again, a
-plain module with the masked weights is left.
+The mask of each weight (:mod:`frl.training.masked_weight`) is attached to a plain module with
+:mod:`torch.nn.utils.parametrize`; taken off again, a plain module with the masked weights is left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils import parametrize
 
-from frl.ranking import kept_edges
+from frl.training.masked_weight import MaskBy, Supermask
 from frl.training.parameters import Treatment, parameters_of, ranked
-from frl.training.selection import TopSelector, top_mask_torch
-
-MaskBy: TypeAlias = Literal["score", "abs"]
-
-
-class _StraightThrough(torch.autograd.Function):
-    """``theta * mask`` forward, ``grad * theta`` (times ``sign(s)`` by abs) backward."""
-
-    @staticmethod
-    def forward(ctx: Any, scores: Tensor, mask: Supermask) -> Tensor:
-        ctx.mask = mask
-        if mask.mask_by == "abs":
-            ctx.save_for_backward(scores)
-        return mask.apply_to(scores.detach())
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        gradient = grads[0] * ctx.mask.theta
-        if ctx.mask.mask_by == "abs":
-            (scores,) = ctx.saved_tensors
-            gradient.mul_(scores.sign())
-        return gradient, None
-
-
-class Supermask(nn.Module):
-    """Parametrization from scores to masked weights.
-
-    Parameters
-    ----------
-    theta : Tensor
-        Fixed weights of the layer.
-    keep : float
-        Share of edges kept: exactly ``n - int((1 - keep) * n)``.
-    mask_by : {"score", "abs"}
-        Keep the highest scores (the method as published), or the highest ``|score|`` (what the
-        authors' code does).
-    layer : str
-        Name of the layer in states and messages.
-    rows : int
-        Of the matrix that its edges form.
-    """
-
-    theta: Tensor
-
-    def __init__(
-        self,
-        theta: Tensor,
-        keep: float,
-        mask_by: MaskBy,
-        *,
-        layer: str = "",
-        rows: int = 1,
-    ) -> None:
-        super().__init__()
-        self.layer, self.rows = layer, rows
-        self.register_buffer("theta", theta)
-        self.mask_by = mask_by
-        self.kept = kept_edges(theta.numel(), keep)
-        self._selector = TopSelector(self.kept)
-
-    def forward(self, scores: Tensor) -> Tensor:
-        """Return ``theta`` where the edge is kept and 0 elsewhere; same shape as ``scores``."""
-        return cast(Tensor, _StraightThrough.apply(scores, self))  # type: ignore[no-untyped-call]
-
-    def mask(self, scores: Tensor) -> Tensor:
-        """Return the bool mask of a tensor of scores; of equal scores the higher edge id is in."""
-        if scores.device.type == "cpu":
-            return torch.from_numpy(self._mask_numpy(scores)).view(scores.shape)
-        values = scores.abs() if self.mask_by == "abs" else scores
-        return top_mask_torch(values.reshape(-1), self.kept).view(scores.shape)
-
-    def apply_to(self, scores: Tensor) -> Tensor:
-        """Return ``theta`` masked by ``scores``, outside autograd."""
-        if scores.device.type != "cpu":
-            return self.theta * self.mask(scores)
-        masked = torch.empty_like(self.theta)
-        # NumPy multiplies float32 by bool several times faster than torch does on a CPU.
-        np.multiply(
-            self.theta.view(-1).numpy(), self._mask_numpy(scores), out=masked.view(-1).numpy()
-        )
-        return masked
-
-    def _mask_numpy(self, scores: Tensor) -> NDArray[np.bool_]:
-        values = scores.contiguous().view(-1).numpy()
-        return self._selector.mask(np.abs(values) if self.mask_by == "abs" else values)
 
 
 def output_units(module: nn.Module) -> dict[str, int]:
@@ -121,7 +32,13 @@ def output_units(module: nn.Module) -> dict[str, int]:
 
 
 def attach(
-    module: nn.Module, scores: Mapping[str, NDArray[np.float32]], keep: float, mask_by: MaskBy
+    module: nn.Module,
+    scores: Mapping[str, NDArray[np.float32]],
+    keep: float,
+    mask_by: MaskBy,
+    *,
+    coats: int = 1,
+    binarised: bool = False,
 ) -> None:
     """Turn a module's weights into fixed ``theta`` and train scores in their place.
 
@@ -131,8 +48,8 @@ def attach(
         A plain module whose ranked weights become ``theta``; changed in place. Its other parameters
         train no longer.
     scores : mapping of layer name to float32 array of n values
-    keep : float
-    mask_by : {"score", "abs"}
+    keep, mask_by, coats, binarised
+        See :class:`frl.training.masked_weight.Supermask`.
 
     Raises
     ------
@@ -144,7 +61,15 @@ def attach(
         parameter.requires_grad_(False)
     for spec in chosen:
         theta = spec.tensor.detach().clone()
-        mask = Supermask(theta, keep, mask_by, layer=spec.layer, rows=spec.rows)
+        mask = Supermask(
+            theta,
+            keep,
+            mask_by,
+            layer=spec.layer,
+            rows=spec.rows,
+            coats=coats,
+            binarised=binarised,
+        )
         begin = np.array(scores[spec.layer], dtype=np.float32)
         trained = nn.Parameter(torch.from_numpy(begin).to(theta.device).view_as(theta))
         for slot in spec.slots:

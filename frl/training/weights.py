@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from frl.arrays import Arrays
 from frl.models.initial import kaiming_uniform
+from frl.models.loaded import load_weights
 from frl.ranking import kept_edges, packed_order, sortable
 from frl.task import Task
 from frl.training.batch_statistics import use_batch_statistics
@@ -36,14 +37,24 @@ class WeightTrainer:
         :mod:`frl.training.parameters`.
     settings : TrainSettings
     seed : int
+    weights : str
+        File of the weights to begin with (:mod:`frl.models.loaded`); empty: drawn from the seed.
     device : str
     """
 
     def __init__(
-        self, module: nn.Module, settings: TrainSettings, *, seed: int, device: str = "cpu"
+        self,
+        module: nn.Module,
+        settings: TrainSettings,
+        *,
+        seed: int,
+        weights: str = "",
+        device: str = "cpu",
     ) -> None:
         use_batch_statistics(module)
         kaiming_uniform(module, seed)
+        if weights:
+            load_weights(module, weights)
         self.module = module.to(device)
         specs = [s for s in parameters_of(self.module) if s.treatment is not Treatment.KEPT]
         self.stateless = stateless(self.module, specs)

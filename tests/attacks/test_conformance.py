@@ -114,10 +114,13 @@ def test_crafts_valid_updates_from_what_it_declares(attack: Attack, count: int) 
 
 
 @pytest.mark.parametrize("attack", [p for p in ALL if p.values[0].space == "ranks"])
-@pytest.mark.parametrize("mask_by", ["score", "abs"])
+@pytest.mark.parametrize(("mask_by", "coats"), [("score", 1), ("abs", 1), ("score", 3), ("abs", 7)])
 @pytest.mark.parametrize("keep", [0.1, 0.5, 1.0])
-def test_rank_attacks_send_permutations(attack: Attack, mask_by: str, keep: float) -> None:
-    view = view_of(attack, setting=builders.setting(mask_by=mask_by, keep=keep))
+def test_rank_attacks_send_permutations(
+    attack: Attack, mask_by: str, coats: int, keep: float
+) -> None:
+    setting = builders.setting(mask_by=mask_by, keep=keep, coats=coats)
+    view = view_of(attack, setting=setting)
     own = view.own[0]
 
     if crafts(attack):

@@ -84,6 +84,7 @@ def test_other_votes_than_on_record_are_noticed(finished: Path, tmp_path: Path) 
         [],
         ["strategy.mask_by=abs", "strategy.keep=0.3"],
         ["strategy.keep=0.8"],
+        ["strategy.mask_by=abs", "strategy.coats=3"],
         ["strategy.ballot_bits=1"],
         ["strategy.ballot_bits=3", "strategy.ballot_focus=2.0", "strategy.down_bits=2"],
         ["strategy.upload_top=0.4", "strategy.unsent=zero"],

@@ -163,6 +163,7 @@ def test_overrides(override: str, key: str, value: object) -> None:
         ("strategy.keep=0", r"strategy.keep: got 0; takes greater than 0"),
         ("train.lr=nan", r"train.lr: got nan; takes a finite number"),
         ("strategy.mask_by=size", r"strategy.mask_by: got 'size'; takes 'score' or 'abs'"),
+        ("strategy.coats=0", r"strategy.coats: got 0; takes greater than or equal to 1"),
         ("model.name=lennet", r"unknown model.name 'lennet'; did you mean 'lenet'"),
         ("engine.name=rya", r"unknown engine.name 'rya'; did you mean 'ray'"),
         ("data.partition=dirichlett", r"unknown data.partition 'dirichlett'; did you mean"),
@@ -210,3 +211,22 @@ def test_every_key_is_described() -> None:
         for name, field in getattr(table, "model_fields", {}).items():
             nested = hasattr(field.annotation, "model_fields")
             assert nested or field.description, f"{table.__name__}.{name} says nothing of itself"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["coats=2", "name=fedavg"], r"strategy.coats: got 2; weights have no mask; takes 1"),
+        (["binarised=true", "name=fedavg"], r"strategy.binarised: got True; weights have no mask"),
+        (["binarised=true", "coats=2"], r"strategy.binarised: got true with strategy.coats = 2"),
+    ],
+)
+def test_masks_that_there_are_none_of(overrides: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read(None, [f"strategy.{override}" for override in overrides])
+
+
+def test_of_loaded_weights_most_edges_are_kept_by_default() -> None:
+    assert read(None, ["model.weights=x"]).strategy.keep == 0.95
+    assert read(None, ["model.weights=x", "strategy.keep=0.7"]).strategy.keep == 0.7
+    assert read(None, []).strategy.keep == 0.5

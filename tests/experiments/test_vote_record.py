@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -73,6 +75,20 @@ def test_churn_is_the_share_of_the_mask_that_is_new(seed: int, n: int, keep: flo
         None,
         None,
     )
+
+
+def test_of_several_coats_the_widest_is_the_mask_on_record() -> None:
+    before, _, vote = voted(0, 60, 5, Whole())
+    after = vote.result()
+    one = setting(0.3)
+    several = dataclasses.replace(one, coats=3)
+
+    found = [
+        VoteRecorder(known, Whole(), {"a": 60})(before, after, vote, full=True)
+        for known in (one, several)
+    ]
+
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("mask_by", ["score", "abs"])

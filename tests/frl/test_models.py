@@ -16,7 +16,17 @@ MNIST, CIFAR, DIGITS = (
     DataShape((3, 32, 32), 10),
     DataShape((1, 8, 8), 10),
 )
-SHAPES = {"lenet": MNIST, "conv8": CIFAR, "conv2": DIGITS, "mlp": DataShape((30,), 2)}
+SHAPES = {
+    "lenet": MNIST,
+    "conv8": CIFAR,
+    "conv2": DIGITS,
+    "vgg11": CIFAR,
+    "mlp": DataShape((30,), 2),
+    "char_lstm": DataShape((80,), 65),
+    "char_transformer": DataShape((80,), 65),
+    "text_attention": DataShape((30,), 2),
+}
+OF_INTEGERS = ("char_lstm", "char_transformer", "text_attention")
 
 
 def edges(name: str, shape: DataShape) -> list[int]:
@@ -43,11 +53,55 @@ def test_every_model_ranks_and_classifies(name: str) -> None:
     assert sum(spec.tensor.numel() for spec in ranked(module)) == sum(
         p.numel() for p in module.parameters()
     )
-    assert module(torch.zeros(2, *shape.example)).shape == (2, shape.classes)
-    assert module(torch.zeros(1, *shape.example)).shape == (1, shape.classes)
+    kind = torch.int64 if name in OF_INTEGERS else torch.float32
+    for count in (1, 2):
+        inputs = torch.zeros(count, *shape.example, dtype=kind)
+        assert module(inputs).shape == (count, shape.classes)
 
 
-@pytest.mark.parametrize("name", ["lenet", "conv8", "conv2"])
+def test_edges_that_the_docstrings_promise() -> None:
+    promised = {
+        "resnet8": (CIFAR, 77_360),
+        "resnet18": (CIFAR, 11_164_352),
+        "vgg11": (CIFAR, 9_222_848),
+        "vit": (CIFAR, 138_880),
+        "char_lstm": (SHAPES["char_lstm"], 92_320),
+        "char_transformer": (SHAPES["char_transformer"], 78_976),
+        "text_attention": (SHAPES["text_attention"], 295_040),
+    }
+    for name, (shape, count) in promised.items():
+        assert sum(edges(name, shape)) == count, name
+        assert f"{count:,}" in " ".join((models.get(name).__doc__ or "").split()), name
+
+
+@pytest.mark.parametrize("name", ["char_lstm", "char_transformer", "text_attention"])
+def test_models_of_integers_refuse_images(name: str) -> None:
+    with pytest.raises(InputError, match=r"takes rows of integers .* shape \(1, 8, 8\)"):
+        models.make(name, DIGITS)
+
+
+def test_words_beyond_the_table_are_taken_modulo_and_padding_counts_for_nothing() -> None:
+    module = models.make("text_attention", DataShape((4,), 2)).eval()
+    plain = torch.tensor([[5, 9, 1, 0]])
+
+    assert torch.equal(module(plain), module(plain + 4095 * (plain > 0)))
+    assert not torch.equal(module(plain), module(torch.tensor([[5, 9, 2, 0]])))
+    assert torch.isfinite(module(torch.zeros(1, 4, dtype=torch.int64))).all()
+
+
+def test_a_causal_place_does_not_see_what_comes_later() -> None:
+    module = models.make("char_transformer", DataShape((6,), 9))
+    models.signed_constant(module, 0)
+    block = module.blocks[0]
+    before = torch.randn(1, 6, 64)
+    after = before.clone()
+    after[:, 4:] += 1
+
+    assert torch.equal(block(before)[:, :4], block(after)[:, :4])
+    assert not torch.equal(block(before)[:, 4:], block(after)[:, 4:])
+
+
+@pytest.mark.parametrize("name", ["lenet", "conv8", "conv2", "resnet18", "vgg11", "vit"])
 def test_image_models_refuse_tables(name: str) -> None:
     with pytest.raises(InputError, match=r"takes images .* shape \(30,\)"):
         models.make(name, DataShape((30,), 2))

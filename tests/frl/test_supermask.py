@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from frl.ranking import kept_edges
-from frl.training.supermask import Supermask, attach, detach, score_parameters
+from frl.training.masked_weight import Supermask
+from frl.training.supermask import attach, detach, score_parameters
 
 
 def small_module() -> nn.Sequential:

@@ -8,6 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from frl import models
+from frl.models import DataShape
+from frl.models.residual import residual_network
+from frl.models.vgg11 import vgg
 from frl.training.ranks import Shard
 
 CLASSES = 3
@@ -149,7 +153,7 @@ def images(*layers: nn.Module) -> nn.Module:
     return nn.Sequential(nn.Unflatten(1, (2, 4, 4)), *layers, nn.Flatten(), nn.LazyLinear(CLASSES))
 
 
-ROWS, TOKENS = "rows", "tokens"
+ROWS, TOKENS, IMAGES, CHARACTERS = "rows", "tokens", "images", "characters"
 ZOO: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "bias": (lambda: nn.Sequential(nn.Linear(32, 9), nn.ReLU(), nn.Linear(9, CLASSES)), ROWS),
     "batch_norm": (lambda: images(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU()), ROWS),
@@ -182,12 +186,29 @@ ZOO: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "attention": (Attention, TOKENS),
     "attention_dropout": (lambda: Attention(0.2), TOKENS),
 }
-EXAMPLES = {ROWS: (32,), TOKENS: (6,)}
+EXAMPLES = {ROWS: (32,), TOKENS: (6,), IMAGES: (2, 8, 8), CHARACTERS: (6,)}
+_PICTURES = DataShape(EXAMPLES[IMAGES], CLASSES)
+ZOO |= {
+    "resnet8": (lambda: models.get("resnet8")(_PICTURES), IMAGES),
+    "resnet18": (lambda: residual_network("", _PICTURES, (4, 5, 6, 7), depth=2), IMAGES),
+    "vgg11": (lambda: vgg("", _PICTURES, ((4,), (6,), (8, 8))), IMAGES),
+    "vit": (lambda: models.get("vit")(_PICTURES), IMAGES),
+    "mlp": (lambda: models.get("mlp")(DataShape((32,), CLASSES)), ROWS),
+    "char_lstm": (lambda: models.get("char_lstm")(DataShape((6,), CLASSES)), CHARACTERS),
+    "char_transformer": (
+        lambda: models.get("char_transformer")(DataShape((6,), CLASSES)),
+        CHARACTERS,
+    ),
+    "text_attention": (lambda: models.get("text_attention")(DataShape((6,), CLASSES)), TOKENS),
+}
+"""The models of this project, those of many edges with fewer."""
 
 
 def shard_for(name: str, count: int, seed: int = 0) -> Shard:
     drawn = torch.Generator().manual_seed(seed)
     labels = torch.randint(0, CLASSES, (count,), generator=drawn)
-    if ZOO[name][1] == TOKENS:
-        return Shard(torch.randint(0, 11, (count, 6), generator=drawn), labels)
-    return Shard(torch.randn(count, 32, generator=drawn), labels)
+    kind = ZOO[name][1]
+    if kind in (TOKENS, CHARACTERS):
+        words = CLASSES if kind == CHARACTERS else 11
+        return Shard(torch.randint(0, words, (count, 6), generator=drawn), labels)
+    return Shard(torch.randn(count, *EXAMPLES[kind], generator=drawn), labels)

@@ -242,6 +242,9 @@ STACKABLE = {
     "cells",
     "attention",
     "counting",
+    "vit",
+    "mlp",
+    "char_transformer",
 }
 
 
