@@ -13,7 +13,7 @@ from frl.arrays import Arrays
 from frl.grids import LocalGrid
 from strategies import SeededStrategy
 
-_PARTS = ("strategy", "attack", "client", "seen")
+_PARTS = ("strategy", "carry", "attack", "client", "seen")
 
 
 class Memory:
@@ -34,7 +34,7 @@ class Memory:
 
     def everything(self) -> Arrays:
         """Return it as arrays, for a checkpoint."""
-        parts = {"strategy": self._strategy.memory}
+        parts = {"strategy": self._strategy.memory, "carry": self._strategy.carry.memory}
         if self._adversary is not None:
             parts["attack"] = self._adversary.state
         if self._engine is not None:
@@ -49,6 +49,7 @@ class Memory:
             part, _, key = name.partition("/")
             parts[part][key] = array
         self._strategy.memory = parts["strategy"]
+        self._strategy.carry.memory = parts["carry"]
         if self._adversary is not None:
             self._adversary.state = parts["attack"]
         if self._engine is not None:
