@@ -62,8 +62,8 @@ def followed(own: Ranking, copy: Ranking, ties: Ranking, *, bits: int, slack: fl
 
 
 def _buckets(own: Positions, copy: Positions, bits: int, slack: float) -> np.ndarray:
-    edges = boundaries(own.size, bits).astype(np.int32)
-    held = bucket_table(edges).take(copy)
+    table = boundaries(own.size, bits)
+    edges, held = table.astype(np.int32), bucket_table(table).take(copy)
     inside = np.clip(own, edges[:-1].take(held), edges[1:].take(held) - np.int32(1))
     near = np.abs(own - inside) <= int(slack * own.size / (1 << bits))
     return ballot(refine(np.where(near, inside, own), own), bits)
