@@ -101,6 +101,8 @@ def costs(measured: Sample) -> list[Cost]:
         voters, *totals = measured.ballots
         names = (f"the run's ballots, mean of {voters}", f"sums of {voters} ballots")
         for name, way, total in zip(names, ("up", "down"), totals, strict=True):
+            if total is None:
+                continue
             rows.append(Cost(name, way, total, 8 * total / edges, total / float32, {}))
     return rows
 

@@ -40,13 +40,13 @@ class Round(NamedTuple):
     voters : int
     up : int
         Bytes of a client's message, mean over the voters.
-    down : int
-        Bytes of what their ballots add up to.
+    down : int or None
+        Bytes of what their ballots add up to, where that leads to the next ranking.
     """
 
     voters: int
     up: int
-    down: int
+    down: int | None
 
 
 class Sample(NamedTuple):
@@ -171,7 +171,7 @@ def _ballots(directory: RunDirectory) -> Round | None:
         up += channel.measure(sent, base, Task(found.number, client, seed)).total
     step = channel.encode_step(base, found.clients, vote.sums, seed=seed)
     voters = len(found.clients)
-    return None if step is None else Round(voters, round(up / voters), len(step))
+    return Round(voters, round(up / voters), None if step is None else len(step))
 
 
 def _made_up(name: str) -> Sample:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from experiments.records.checkpoints import Checkpoint
+from experiments.rounds.memory import part_of
 from frl.arrays import Arrays
 from frl.exchange.channel import Channel
 from frl.wire import Base
 from strategies.client_states import ClientStates
-
-_SEEN = "seen/"
 
 
 class Participation(NamedTuple):
@@ -61,11 +60,7 @@ def participations(
     """
     base = Base(checkpoint.round + 1, {n: checkpoint.state[n] for n in channel.layers})
     states = ClientStates(channel)
-    states.memory = {
-        key.removeprefix(_SEEN): array
-        for key, array in checkpoint.memory.items()
-        if key.startswith(_SEEN)
-    }
+    states.memory = part_of(checkpoint.memory, "seen")
     if states.kept:
         for round in sorted({states.kept[0], states.kept[-1]}, reverse=True):
             yield Participation(base.round - round, up, len(states.encoded_since(base, round)))

@@ -16,6 +16,12 @@ from strategies import SeededStrategy
 _PARTS = ("strategy", "carry", "attack", "client", "seen")
 
 
+def part_of(memory: Mapping[str, NDArray[Any]], part: str) -> Arrays:
+    """Return one part of the memory in a checkpoint: of the strategy, the attack, the clients."""
+    keys = {key: key.partition("/") for key in memory}
+    return {name: memory[key] for key, (found, _, name) in keys.items() if found == part}
+
+
 class Memory:
     """State of a run besides the global state: of its strategy, its attack and its clients.
 
@@ -44,10 +50,7 @@ class Memory:
 
     def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
         """Put it back."""
-        parts: dict[str, Arrays] = {name: {} for name in _PARTS}
-        for name, array in memory.items():
-            part, _, key = name.partition("/")
-            parts[part][key] = array
+        parts = {part: part_of(memory, part) for part in _PARTS}
         self._strategy.memory = parts["strategy"]
         self._strategy.carry.memory = parts["carry"]
         if self._adversary is not None:

@@ -194,3 +194,21 @@ def test_a_run_of_ballots_shows_what_its_sums_take(tmp_path: Path) -> None:
     assert last.down < long_ago.down, "three steps, or what they lead to"
     assert never.down == rows["delta given the first ranking"].bytes
     assert never.both == never.up + never.down
+
+
+def test_a_carried_way_down_is_measured_as_it_is_sent(tmp_path: Path) -> None:
+    """The round on record is voted again, so the server's own ranking must be there again."""
+    settings = ["rounds=3", "clients=8", "clients_per_round=4", "train.epochs=1", "eval_every=3"]
+    ballots = ["strategy.ballot_bits=2", "strategy.ballot_dither=1", "checkpoint_every=1"]
+    carried = ["strategy.down_bits=2", "strategy.down_slack=0.25"]
+    execute(read(None, [*settings, *ballots, *carried]), RunDirectory(tmp_path / "run"))
+
+    measured = sample(run=tmp_path / "run")
+    rows = {row.coding: row for row in costs(measured)}
+
+    assert [(row.rounds, row.down) for row in measured.total] == [
+        (1, rows["ballot 2 bits given the round before"].bytes),
+        (0, rows["ballot 2 bits given the first ranking"].bytes),
+    ]
+    assert measured.total[0].up == rows["the run's ballots, mean of 4"].bytes
+    assert "sums of 4 ballots" not in rows, "they do not lead to the next ranking alone"
