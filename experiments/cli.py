@@ -15,15 +15,15 @@ from experiments.commands.bench import bench
 from experiments.commands.certify import certify
 from experiments.commands.cost import cost
 from experiments.commands.export import export
-from experiments.commands.help import PlainHelp
 from experiments.commands.init import init
 from experiments.commands.list import list_
-from experiments.commands.options import complain
+from experiments.commands.options import PlainHelp, complain
 from experiments.commands.redteam import redteam
 from experiments.commands.report import plot, report
 from experiments.commands.run import resume, run
 from experiments.commands.show import show
 from experiments.commands.sweep import sweep
+from experiments.commands.view import view
 from experiments.config.environment import be_quiet
 from experiments.config.plain_letters import use_plain_letters
 
@@ -66,6 +66,7 @@ command(short_help="Run every point of a grid; done ones are kept.")(sweep)
 command(short_help="Search for the attack that hurts a defence most.")(redteam)
 command(short_help="Draw runs.")(plot)
 command(short_help="Report accuracies, worst cases and comparisons.")(report)
+command(short_help="Look at runs in a browser, live.")(view)
 command(name="list", short_help="List what a configuration can name.")(list_)
 app.add_typer(show)
 command()(cost)

@@ -45,7 +45,8 @@ def test_the_wheel_holds_the_packages_and_their_configurations_alone(installed: 
     assert "experiments/configs/mnist_lenet.toml" in inside
     assert "frl/py.typed" in inside
     kinds = {Path(name).suffix for name in inside if ".dist-info" not in name}
-    assert kinds == {".py", ".toml", ".typed"}
+    assert kinds == {".py", ".toml", ".typed", ".html", ".css", ".js", ".svg"}
+    assert "experiments/report/view/templates/run.html" in inside
     folders = {Path(name).parts[1] for name in inside if name.startswith("experiments/")}
     assert not {"notebooks", "results", "paper"} & folders
 

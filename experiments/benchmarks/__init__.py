@@ -19,6 +19,7 @@ from experiments.benchmarks import (
     robust,
     share,
     step,
+    view,
     vote,
     wire_rows,
 )
@@ -40,6 +41,7 @@ _GROUPS = (
     robust,
     wire_rows,
     many_runs,
+    view,
 )
 
 

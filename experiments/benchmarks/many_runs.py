@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -15,10 +14,10 @@ import numpy as np
 import torch
 
 from attacks.base import Setting
-from experiments import config as configuration
+from experiments.benchmarks.made_up_runs import VOTERS, write_run
 from experiments.benchmarks.row import Row, cpu_seconds
 from experiments.config import from_flat
-from experiments.records import CONFIG, RESULT, ROUNDS, RunDirectory
+from experiments.records import RunDirectory
 from experiments.rounds.vote_record import VoteRecorder
 from experiments.sweep.grid import Point
 from experiments.sweep.job import prepare
@@ -35,7 +34,7 @@ from strategies.vote import Vote
 NAMES = ("sweep-overhead", "plot-100-runs", "vote-record")
 _EACH, _ROUNDS = 4, 60
 _RUNS, _ROWS = 100, 200
-_VOTERS, _EXAMPLES, _REPEATS = 25, 60, 3
+_EXAMPLES, _REPEATS = 60, 3
 
 
 def measure(name: str) -> Row:
@@ -97,7 +96,7 @@ def _picture(name: str) -> Row:
     """Draw runs with complete rows in a new process, imports included."""
     with TemporaryDirectory() as folder:
         for number in range(_RUNS):
-            _write_run(Path(folder) / f"run-{number:03d}", number)
+            write_run(Path(folder) / f"run-{number:03d}", number, _ROWS)
         picture = Path(folder) / "picture.png"
         command = [sys.executable, "-m", "experiments.cli", "plot", folder, "-o", str(picture)]
         spent = []
@@ -112,53 +111,6 @@ def _picture(name: str) -> Row:
     return Row(name, figure, median(spent), 5.0, "lower", {"processor_s": processor})
 
 
-def _write_run(folder: Path, number: int) -> None:
-    """Write what a run of 20 configurations over 5 seeds would."""
-    folder.mkdir()
-    flat = {"rounds": _ROWS, "seed": number % 5, "data.alpha": 1.0 + number // 5}
-    config = from_flat(flat)
-    (folder / CONFIG).write_text(configuration.dump(config), encoding="utf-8")
-    rng = np.random.default_rng(number)
-    clients = rng.integers(0, 1000, (_ROWS, _VOTERS))
-    rows = [
-        {
-            "round": row + 1,
-            "accuracy": float(rng.random()),
-            "loss": float(rng.random()),
-            "attack_success_rate": None,
-            "train_loss": float(rng.random()),
-            "sampled": clients[row].tolist(),
-            "admitted": _VOTERS,
-            "rejected": {"late": 1},
-            "rejections": [[3, "late", "no reply came before the deadline of this round"]],
-            "malicious": clients[row, :5].tolist(),
-            "f": None,
-            "kept": "",
-            "bytes_up": 5_000_000,
-            "bytes_down": 5_000_000,
-            "coded_up": 2_000_000.0,
-            "coded_down": 2_000_000.0,
-            "coded_layers": {f"layer{layer}": 100_000 for layer in range(4)},
-            "seconds": 1.0,
-            "train_seconds": 1.0,
-            "eval_seconds": 0.1,
-            "churn": {f"layer{layer}": 0.01 for layer in range(4)},
-            "agreement": {f"layer{layer}": 0.5 for layer in range(4)},
-            "margins": None,
-        }
-        for row in range(_ROWS)
-    ]
-    (folder / ROUNDS).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    result = {
-        **{key: rows[-1][key] for key in ("accuracy", "loss", "attack_success_rate", "admitted")},
-        **{key: rows[-1][key] for key in ("rejected", "bytes_up", "bytes_down", "seconds")},
-        "best_accuracy": 1.0,
-        "rounds": _ROWS,
-        "digest": "0" * 64,
-    }
-    (folder / RESULT).write_text(json.dumps(result), encoding="utf-8")
-
-
 def _record(name: str) -> Row:
     """Compare with the local training of a round's clients: LeNet, one thread, processor time."""
     module = models.make("lenet", DataShape((1, 28, 28), 10))
@@ -166,10 +118,10 @@ def _record(name: str) -> Row:
     shard = Shard(torch.randn(_EXAMPLES, 1, 28, 28), torch.randint(0, 10, (_EXAMPLES,)))
     rng = np.random.default_rng(0)
     vote = Vote(trainer.initial)
-    for _ in range(_VOTERS):
+    for _ in range(VOTERS):
         vote.add({n: rng.permutation(a.size).astype(np.int32) for n, a in trainer.initial.items()})
     after = vote.result()
-    setting = Setting(seed=0, round=1, clients_per_round=_VOTERS, classes=10)
+    setting = Setting(seed=0, round=1, clients_per_round=VOTERS, classes=10)
     layers = {layer: ranks.size for layer, ranks in after.items()}
     describe = VoteRecorder(setting, Whole(), layers)
     with one_thread():
@@ -181,6 +133,6 @@ def _record(name: str) -> Row:
             cpu_seconds(lambda: describe(trainer.initial, after, vote, full=False))
             for _ in range(_REPEATS)
         )
-    figure = f"churn and agreement of a vote / local training of its {_VOTERS} clients, LeNet"
+    figure = f"churn and agreement of a vote / local training of its {VOTERS} clients, LeNet"
     details: dict[str, float | str] = {"record_s": record, "client_s": client}
-    return Row(name, figure, record / (_VOTERS * client), 0.01, "lower", details)
+    return Row(name, figure, record / (VOTERS * client), 0.01, "lower", details)

@@ -1,10 +1,12 @@
-"""Options that several commands share, and how they complain."""
+"""What commands share: options, help as plain text, and how they complain."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import typer
+from click import Context
+from typer.core import TyperCommand
 
 Overrides = Annotated[
     list[str] | None,
@@ -17,6 +19,14 @@ Track = Annotated[
 ]
 Jobs = Annotated[int, typer.Option(min=0, help="Most runs at once; 0: as many as fit the cores.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
+
+
+class PlainHelp(TyperCommand):
+    """A command whose help is not marked up; Typer escapes brackets in it all the same."""
+
+    def get_help(self, ctx: Context) -> str:
+        """Return the help with brackets as they are."""
+        return super().get_help(ctx).replace("\\[", "[")
 
 
 def complain(message: str) -> None:

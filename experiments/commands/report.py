@@ -75,6 +75,9 @@ def report(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File; default: standard output.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="File for a page with all tables, pictures and runs.")
+    ] = None,
 ) -> None:
     """Report accuracies over seeds, what attacks cost, worst cases and comparisons."""
     from experiments.records import load, unfinished
@@ -84,6 +87,9 @@ def report(
     from experiments.report.outcomes import as_json, outcomes, paired, worst_cases
     from frl.errors import InputError
 
+    if html is not None:
+        _write_page(directories, compare or (), html)
+        return
     left_out = unfinished(*directories)
     rounds = load(*directories)
     runs = measure(rounds, reach)
@@ -126,7 +132,14 @@ def _detection(rounds: pd.DataFrame, runs: pd.DataFrame, format: str) -> str:
     return render([report_tables.without_empty(detection_table(found))])
 
 
-def _write(text: str, output: Path | None) -> None:
+def _write_page(directories: Sequence[Path], rules: Sequence[str], file: Path) -> None:
+    from experiments.report.view.html_file import html_report
+
+    _write(html_report(directories, rules).rstrip("\n"), file, "--html")
+    typer.echo(file)
+
+
+def _write(text: str, output: Path | None, option: str = "-o") -> None:
     from frl.errors import InputError
 
     if output is None:
@@ -135,4 +148,4 @@ def _write(text: str, output: Path | None) -> None:
     try:
         output.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        raise InputError(f"-o {output}: {error.strerror}") from None
+        raise InputError(f"{option} {output}: {error.strerror}") from None

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.commands.help import PlainHelp
-from experiments.commands.options import AsJson
+from experiments.commands.options import AsJson, PlainHelp
 
 if TYPE_CHECKING:
     from frl.training.description import Description

@@ -190,7 +190,11 @@ def recorded(path: Path) -> dict[str, Scalar]:
 
     Keys that are newer than the run have their defaults.
     """
-    tables = read_tables(path)
+    return recorded_tables(read_tables(path))
+
+
+def recorded_tables(tables: dict[str, Any]) -> dict[str, Scalar]:
+    """Return the tables of a recorded configuration with dotted keys; see :func:`recorded`."""
     for name, table, plain in (
         ("attack", AttackConfig, plain_attack),
         ("strategy", StrategyConfig, plain_strategy),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments.records.directory import RunDirectory
 from experiments.records.record import CONFIG, RESULT, ROUNDS
 from experiments.records.result_file import ERROR
 from frl.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ def load(*paths: str | Path) -> pd.DataFrame:
     InputError
         If there is no run, none has a round yet, or a record is damaged.
     """
+    import pandas as pd
+
     where = ", ".join(map(str, paths))
     directories = find_runs(*paths)
     if not directories:

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from experiments.report.tables import Table
 from frl.errors import InputError
-from strategies.robust.detection import DROPPED
+from strategies.dropped import DROPPED
 
 STRETCHES = 4
 """Stretches of rounds that are told apart."""

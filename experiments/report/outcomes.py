@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from experiments.report.metrics import LAST
-from experiments.report.run_labels import CLEAN, natural
+from experiments.report.natural_order import natural
+from experiments.report.run_labels import CLEAN
 from experiments.report.statistics import Comparison, Estimate, compare, estimate
 from frl.errors import InputError, unknown
 

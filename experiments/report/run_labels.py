@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -76,12 +75,6 @@ def run_labels(runs: pd.DataFrame) -> list[Label]:
         texts = [_text_of(key, config[key]) for key in setting if key in config]
         labels.append(Label(", ".join(texts), defence, attack))
     return labels
-
-
-def natural(text: object) -> list[tuple[bool, float, str]]:
-    """Return a key that sorts texts with the numbers in them by size."""
-    parts = re.split(r"(\d+(?:\.\d+)?)", str(text))
-    return [(n % 2 == 0, float(p) if n % 2 else 0.0, p) for n, p in enumerate(parts)]
 
 
 def is_clean(config: Mapping[str, Any]) -> bool:

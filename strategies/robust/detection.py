@@ -10,11 +10,10 @@ from typing import Literal, NamedTuple, TypeAlias
 from flwr.app import MetricRecord
 
 from strategies.asked import UNKNOWN, Rejected
+from strategies.dropped import DROPPED
 from strategies.robust.reply_gate import Admitted
 from strategies.robust.ruling import Ruled
 
-DROPPED = 0.05
-"""A client of less weight counts as dropped."""
 BLAMELESS = ("error", "late")
 """Reasons of replies that did not come: a client may be broken without being malicious."""
 

@@ -12,10 +12,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from experiments.config import dump, from_flat
+from experiments.report.natural_order import natural
 from experiments.report.plots import Options, Runs, registry
 from experiments.report.plots.style import STYLE
 from experiments.report.plotting import accuracy_curves, draw
-from experiments.report.run_labels import natural
 from frl.errors import InputError
 from tests.experiments.recorded import recorded, together
 

@@ -55,6 +55,39 @@ def test_the_comparison_in_the_docs_is_that_of_the_results() -> None:
     assert shown == {run: told(values) for run, values in found.items()}
 
 
+def test_the_advice_is_made_of_the_results() -> None:
+    page = (ROOT / "docs" / "which_defence.md").read_text(encoding="utf-8")
+    searched = recorded("digits_redteam").query("rounds == 24")
+    found = {
+        (defence, attack): 100 * rows["accuracy"].mean()
+        for (defence, attack), rows in searched.groupby(["defence", "attack"])  # type: ignore[misc]
+        if len(rows) == 2
+    }
+    compared = {
+        tuple(run.rsplit("-", 1)): statistics.mean(values)
+        for run, values in finals("mnist_defences").items()
+    }
+
+    search, mnist = (cells(part) for part in page.split("\n## ")[1:3])
+    for defence, _, clean, attack, attacked in search:
+        assert f"{found[defence, 'none']:.1f}" == clean
+        worst = min((mean, name) for (of, name), mean in found.items() if of == defence)
+        assert (f"{worst[0]:.1f}", worst[1]) == (attacked, attack)
+    assert {row[0] for row in search} == set(searched["defence"])
+    for run, clean, attack, attacked in mnist:
+        assert (f"{compared[run, 'clean']:.1f}", f"{compared[run, attack]:.1f}") == (
+            clean,
+            attacked,
+        )
+    assert len(mnist) == len(compared) / 2
+
+
+def cells(text: str) -> list[list[str]]:
+    """Return the rows of the table in a part of a page."""
+    lines = [line for line in text.splitlines() if line[:1] == "|"][2:]
+    return [[cell.strip("` ") for cell in line.strip("|").split("|")] for line in lines]
+
+
 def told(values: list[float]) -> str:
     """Write a mean over three seeds, or say how many there are."""
     if len(values) == 3:

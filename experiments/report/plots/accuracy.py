@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.report.metrics import exchanged
+from experiments.report.natural_order import natural
 from experiments.report.plots import register
 from experiments.report.plots.base import Options, Plot, Runs, draw_line, number_columns
 from experiments.report.plots.style import mark_cut
-from experiments.report.run_labels import CLEAN, Label, natural, run_labels
+from experiments.report.run_labels import CLEAN, Label, run_labels
 from frl.errors import InputError
 
 _BANDS = 8

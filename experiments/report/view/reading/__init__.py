@@ -1,0 +1,1 @@
+"""Runs read as they grow: each file once, and only what was added to it."""
