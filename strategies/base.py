@@ -28,6 +28,7 @@ from frl.task import Task
 from frl.wire import Base
 from strategies.asked import Rejected
 from strategies.byte_counter import ByteCounter
+from strategies.carry import Carry
 from strategies.client_states import ClientStates
 from strategies.gate import Admitted, Check, Gate
 from strategies.round_report import Counted, RoundReport
@@ -66,6 +67,8 @@ class SeededStrategy(StartableStrategy):
     ----------
     client_states : ClientStates
         Which global state each client holds, where the channel keeps a history.
+    carry : Carry
+        The server's own ranking, where clients are sent a coarse copy that follows it.
     report : RoundReport or None
         Of the last round aggregated.
     vote : Vote or None
@@ -105,6 +108,7 @@ class SeededStrategy(StartableStrategy):
         self._base = Base(0, {})
         self._sent: list[ArrayRecord] = []
         self.client_states = ClientStates(self._channel)
+        self.carry = Carry(self._channel)
         self._measured = measured or (lambda round: False)
         self.round = 0
 
@@ -223,8 +227,9 @@ class SeededStrategy(StartableStrategy):
                 yield verdict
 
         outcome = self.combine(server_round, state, admitted())
+        sums = None if self.vote is None else self.vote.sums
         if not isinstance(outcome, str):
-            outcome = self._channel.coarsened(outcome)
+            outcome = self.carry.lowered(outcome, self._base, sums, sorted(reports), seed=self.seed)
         rejected += gate.silent()
         rejected += [Rejected(c, "offline", "no node is this client") for c in self._absent]
         ordered = [reports[client] for client in sorted(reports)]
@@ -241,7 +246,6 @@ class SeededStrategy(StartableStrategy):
             coded=counter.coded(),
             counted=self.counted,
         )
-        sums = None if self.vote is None else self.vote.sums
         self.client_states.record_round(self._base, self.sampled, reports, sums, seed=self.seed)
         self._asked = []
         metrics = MetricRecord(

@@ -81,6 +81,16 @@ class ClientStates:
         held = self.held_by(client)
         return self._channel.encode_state(base, held, self._since(held, base))
 
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Rounds whose states are kept, ascending."""
+        return tuple(sorted(self._bases))
+
+    def encoded_since(self, base: Base, round: int) -> bytes:
+        """Encode the state of a round for whoever holds that of an earlier one that is kept."""
+        held = self._bases[round]
+        return self._channel.encode_state(base, held, self._since(held, base))
+
     def record_round(
         self,
         base: Base,

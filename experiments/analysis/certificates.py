@@ -147,7 +147,8 @@ def _reach(
     strategy, n = found.config.strategy, honest.previous.size
     edges = {parts.low, n - parts.high} - {0, n}
     coarse = strategy.down_bits and not edges <= set(boundaries(n, strategy.down_bits).tolist())
-    if strategy.pre_aggregation or coarse:
+    carried = strategy.down_slack >= 0
+    if strategy.pre_aggregation or coarse or carried:
         return None
     clients = honest.clients + malicious * (how == "added")
     return reach(_rule(found, malicious), honest, malicious, clients)

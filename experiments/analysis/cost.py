@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil, lgamma, log
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.analysis.cost_sample import Sample
+from experiments.analysis.cost_total import Participation
 from frl import wire
 from frl.arrays import Arrays
 from frl.exchange.ballots import ballot
@@ -100,6 +101,8 @@ def costs(measured: Sample) -> list[Cost]:
         voters, *totals = measured.ballots
         names = (f"the run's ballots, mean of {voters}", f"sums of {voters} ballots")
         for name, way, total in zip(names, ("up", "down"), totals, strict=True):
+            if total is None:
+                continue
             rows.append(Cost(name, way, total, 8 * total / edges, total / float32, {}))
     return rows
 
@@ -121,6 +124,7 @@ def report(measured: Sample, rows: list[Cost]) -> dict[str, Any]:
         "layers": {name: int(positions.size) for name, positions in measured.update.items()},
         "edges": sum(positions.size for positions in measured.update.values()),
         "codings": [row._asdict() for row in rows],
+        "total": [row._asdict() | {"both": row.both} for row in measured.total],
     }
 
 
@@ -141,6 +145,20 @@ def print_costs(measured: Sample, rows: list[Cost]) -> None:
             f"{row.of_float32:.2%}",
         )
     console.print(table)
+    if measured.total:
+        console.print("\nas this run sends it, bits an edge:")
+        console.print(_totals(measured.total, edges))
+
+
+def _totals(total: Sequence[Participation], edges: int) -> Table:
+    """Say what a client sends and is sent when it takes part."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("a client takes part", "up", "down", "both", "bytes"):
+        table.add_column(column, justify="left" if column == "a client takes part" else "right")
+    for row in total:
+        shares = (f"{8 * size / edges:.3f}" for size in (row.up, row.down, row.both))
+        table.add_row(row.often, *shares, f"{row.both:,}")
+    return table
 
 
 def _bits(bits: int) -> str:

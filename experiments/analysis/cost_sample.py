@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from experiments import config as configuration
+from experiments.analysis.cost_total import Participation, participations
 from experiments.analysis.honest_round import repeat_round
 from experiments.analysis.rankings import base_ranking, moved_ranking
 from experiments.analysis.ranks_only import require_ranks
@@ -39,13 +40,13 @@ class Round(NamedTuple):
     voters : int
     up : int
         Bytes of a client's message, mean over the voters.
-    down : int
-        Bytes of what their ballots add up to.
+    down : int or None
+        Bytes of what their ballots add up to, where that leads to the next ranking.
     """
 
     voters: int
     up: int
-    down: int
+    down: int | None
 
 
 class Sample(NamedTuple):
@@ -65,6 +66,8 @@ class Sample(NamedTuple):
         The global ranking of the round before, which a client asked in every round holds.
     ballots : Round or None
         None for a run of whole rankings.
+    total : tuple of Participation
+        Up and down together, as the run's channel codes them; empty where there was no run.
     """
 
     model: str
@@ -75,6 +78,7 @@ class Sample(NamedTuple):
     first: Ranking | None
     before: Ranking | None = None
     ballots: Round | None = None
+    total: tuple[Participation, ...] = ()
 
 
 def sample(model: str = "", run: Path | None = None) -> Sample:
@@ -126,15 +130,24 @@ def _of_run(directory: RunDirectory, source: str, model: str) -> Sample:
     shard = Shard(*dataset.tensors(split, settings.engine.device))
     initial = trainer.initial
     update, _ = trainer.train(checkpoint.state, shard, Task(following, client, settings.seed))
+    base, task = wire.Base(following, checkpoint.state), Task(following, client, settings.seed)
+    before, ballots, channel = (
+        _before(directory, checkpoint.round),
+        _ballots(directory),
+        setup.channel,
+    )
+    own = channel.form.dithered(update, task)
+    up = ballots.up if ballots else len(channel.encode_update(own, base, task))
     return Sample(
         settings.model.name,
         f"{source} after round {checkpoint.round}, client {client}",
-        wire.Base(following, checkpoint.state),
+        base,
         update,
         output_units(trainer.module),
         initial,
-        _before(directory, checkpoint.round),
-        _ballots(directory),
+        before,
+        ballots,
+        tuple(participations(channel, checkpoint, before, up)),
     )
 
 
@@ -158,7 +171,7 @@ def _ballots(directory: RunDirectory) -> Round | None:
         up += channel.measure(sent, base, Task(found.number, client, seed)).total
     step = channel.encode_step(base, found.clients, vote.sums, seed=seed)
     voters = len(found.clients)
-    return None if step is None else Round(voters, round(up / voters), len(step))
+    return Round(voters, round(up / voters), None if step is None else len(step))
 
 
 def _made_up(name: str) -> Sample:

@@ -16,6 +16,7 @@ from experiments.config import Config
 from experiments.config.tables import EngineConfig
 from experiments.records import CHECKPOINT, RunDirectory, meaningless
 from experiments.records.checkpoints import checkpoint_of, rounds_kept
+from experiments.rounds.memory import part_of
 from experiments.rounds.one_round import run_round
 from experiments.setup import Setup
 from frl.arrays import Arrays
@@ -101,7 +102,8 @@ def repeat_round(
     folder, rows = directory.path / CHECKPOINT, directory.rows()
     number = _choose(directory, len(rows), number)
     initial = setup.trainer.initial
-    state = checkpoint_of(folder, number - 1).state if number > 1 else initial
+    begun = checkpoint_of(folder, number - 1) if number > 1 else None
+    state = begun.state if begun else initial
     identity = directory.identity()
     if identity is not None and not any(key.startswith("data.") for key in overrides):
         identity.refuse_other_data(setup.data.fingerprint, directory.path)
@@ -110,6 +112,8 @@ def repeat_round(
     with setup.start_engine() as grid:
         benign = _Benign(grid, setup.population, number)
         strategy = setup.strategy(grid, f=0)
+        if begun and setup.channel.carries:
+            strategy.carry.memory = part_of(begun.memory, "carry")
         after = run_round(strategy, number, state, grid, benign.send)
         server = _server(setup, grid, number, state)
     assert strategy.report is not None

@@ -118,6 +118,9 @@ class StrategyConfig(_Open):
     ballot_focus: float = Field(1.0, ge=1, le=16, description="over 1: finer near the mask's edge")
     ballot_dither: float = Field(0.0, ge=0, le=64, description="noise on ranks, in bucket widths")
     down_bits: int = Field(0, ge=0, le=8, description="bits an edge sent down; 0: full rankings")
+    down_slack: float = Field(
+        -1.0, ge=-1, le=16, description="buckets an edge may be off before it is sent; -1: forget"
+    )
     down_history: int = Field(
         -1, ge=-1, le=64, description="past rankings kept to send down changes; -1: 8 under Flower"
     )

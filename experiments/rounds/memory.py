@@ -13,7 +13,13 @@ from frl.arrays import Arrays
 from frl.grids import LocalGrid
 from strategies import SeededStrategy
 
-_PARTS = ("strategy", "attack", "client", "seen")
+_PARTS = ("strategy", "carry", "attack", "client", "seen")
+
+
+def part_of(memory: Mapping[str, NDArray[Any]], part: str) -> Arrays:
+    """Return one part of the memory in a checkpoint: of the strategy, the attack, the clients."""
+    keys = {key: key.partition("/") for key in memory}
+    return {name: memory[key] for key, (found, _, name) in keys.items() if found == part}
 
 
 class Memory:
@@ -34,7 +40,7 @@ class Memory:
 
     def everything(self) -> Arrays:
         """Return it as arrays, for a checkpoint."""
-        parts = {"strategy": self._strategy.memory}
+        parts = {"strategy": self._strategy.memory, "carry": self._strategy.carry.memory}
         if self._adversary is not None:
             parts["attack"] = self._adversary.state
         if self._engine is not None:
@@ -44,11 +50,9 @@ class Memory:
 
     def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
         """Put it back."""
-        parts: dict[str, Arrays] = {name: {} for name in _PARTS}
-        for name, array in memory.items():
-            part, _, key = name.partition("/")
-            parts[part][key] = array
+        parts = {part: part_of(memory, part) for part in _PARTS}
         self._strategy.memory = parts["strategy"]
+        self._strategy.carry.memory = parts["carry"]
         if self._adversary is not None:
             self._adversary.state = parts["attack"]
         if self._engine is not None:

@@ -75,9 +75,21 @@ def make_channel(config: Config, trainer: Trainer, *, deployed: bool = False) ->
         rows=output_units(trainer.module),
         coded=coded,
         down_bits=strategy.down_bits,
+        down_slack=_slack(strategy),
         first={} if _whole_states(strategy) else trainer.initial,
         history=_history(config, coded=coded, deployed=deployed),
     )
+
+
+def _slack(strategy: StrategyConfig) -> float | None:
+    """How far off the server lets an edge be; ``None`` where it forgets what it rounds away."""
+    if strategy.down_slack == -1:
+        return None
+    if strategy.down_slack < 0:
+        raise InputError(f"strategy.down_slack: got {strategy.down_slack}; takes -1, or 0 to 16")
+    if not strategy.down_bits:
+        raise InputError("strategy.down_slack: takes -1 where strategy.down_bits is 0")
+    return strategy.down_slack
 
 
 def _history(config: Config, *, coded: bool, deployed: bool) -> int:

@@ -20,11 +20,13 @@ from frl import wire
 from frl.arrays import Arrays
 from frl.errors import unknown
 from frl.exchange.ballots import refine
+from frl.exchange.carry import followed
 from frl.exchange.downlink import coarsen, decode_down, encode_down
 from frl.exchange.forms import Form, Whole
 from frl.exchange.messages import ARRAYS, MalformedError, arrays_record, read_arrays
 from frl.exchange.received import Received, Sizes
 from frl.exchange.steps import is_steps, join
+from frl.ranking import Ranking
 from frl.task import Task
 from frl.wire import Base, Coding
 
@@ -50,6 +52,9 @@ class Channel:
         Whether the server sends coded requests; otherwise codings only measure.
     down_bits : int
         Bits of the ballots that a global ranking is sent down as, 0 for all of it.
+    down_slack : float or None
+        How far outside its bucket the server lets an edge lie before it sends it anew, in bucket
+        widths, where it carries on what ``down_bits`` rounds away; ``None`` where that is lost.
     first : mapping of layer to int32 positions
         The ranking that round 1 begins with, which every client draws from the seed: what a coded
         global ranking is given for a client that is not known to hold a later one. Without it
@@ -65,6 +70,7 @@ class Channel:
     rows: Mapping[str, int] = field(default_factory=dict)
     coded: bool = False
     down_bits: int = 0
+    down_slack: float | None = None
     first: Arrays = field(default_factory=dict)
     history: int = 0
 
@@ -147,6 +153,16 @@ class Channel:
     def coarsened(self, state: Arrays) -> Arrays:
         """Keep of a new global state what clients can rebuild of what they are sent."""
         return coarsen(state, self.first, self.down_bits) if self.down_bits else state
+
+    @property
+    def carries(self) -> bool:
+        """Whether the server carries on what the way down rounds away."""
+        return self.down_bits > 0 and self.down_slack is not None
+
+    def followed(self, own: Ranking, copy: Ranking) -> Ranking:
+        """Let what clients hold follow the server's own ranking, where it carries on the rest."""
+        slack = self.down_slack or 0.0
+        return followed(own, copy, self.first, bits=self.down_bits, slack=slack)
 
     def send_update(self, update: Arrays, base: Base, task: Task, *, coded: bool) -> ArrayRecord:
         """Pack what is sent of a full ranking, or of differences of weights.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,42 @@ def encode_step(
     return encode_tally(sums, known, tuple(voters), base, rows)
 
 
+def moves(
+    sums: Mapping[str, NDArray[Any]],
+    form: Rounding,
+    voters: Sequence[int],
+    base: Base,
+    *,
+    seed: int,
+) -> dict[str, NDArray[np.int64]]:
+    """Return how far ballots moved each edge in the mean, in ranks, without their noise.
+
+    Parameters
+    ----------
+    sums : mapping of layer name to integer array of shape (n,)
+        Of the ballots of ``voters``.
+    form : Rounding
+        With equal buckets.
+    voters : sequence of int
+        Clients, one at least.
+    base : Base
+        The ranking and the round.
+    seed : int
+        Of the run.
+
+    Returns
+    -------
+    dict of layer name to int64 array of shape (n,), halves rounded up
+    """
+    return {
+        name: _ranks(
+            sums[name] - _unmoved(form, ranks, _noises(seed, base, voters, number)),
+            len(voters) << form.bits,
+        )
+        for number, (name, ranks) in enumerate(base.state.items())
+    }
+
+
 def follow(message: bytes, form: Rounding, base: Base, *, seed: int) -> Base:
     """Follow joined steps from the ranking this side holds.
 
@@ -133,10 +169,31 @@ def _expected(
         name: _expected_layer(
             form,
             base.state[name],
-            [noise(seed, base.round, client, number) for client in voters],
+            _noises(seed, base, voters, number),
         )
         for number, name in enumerate(layers)
     }
+
+
+def _noises(seed: int, base: Base, voters: Sequence[int], layer: int) -> list[np.random.Generator]:
+    return [noise(seed, base.round, client, layer) for client in voters]
+
+
+def _unmoved(
+    form: Rounding, positions: Positions, noises: Sequence[np.random.Generator]
+) -> NDArray[np.int32]:
+    """Add up the ballots of clients that leave the ranking as it is."""
+    table = bucket_table(boundaries(positions.size, form.bits))
+    total = np.zeros(positions.size, dtype=np.int32)
+    for rng in noises:
+        total += table.take(form.jittered(positions, rng))
+    return total
+
+
+def _ranks(moved: NDArray[Any], buckets: int) -> NDArray[np.int64]:
+    """Turn sums of buckets into mean ranks, where ``buckets`` of them are the whole range."""
+    doubled = 2 * moved.size * moved.astype(np.int64)
+    return (doubled + buckets) // (2 * buckets)
 
 
 def _expected_layer(

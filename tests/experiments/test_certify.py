@@ -117,6 +117,14 @@ def test_no_attack_of_the_library_does_more_than_is_certified(
     assert certain or filtered or found.config.strategy.pre_aggregation
 
 
+def test_of_a_copy_that_lags_behind_the_vote_nothing_is_certified(finished: Path) -> None:
+    found = repeat_round(
+        RunDirectory(finished), 3, ["strategy.down_bits=2", "strategy.down_slack=0.5"]
+    )
+
+    assert [proof.certificate.pinned for proof in prove(found, [0])] == [0] * 2 * len(found.state)
+
+
 def test_the_boundary_attack_is_nearly_all_there_is_against_a_sum(finished: Path) -> None:
     found = repeat_round(RunDirectory(finished))
 

@@ -41,6 +41,12 @@ WAYS = {
         "strategy.down_bits=8",
         "strategy.rule=median_position",
     ],
+    "carried on": [
+        "strategy.ballot_bits=2",
+        "strategy.ballot_dither=1",
+        "strategy.down_bits=2",
+        "strategy.down_slack=0.25",
+    ],
     "sparse": ["strategy.upload_top=0.5"],
     "reversal of ballots": [
         "strategy.ballot_bits=4",
@@ -148,6 +154,8 @@ def test_the_row_tells_the_bytes_of_each_layer(tmp_path: Path) -> None:
         (["strategy.ballot_bits=9"], "strategy.ballot_bits: got 9; takes less than or equal to 8"),
         (["strategy.name=fedavg", "strategy.down_bits=4"], "strategy.down_bits: takes 0"),
         (["strategy.name=fedavg", "strategy.ballot_bits=4"], "strategy.ballot_bits: takes 0"),
+        (["strategy.down_slack=0.5"], "strategy.down_slack: takes -1 where strategy.down_bits"),
+        (["strategy.down_slack=-0.5", "strategy.down_bits=2"], "strategy.down_slack: got -0.5"),
         (["strategy.ballot_dither=1"], "strategy.ballot_dither: takes 0"),
     ],
 )

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.analysis.cost import costs, print_costs
+from experiments.analysis.cost import costs, print_costs, report
 from experiments.analysis.cost_sample import sample
 from experiments.cli import main
 from experiments.config import read
@@ -42,6 +42,7 @@ def test_the_table_of_conv8_is_that_of_the_paper_and_fits(
     rows = costs(measured)
     print_costs(measured, rows)
 
+    assert not measured.total
     table = capsys.readouterr().out
     by_name = {row.coding: row for row in rows}
     assert measured.source == "made-up rankings"
@@ -110,6 +111,21 @@ def test_what_cannot_be_measured_is_refused(
         sample(model, folder)
 
 
+def test_without_a_history_the_checkpoints_say_what_a_participation_costs(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured = sample(run=finished)
+    rows = {row.coding: row.bytes for row in costs(measured)}
+    print_costs(measured, costs(measured))
+
+    assert [(row.rounds, row.up, row.down) for row in measured.total] == [
+        (1, rows["delta"], rows["delta given the round before"]),
+        (0, rows["delta"], rows["delta given the first ranking"]),
+    ]
+    assert "in every round" in capsys.readouterr().out
+    assert report(measured, costs(measured))["total"][0]["both"] == measured.total[0].both
+
+
 def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(InputError, match="unknown --model 'lennet'; did you mean 'lenet'"):
         sample("lennet")
@@ -160,7 +176,7 @@ def test_accuracy_is_drawn_over_bytes(finished: Path, tmp_path: Path) -> None:
 
 def test_a_run_of_ballots_shows_what_its_sums_take(tmp_path: Path) -> None:
     settings = ["rounds=3", "clients=12", "clients_per_round=4", "train.epochs=1", "eval_every=3"]
-    ballots = ["strategy.ballot_bits=2", "strategy.ballot_dither=1"]
+    ballots = ["strategy.ballot_bits=2", "strategy.ballot_dither=1", "strategy.down_history=3"]
     execute(read(None, [*settings, *ballots]), RunDirectory(tmp_path / "run"))
 
     measured = sample(run=tmp_path / "run")
@@ -171,3 +187,28 @@ def test_a_run_of_ballots_shows_what_its_sums_take(tmp_path: Path) -> None:
     rows = {row.coding: row for row in costs(measured)}
     assert 0.5 < up.bytes / rows["ballot 2 bits, dither 1"].bytes < 2
     assert up.bytes < down.bytes < rows["delta"].bytes / 2
+    last, long_ago, never = measured.total
+    assert [row.rounds for row in measured.total] == [1, 3, 0]
+    assert {row.up for row in measured.total} == {up.bytes}
+    assert down.bytes <= last.down < down.bytes + 100, "the sums and how many steps there are"
+    assert last.down < long_ago.down, "three steps, or what they lead to"
+    assert never.down == rows["delta given the first ranking"].bytes
+    assert never.both == never.up + never.down
+
+
+def test_a_carried_way_down_is_measured_as_it_is_sent(tmp_path: Path) -> None:
+    """The round on record is voted again, so the server's own ranking must be there again."""
+    settings = ["rounds=3", "clients=8", "clients_per_round=4", "train.epochs=1", "eval_every=3"]
+    ballots = ["strategy.ballot_bits=2", "strategy.ballot_dither=1", "checkpoint_every=1"]
+    carried = ["strategy.down_bits=2", "strategy.down_slack=0.25"]
+    execute(read(None, [*settings, *ballots, *carried]), RunDirectory(tmp_path / "run"))
+
+    measured = sample(run=tmp_path / "run")
+    rows = {row.coding: row for row in costs(measured)}
+
+    assert [(row.rounds, row.down) for row in measured.total] == [
+        (1, rows["ballot 2 bits given the round before"].bytes),
+        (0, rows["ballot 2 bits given the first ranking"].bytes),
+    ]
+    assert measured.total[0].up == rows["the run's ballots, mean of 4"].bytes
+    assert "sums of 4 ballots" not in rows, "they do not lead to the next ranking alone"

@@ -33,10 +33,12 @@ def run(folder: Path, *overrides: str) -> tuple[list[dict[str, Any]], dict[str, 
 
 
 BALLOTS = ["strategy.ballot_bits=2", "strategy.ballot_dither=1"]
+CARRIED = [*BALLOTS, "strategy.down_bits=2", "strategy.down_slack=0.25"]
 WAYS = {
     "whole": [],
     "ballots both ways": ["strategy.ballot_bits=4", "strategy.down_bits=4"],
     "sums of ballots": BALLOTS,
+    "carried on under a rule": [*CARRIED, "strategy.rule=median_position"],
     "sums of ballots without noise": ["strategy.ballot_bits=3"],
     "ballots of unequal buckets": ["strategy.ballot_bits=3", "strategy.ballot_focus=2"],
     "ballots under a rule": [*BALLOTS, "strategy.rule=median_position"],
@@ -89,7 +91,9 @@ def test_sums_of_ballots_are_a_small_way_down(tmp_path: Path) -> None:
         assert few["coded_down"] < many["coded_down"] / 3
 
 
-@pytest.mark.parametrize("way", [[], BALLOTS], ids=["whole", "sums of ballots"])
+@pytest.mark.parametrize(
+    "way", [[], BALLOTS, CARRIED], ids=["whole", "sums of ballots", "carried on"]
+)
 def test_a_resumed_run_sends_what_one_that_never_stopped_sends(
     tmp_path: Path, way: list[str]
 ) -> None:

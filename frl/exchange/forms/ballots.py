@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from frl.arrays import Arrays
 from frl.exchange.ballots import ballot, dithered, noise, refine
 from frl.exchange.forms.base import Form
-from frl.exchange.steps import MOST_NOISES, encode_step, follow
+from frl.exchange.steps import MOST_NOISES, encode_step, follow, moves
 from frl.ranking import Positions
 from frl.task import Task
 from frl.wire import Base, Coding
@@ -104,6 +104,19 @@ class Ballots(Form):
         if self.focus != 1.0 or (self.dither and len(voters) > MOST_NOISES):
             return None
         return encode_step(sums, self, voters, base, seed=seed, rows=rows)
+
+    def moves(
+        self,
+        sums: Mapping[str, NDArray[Any]],
+        voters: Sequence[int],
+        base: Base,
+        *,
+        seed: int,
+    ) -> Arrays | None:
+        """Return by how much the sums of equal buckets differ from those of clients that stay."""
+        if self.focus != 1.0 or not self.dither:
+            return None
+        return moves(sums, self, voters, base, seed=seed)
 
     def follow(self, message: bytes, base: Base, *, seed: int) -> Base:
         """Follow joined steps from the ranking this side holds."""

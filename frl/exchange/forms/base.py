@@ -95,6 +95,20 @@ class Form(ABC):
         """
         return None
 
+    def moves(
+        self,
+        sums: Mapping[str, NDArray[Any]],
+        voters: Sequence[int],
+        base: Base,
+        *,
+        seed: int,
+    ) -> Arrays | None:
+        """Return how far the votes of a round moved each edge in the mean, in ranks.
+
+        ``None`` where the next ranking says it better: only noise that both sides know is left out.
+        """
+        return None
+
     def follow(self, message: bytes, base: Base, *, seed: int) -> Base:
         """Follow joined steps from the state this side holds.
 
