@@ -20,7 +20,8 @@ class Record(NamedTuple):
     Attributes
     ----------
     flat : dict
-        Configuration with dotted keys, as it was recorded and so not checked.
+        Configuration with dotted keys, as it was recorded and so not checked; the place of the
+        data is that of the beginning.
     identity : Identity or None
         ``None`` in a record older than identities.
     rows : list of dict
@@ -47,6 +48,7 @@ def read_record(folder: Path) -> Record:
     flat, identity = configuration.recorded(folder / CONFIG), identity_of(folder)
     if identity:
         identity.refuse_other(flat, folder / CONFIG)
+        flat |= identity.place
     rows = read_rows(folder / ROUNDS)
     if rows.damage:
         raise InputError(rows.damage)

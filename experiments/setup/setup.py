@@ -101,7 +101,7 @@ class Setup:
     @cached_property
     def trainer(self) -> Trainer:
         """The network, and what trains it."""
-        return make_trainer(self.config, self.data, self._own_model)
+        return make_trainer(self.config, self.data.shape, self.data.augmentation, self._own_model)
 
     @cached_property
     def evaluator(self) -> Evaluator:

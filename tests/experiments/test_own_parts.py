@@ -183,42 +183,6 @@ def test_keys_of_reading_are_refused_beside_data_of_ones_own(key: str, tmp_path:
 
 def test_keys_with_which_a_data_set_was_read_may_stay(tmp_path: Path) -> None:
     found = data.load(str(write_table(tmp_path / "t")), "", data.Reading(missing="drop"))
-    keys = {**SMALL, "data.missing": "drop", "data.column": "u"}
-
-    Setup(experiments.config.from_flat(keys), data=found).check_data()
-
-
-def test_every_key_of_reading_is_known_to_the_configuration() -> None:
-    assert {key for key in vars(data.Reading) if not key.startswith("_")} >= set(READING) - {"path"}
-    unchecked = set(data.Reading.__annotations__) - set(READING)
-    assert unchecked == {"group"}, "data.column chooses among the columns of what is given"
-
-
-READING = {
-    "label": "x",
-    "inputs": "x",
-    "test": "0.2",
-    "validation": "0.2",
-    "resize": "4",
-    "convert": "L",
-    "missing": "mean",
-    "path": "here",
-}
-
-
-@pytest.mark.parametrize("key", READING)
-def test_keys_of_reading_are_refused_beside_data_of_ones_own(key: str, tmp_path: Path) -> None:
-    asked = {**SMALL, f"data.{key}": READING[key]}
-
-    with pytest.raises(InputError, match=rf"^data\.{key}: got .*; the data are given") as caught:
-        experiments.run(asked, data=own_data(), out=tmp_path / "run")
-
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "run").exists()
-
-
-def test_keys_with_which_a_data_set_was_read_may_stay(tmp_path: Path) -> None:
-    found = data.load(str(write_table(tmp_path / "t")), "", data.Reading(missing="drop"))
     keys = {**SMALL, "data.missing": "drop", "data.column": "u", "model.name": "mlp"}
 
     Setup(from_flat(keys), data=found).check_data()
