@@ -12,7 +12,7 @@ from frl.data.reading.options import Reading, joined
 from frl.errors import unknown
 from frl.methods import Method
 
-_READING = ("label", "inputs", "test", "validation", "resize", "convert", "missing")
+_READING = ("label", "inputs", "test", "validation", "resize", "convert", "missing", "categories")
 Positive = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -53,6 +53,9 @@ class DataConfig(Table):
     )
     missing: Literal["refuse", "mean", "drop"] = Field(
         "refuse", description="inputs without a value: an error, the mean, or no such rows"
+    )
+    categories: Literal["leave_out", "one_hot"] = Field(
+        "leave_out", description="columns of text: no inputs, or one input for each value"
     )
     augment: bool = Field(True, description="change training images at random where it suits them")
 

@@ -40,6 +40,7 @@ def reading_of(config: Config) -> Reading:
         resize=keys.resize,
         convert=keys.convert,
         missing=keys.missing,
+        categories=keys.categories,
     )
 
 

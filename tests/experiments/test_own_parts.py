@@ -166,6 +166,7 @@ READING = {
     "resize": "4",
     "convert": "L",
     "missing": "mean",
+    "categories": "one_hot",
     "path": "here",
 }
 
