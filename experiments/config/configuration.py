@@ -30,7 +30,7 @@ from frl.errors import InputError, unknown
 from frl.registry.plugins import import_plugins
 
 if TYPE_CHECKING:
-    from frl.training.ranks import TrainSettings
+    from frl.training.settings import TrainSettings
 
 Scalar: TypeAlias = bool | int | float | str
 
@@ -100,7 +100,7 @@ class Config(Table):
 
     def train_settings(self, augmentation: str) -> TrainSettings:
         """Return the settings of local training for data that this augmentation suits."""
-        from frl.training.ranks import TrainSettings
+        from frl.training.settings import TrainSettings
 
         return TrainSettings(
             **self.train.model_dump(),

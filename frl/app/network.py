@@ -11,7 +11,8 @@ from frl import methods, models
 from frl.arrays import Arrays
 from frl.errors import InputError, unknown
 from frl.methods.base import Method, Space, Training
-from frl.training.ranks import Trainer, TrainSettings
+from frl.training.ranks import Trainer
+from frl.training.settings import TrainSettings
 from frl.training.supermask import MaskBy
 
 Model: TypeAlias = Callable[[], nn.Module]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from torch import nn
 
-    from frl.training.ranks import Trainer, TrainSettings
+    from frl.training.ranks import Trainer
+    from frl.training.settings import TrainSettings
     from frl.training.supermask import MaskBy
 
 Space: TypeAlias = Literal["ranks", "weights"]
