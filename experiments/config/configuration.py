@@ -45,12 +45,12 @@ class Config(Table):
     eval_every: Positive = Field(1, description="rounds between evaluations; the last has one")
     checkpoint_every: Positive = Field(1, description="rounds between checkpoints")
     plugins: tuple[str, ...] = Field((), description="modules that register parts of your own")
-    data: DataConfig = DataConfig()
-    model: ModelConfig = ModelConfig()
-    train: TrainConfig = TrainConfig()
-    strategy: StrategyConfig = StrategyConfig()
-    attack: AttackConfig = AttackConfig()
-    engine: EngineConfig = EngineConfig()
+    data: DataConfig = Field(default_factory=DataConfig)
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    train: TrainConfig = Field(default_factory=TrainConfig)
+    strategy: StrategyConfig = Field(default_factory=StrategyConfig)
+    attack: AttackConfig = Field(default_factory=AttackConfig)
+    engine: EngineConfig = Field(default_factory=EngineConfig)
 
     @model_validator(mode="before")
     @classmethod

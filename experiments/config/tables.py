@@ -22,13 +22,13 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 class Table(BaseModel):
     """A table of the configuration: frozen, and nothing in it goes unnoticed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class _Open(BaseModel):
     """A table with keys of its own and the parameters of what it names."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False, defer_build=True)
 
     def parameters(self) -> dict[str, Any]:
         """Return the keys that are not the table's own."""
