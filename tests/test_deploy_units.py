@@ -32,7 +32,7 @@ def test_every_option_exists(unit: Path, tmp_path: Path) -> None:
         env={**os.environ, **QUIET, "FLWR_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     ).stdout
 
     options = [part for part in rest if part.startswith("--")]
@@ -53,7 +53,7 @@ def test_systemd_understands_them(unit: Path, tmp_path: Path) -> None:
         ["systemd-analyze", "verify", "--man=no", str(copy)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
 
     complaints = [line for line in done.stderr.splitlines() if copy.name in line]

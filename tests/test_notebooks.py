@@ -46,8 +46,8 @@ def test_a_notebook_runs_quietly_and_draws(path: Path, kernel: Config) -> None:
 
     NotebookClient(
         book,
-        timeout=250,
-        startup_timeout=120,
+        timeout=800,
+        startup_timeout=600,
         resources={"metadata": {"path": str(path.parent)}},
         config=kernel,
     ).execute()

@@ -34,7 +34,7 @@ def python(site: Path, folder: Path, *words: str) -> subprocess.CompletedProcess
         env={**os.environ, "PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 

@@ -20,7 +20,7 @@ from experiments.records import RunDirectory
 
 ROOT = Path(__file__).parents[2]
 _BEGUN = "Successfully started run"
-PATIENCE = float(os.environ.get("FRL_TEST_PATIENCE", "240"))
+PATIENCE = float(os.environ.get("FRL_TEST_PATIENCE", "600"))
 """Seconds to wait for anything; machines are slow and shared."""
 
 

@@ -37,7 +37,7 @@ def main(disk: Path, size: str) -> None:
 
 def frl(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "experiments.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
 if __name__ == "__main__":

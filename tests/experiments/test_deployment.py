@@ -18,7 +18,7 @@ from tests.experiments.federation import PATIENCE, Federation, until, without_se
 from tests.experiments.test_node import copy_of_data, shard_folders, start
 
 KEYS = [
-    *("rounds=3", "clients=4", "clients_per_round=4", "train.epochs=1"),
+    *("rounds=2", "clients=4", "clients_per_round=4", "train.epochs=1"),
     *("strategy.ballot_bits=2", "strategy.ballot_dither=1"),
 ]
 DOWN, UP = "/v1/fleet/pull-object", "/v1/fleet/push-object"

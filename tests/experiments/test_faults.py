@@ -83,7 +83,7 @@ def test_a_cluster_loses_workers_and_a_node_and_ends_the_same(
     tmp_path: Path, faults: Path, cluster: Any, undisturbed: Result
 ) -> None:
     """Two nodes; workers killed while they train; then one node killed within a round."""
-    config = read(None, [*SMALL, "engine.timeout=60"])
+    config = read(None, [*SMALL, "engine.timeout=600"])
     second = cluster.add_node(num_cpus=1)
     for client in undisturbed[0].rows()[0]["sampled"][:2]:
         (faults / f"die-{client}").touch()
@@ -104,7 +104,7 @@ def test_a_cluster_loses_workers_and_a_node_and_ends_the_same(
         hosts = {actor["NodeID"] for actor in ray.nodes() if actor["Alive"]}
         result = execute(config, directory, grid=grid, watch=lose)
         begun = time.monotonic()
-        while len([n for n in ray.nodes() if n["Alive"]]) > 1 and time.monotonic() < begun + 30:
+        while len([n for n in ray.nodes() if n["Alive"]]) > 1 and time.monotonic() < begun + 240:
             time.sleep(0.2)
         again = execute(config, RunDirectory(tmp_path / "again"), grid=grid)
         alive = {actor["NodeID"] for actor in ray.nodes() if actor["Alive"]}

@@ -75,9 +75,9 @@ def test_flwr_run_gives_the_digest_of_the_in_process_run_attack_included(
         )
         return done.stdout + done.stderr
 
-    alone = flwr_run(timeout=120)
+    alone = flwr_run(timeout=600)
     nodes = "num-supernodes=6 client-resources-num-cpus=1"
-    said = flwr_run("--federation-config", nodes, timeout=240)
+    said = flwr_run("--federation-config", nodes, timeout=600)
 
     assert "frl: clients: 6 expected, and Flower's simulation has 2 nodes" in alone, alone
     assert f'--federation-config "{nodes}"' in alone

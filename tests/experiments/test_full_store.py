@@ -24,7 +24,7 @@ from tests.frl.clients import app
 
 pytestmark = pytest.mark.ray
 
-RAY = ["engine.name=ray", "engine.workers=2", "engine.timeout=120"]
+RAY = ["engine.name=ray", "engine.workers=2", "engine.timeout=600"]
 NO_DISK = {"automatic_object_spilling_enabled": False, "local_fs_capacity_threshold": 1e-6}
 STORE = 80_000_000
 LINE = r"^Ray's object store (does not take 21\d,\d{3} bytes|is full: the reply of client \d+ ).*$"
@@ -64,7 +64,7 @@ def wait_for_room(size: int) -> None:
     """Wait until what nobody holds any more has left the store, which Ray does by and by."""
     import ray
 
-    for _ in range(120):
+    for _ in range(600):
         try:
             ray.put(np.ones(size, dtype=np.uint8))
             return
@@ -112,4 +112,4 @@ def test_a_reply_that_does_not_fit_is_no_fault_of_the_client(disk: bool) -> None
         fill(held, STORE // 16)
 
         with pytest.raises(StoppedError, match=r"is full: the reply of client 2 does not fit in"):
-            list(grid.send_and_receive(asked, timeout=200))
+            list(grid.send_and_receive(asked, timeout=600))

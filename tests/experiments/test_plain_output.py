@@ -75,7 +75,7 @@ def test_plain_letters_where_there_are_no_others(encoding: str, bytes_of: bytes)
         cwd=ROOT,
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"},
-        timeout=60,
+        timeout=600,
     )
 
     assert done.returncode == 0, done.stderr

@@ -34,7 +34,7 @@ def frl(
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=600,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )
 
@@ -109,7 +109,7 @@ def test_flower_workers_use_them(
         env={**flower, "PYTHONPATH": paths},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=600,
         cwd=tmp_path,
     )
 

@@ -31,7 +31,7 @@ def here() -> dict[str, dict[str, str]]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=600,
         env={k: v for k, v in os.environ.items() if k not in PINNED},
     )
     assert done.returncode == 0, done.stderr[-2000:]

@@ -255,7 +255,7 @@ def test_a_small_disk_stops_a_run_that_can_be_resumed(
     command = ["unshare", "-Urm", sys.executable, "-m", "tests.experiments.full_disk"]
 
     done = subprocess.run(
-        [*command, str(tmp_path), size], capture_output=True, text=True, timeout=280, cwd=ROOT
+        [*command, str(tmp_path), size], capture_output=True, text=True, timeout=600, cwd=ROOT
     )
 
     assert done.returncode == 0, done.stderr[-2000:]
@@ -283,7 +283,7 @@ def test_what_a_disk_quota_stops_is_one_line(tmp_path: Path) -> None:
         [sys.executable, "-c", limited, "frl", *command[3:], *options],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         cwd=ROOT,
     )
 
@@ -323,7 +323,7 @@ def test_killed_between_any_two_system_calls_a_run_carries_on(tmp_path: Path) ->
     """See :mod:`tests.experiments.killed_anywhere`."""
     command = [sys.executable, "-m", "tests.experiments.killed_anywhere", str(tmp_path)]
 
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=ROOT)
 
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads(done.stdout)

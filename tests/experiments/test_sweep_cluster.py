@@ -40,7 +40,7 @@ def test_runs_that_share_a_cluster_give_what_they_give_alone(tmp_path: Path, clu
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=600,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -215,7 +215,7 @@ def test_a_client_that_never_answers_ends_at_the_deadline(ray: None) -> None:
         begun = time.monotonic()
         replies = list(grid.send_and_receive(messages(grid, [0, 1, 2, 3]), timeout=3))
 
-        assert time.monotonic() - begun < 20
+        assert time.monotonic() - begun < 55
         assert 1 not in answers(replies)
         assert set(answers(list(grid.send_and_receive(messages(grid, [4, 5]))))) == {4, 5}
 

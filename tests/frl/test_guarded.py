@@ -69,7 +69,7 @@ def test_what_can_be_read_arrives_the_rest_is_an_error_or_late(rough: Rough) -> 
 
     replies = list(GuardedGrid(rough).send_and_receive(sent, timeout=3.0))
 
-    assert time.monotonic() - begun < 10.0
+    assert time.monotonic() - begun < 25.0
     answered = {m.metadata.message_id: m.metadata.dst_node_id for m in sent}
     of = {answered[reply.metadata.reply_to_message_id]: reply for reply in replies}
     assert len(of) == len(replies)
@@ -84,15 +84,15 @@ def test_a_round_ends_when_everyone_has_answered(rough: Rough) -> None:
     sent = [Message(RecordDict(), FIRST_NODE, MessageType.TRAIN)]
     begun = time.monotonic()
 
-    assert len(list(GuardedGrid(rough).send_and_receive(sent, timeout=60.0))) == 1
-    assert time.monotonic() - begun < 20.0
+    assert len(list(GuardedGrid(rough).send_and_receive(sent, timeout=600.0))) == 1
+    assert time.monotonic() - begun < 300.0
 
 
 def test_a_node_whose_claim_cannot_be_read_is_nobody_and_the_others_are_seated(
     rough: Rough,
 ) -> None:
     roster = NodeRoster(GuardedGrid(rough), 8, patience=0.0)
-    deadline = time.monotonic() + 20.0
+    deadline = time.monotonic() + 120.0
     while roster.known < 4 and time.monotonic() < deadline:
         roster.refresh()
         time.sleep(0.05)

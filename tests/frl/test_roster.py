@@ -146,9 +146,9 @@ def test_too_few_nodes_of_flowers_simulation_are_refused_with_the_command_that_w
     begun = time.monotonic()
 
     with pytest.raises(InputError, match=r"clients: 50 expected, .* has 2 nodes") as refused:
-        find_roster(GuardedGrid(grid) if wrapped else grid, 50, patience=60)  # type: ignore[abstract]
+        find_roster(GuardedGrid(grid) if wrapped else grid, 50, patience=600)  # type: ignore[abstract]
 
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 300
     command = re.search(r'--federation-config "(.*)"', str(refused.value))
     assert command
     assert parse_config_args([command[1]], flatten=False)["num-supernodes"] == 50
