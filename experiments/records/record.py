@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,8 @@ from experiments.records.identity import IDENTITY, Identity, read_identity
 from experiments.records.result_file import read_result, refuse_strange
 from experiments.records.rows import read_rows
 from frl.errors import InputError
+
+log = logging.getLogger(__name__)
 
 CONFIG, ROUNDS, RESULT = "config.toml", "rounds.jsonl", "result.json"
 
@@ -52,6 +55,8 @@ def read_record(folder: Path) -> Record:
     rows = read_rows(folder / ROUNDS)
     if rows.damage:
         raise InputError(rows.damage)
+    if rows.cut:
+        log.warning("%s: its last line is cut off and left out", folder / ROUNDS)
     if found is None:
         return Record(flat, identity, rows.rows, None)
     result, seals = found
