@@ -28,7 +28,7 @@ DONE = [
     ROOT / "docs" / "experiments.md",
     *(page for page in (ROOT / "docs" / "howto").glob("*.md") if page.stem != "flower_app"),
 ]
-"""All but one, which ``tests/test_flower_app.py`` carries out."""
+"""All but one, which ``tests/test_flower_app.py`` and ``test_flower_app_runtimes.py`` carry out."""
 SMALL = ("rounds=1", "clients_per_round=8", "train.epochs=1")
 ELSEWHERE = {
     "flwr": "tests/experiments/test_flower.py",

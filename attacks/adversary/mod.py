@@ -62,7 +62,6 @@ def adversary_mod(
     Mod
         ``(message, context, call_next) -> reply``, for ``ClientApp(mods=[...])``.
     """
-    codec = codec or AppCodec()
     tell = setting_of or (lambda *_: Setting(seed, round=0, clients_per_round=1, classes=classes))
 
     def mod(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
@@ -71,7 +70,8 @@ def adversary_mod(
         attack, request = ordered_attack(message, context), without_orders(message)
         if attack is None:
             return call_next(request, context)
-        client, round = codec.client_of(request), codec.round_of(request)
+        reader = codec or AppCodec()  # made here, so that Ray can send the mod to its workers
+        client, round = reader.client_of(request), reader.round_of(request)
         setting = dataclasses.replace(tell(request, context), round=round)
         number = ordered_clients_per_round(message)
         if number is not None:
@@ -94,10 +94,10 @@ def adversary_mod(
         if reply.has_error() or not poisoned:
             return reply
         if tampers(attack):
-            view = TamperView(setting, client, codec.state_of(request))
+            view = TamperView(setting, client, reader.state_of(request))
             rng = generator(setting.seed, Purpose.TAMPER, round=round, client=client)
-            update = attack.tamper(codec.read_update(reply, request), view, rng)
-            reply = codec.with_update(reply, request, update)
+            update = attack.tamper(reader.read_update(reply, request), view, rng)
+            reply = reader.with_update(reply, request, update)
         return acknowledged(reply, message)
 
     return mod

@@ -32,6 +32,7 @@ class ModelState:
 
     Attributes
     ----------
+    record : ArrayRecord
     arrays : dict of str to array
         In the order of the record.
     ruled, buffers : tuple of str
@@ -46,6 +47,7 @@ class ModelState:
     """
 
     def __init__(self, record: ArrayRecord) -> None:
+        self.record = record
         try:
             self.arrays = read_state(record)
         except MessageError as error:
@@ -62,7 +64,11 @@ class ModelState:
     @property
     def flat(self) -> NDArray[np.float32]:
         """The ruled arrays one after another, shape (d,)."""
-        return np.concatenate([flat_float32(self.arrays[name]) for name in self.ruled])
+        return self.joined(self.arrays)
+
+    def joined(self, arrays: Arrays) -> NDArray[np.float32]:
+        """Put arrays of the names of the ruled ones, of any shapes, one after another."""
+        return np.concatenate([flat_float32(arrays[name]) for name in self.ruled])
 
     def read(self, record: ArrayRecord) -> Arrays:
         """Read arrays of the same names, types and shapes, the buffers finite.

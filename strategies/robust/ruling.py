@@ -37,29 +37,42 @@ class Ruling:
     steps : str or sequence of PreAggregation
         Such as ``"nnm(f=2)"``.
     seed : int
+    has_root : bool
+        Whether there is an update of the server's own.
+
+    Attributes
+    ----------
+    memory : RuleState
+        What the rule remembers.
 
     Raises
     ------
     InputError
-        If one is unknown, is made for rankings or needs what a server of an app does not have.
+        If one is unknown, is made for rankings, or lacks an update of the server's own or has no
+        use for it.
     """
 
     def __init__(
-        self, rule: str | Rule, steps: str | Sequence[PreAggregation] = (), seed: int = 0
+        self,
+        rule: str | Rule,
+        steps: str | Sequence[PreAggregation] = (),
+        seed: int = 0,
+        has_root: bool = False,
     ) -> None:
         self.rule = _rule(rule) if isinstance(rule, str) else rule
         self.steps = tuple(_steps(steps) if isinstance(steps, str) else steps)
         self._seed = seed
         if self.rule.space != "weights":
             raise InputError(f"rule: {self.rule!r} is made for {self.rule.space}; takes weights")
-        if self.rule.needs_root:
+        if self.rule.needs_root and not has_root:
             raise InputError(
-                f"rule: {self.rule!r} needs an update that the server trained itself, which no "
-                "Flower app hands over; takes another rule"
+                f"rule: {self.rule!r} needs an update that the server trained itself; takes root="
             )
+        if has_root and not self.rule.needs_root:
+            raise InputError(f"root: {self.rule!r} needs no update of the server's own; takes none")
         for step in self.steps:
             step.check_space("weights")
-        self._memory = self.rule.initial_state()
+        self.memory = self.rule.initial_state()
 
     def __call__(
         self,
@@ -67,8 +80,18 @@ class Ruling:
         clients: Sequence[int],
         state: ModelState,
         server_round: int,
+        root: NDArray[np.float32] | None = None,
     ) -> Ruled:
         """Aggregate differences of shape (n, d), which may be overwritten; remembers nothing.
+
+        Parameters
+        ----------
+        rows : array of shape (n, d)
+        clients : sequence of int
+        state : ModelState
+        server_round : int
+        root : array of shape (d,), optional
+            The server's own update.
 
         Raises
         ------
@@ -82,16 +105,21 @@ class Ruling:
             round=server_round,
             seed=self._seed,
             previous=torch.from_numpy(state.flat) if self.rule.needs_previous else None,
+            root=None if root is None else torch.from_numpy(root),
         )
         updates, context = chain(self.steps, torch.from_numpy(rows), context, overwrite=True)
-        found = self.rule.aggregate(updates, context, self._memory)
+        found = self.rule.aggregate(updates, context, self.memory)
         weighed = found.weights if len(updates) == len(rows) else ()
         reasons = found.reasons if weighed else ()
         return Ruled(found.vector.cpu().numpy(), weighed, reasons, found.state)
 
     def remember(self, ruled: Ruled) -> None:
         """Go on from a result that the state was moved by."""
-        self._memory = ruled.memory or {}
+        self.memory = ruled.memory or {}
+
+    def __repr__(self) -> str:
+        """Name what comes one after the other."""
+        return ", then ".join(map(repr, (*self.steps, self.rule)))
 
     @property
     def is_mean(self) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
@@ -14,18 +14,21 @@ from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
 from frl.arrays import Arrays
-from frl.errors import InputError, MessageError, StoppedError
+from frl.errors import InputError
 from strategies.pre_aggregation import PreAggregation
 from strategies.robust.detection import Verdict, append_lines, as_metrics, suspects, verdicts
 from strategies.robust.differences import mean, stacked
 from strategies.robust.evaluation import Evaluation
 from strategies.robust.inner import aggregate_one, require_fit, weighs_by_examples, with_arrays
 from strategies.robust.limits import Limits
+from strategies.robust.memory import Past, as_arrays, from_arrays, into_inner, of_inner
 from strategies.robust.model_state import ModelState
+from strategies.robust.reference import Reference, ServerTraining
 from strategies.robust.reply_gate import Admitted, TrainGate, collect
 from strategies.robust.ruling import Ruled, Ruling
+from strategies.robust.suspicion import Suspicion
+from strategies.robust.weighting import Weighting, require_weighting, shares
 from strategies.rules import Rule
-from strategies.rules.krum import Krum
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +66,9 @@ class Robust(Strategy):
         as the inner strategy does for the rule ``mean``, otherwise the same.
     seed : int
         Of rules that draw.
+    root : ServerTraining, optional
+        For rules that compare clients with the server's own update (``fltrust``): takes the round
+        and the state, and returns it trained on data of the server's own, as a client would.
     detection_file : path, optional
         File to which every round adds a JSON line a node.
 
@@ -70,6 +76,8 @@ class Robust(Strategy):
     ----------
     verdicts : tuple of Verdict
         Of the last round.
+    memory : dict of str to array
+        What rule and inner strategy remember; set it to go on where it was taken.
 
     Raises
     ------
@@ -86,39 +94,32 @@ class Robust(Strategy):
         gate: Limits | None = None,
         at_most: int | None = None,
         otherwise: Literal["keep", "stop"] = "keep",
-        weighting: Literal["uniform", "examples"] | None = None,
+        weighting: Weighting | None = None,
         seed: int = 0,
+        root: ServerTraining | None = None,
         detection_file: str | Path | None = None,
     ) -> None:
         self.inner = require_fit(inner)
         self.limits = gate or Limits()
-        self.at_most, self.otherwise = at_most, otherwise
+        self._suspicion = Suspicion(at_most, otherwise)
         self.verdicts: tuple[Verdict, ...] = ()
-        self._ruling = Ruling(rule, pre_aggregation, seed)
+        self._ruling = Ruling(rule, pre_aggregation, seed, has_root=root is not None)
+        self._reference = None if root is None else Reference(root, self.limits)
         follows = self._ruling.is_mean and weighs_by_examples(self.inner)
         self.weighting = weighting or ("examples" if follows else "uniform")
         self._file = None if detection_file is None else Path(detection_file)
         self._clients: dict[int, int] = {}
         self._asked: list[tuple[Message, int]] = []
         self._state: ModelState | None = None
-        self._record = ArrayRecord()
         self._evaluation = Evaluation((), self.inner.weighted_by_key, self.limits)
-        self._round = 0
+        self._before = self._round = self._done = 0
+        self._sizes: tuple[int, ...] = ()
         if not isinstance(self.limits, Limits):
             raise InputError(f"gate: got {gate!r}; takes strategies.Limits(...)")
-        if at_most is not None and at_most < 0:
-            raise InputError(f"at_most: got {at_most}; takes 0 or more")
-        if otherwise not in ("keep", "stop"):
-            raise InputError(f"otherwise: got {otherwise!r}; takes 'keep' or 'stop'")
-        if self.weighting not in ("uniform", "examples"):
-            raise InputError(f"weighting: got {weighting!r}; takes 'uniform' or 'examples'")
+        require_weighting(self.weighting)
         if self._file is not None and not self._file.parent.is_dir():
             raise InputError(f"detection_file: {self._file.parent} is no folder")
-        if at_most is not None and isinstance(self._ruling.rule, Krum):
-            raise InputError(
-                f"at_most: {self._ruling.rule!r} drops all updates but one, so it tells nobody "
-                "apart; takes multi_krum, or no at_most"
-            )
+        self._suspicion.require_telling(self._ruling.rule)
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
@@ -128,12 +129,15 @@ class Robust(Strategy):
         Raises
         ------
         InputError
-            If the state cannot be aggregated; see
-            :class:`strategies.robust.model_state.ModelState`.
+            If the state cannot be aggregated (see
+            :class:`strategies.robust.model_state.ModelState`), or is of another model than before.
         """
-        self._round, self._record, self._state = server_round, arrays, ModelState(arrays)
+        self._round, self._state = self._before + server_round, ModelState(arrays)
+        if self._sizes not in ((), self._state.sizes):
+            raise InputError("initial_arrays: the memory is of a model with other layers")
+        self._sizes = self._state.sizes
         shown = self._state.only_ruled(arrays)
-        messages = list(self.inner.configure_train(server_round, shown, config, grid))
+        messages = list(self.inner.configure_train(self._round, shown, config, grid))
         if self._state.buffers:
             with_arrays(messages, arrays)
         self._asked = [(message, message.metadata.dst_node_id) for message in messages]
@@ -159,75 +163,72 @@ class Robust(Strategy):
             If there are more suspects than ``at_most``, and ``otherwise`` is ``"stop"``.
         """
         if self._state is None or not self._asked:
-            return self.inner.aggregate_train(server_round, [])
+            return self.inner.aggregate_train(self._round, [])
         gate = TrainGate(self._asked, self._state, self.limits, self.inner.weighted_by_key)
         self._asked = []
         admitted, rejected = collect(gate, replies, self._clients)
-        found = self._ruled(server_round, admitted)
+        found = self._ruled(admitted)
         ruled = None if isinstance(found, str) else found
-        self.verdicts = verdicts(server_round, self._clients, admitted, rejected, ruled)
+        self.verdicts = verdicts(self._round, self._clients, admitted, rejected, ruled)
         if self._file is not None:
             append_lines(self._file, self.verdicts)
-        moved = found if isinstance(found, str) else self._moved(server_round, admitted, found)
+        moved = found if isinstance(found, str) else self._moved(admitted, found)
         kept = isinstance(moved, str)
         told = as_metrics(self.verdicts, kept=kept)
+        self._done = self._round
         if isinstance(moved, str):
-            log.warning("round %d: the global state is kept: %s", server_round, moved)
-            return self._record, told
+            log.warning("round %d: the global state is kept: %s", self._round, moved)
+            return self._state.record, told
         arrays, metrics = moved
         return arrays, MetricRecord({**(metrics or {}), **told})
 
-    def _ruled(self, server_round: int, admitted: Sequence[Admitted]) -> Ruled | str:
+    def _ruled(self, admitted: Sequence[Admitted]) -> Ruled | str:
         """Aggregate what was admitted, or say why that cannot be done."""
         assert self._state is not None
         if not admitted:
             return "no reply was admitted"
-        shares = self._shares(admitted)
-        if shares is None:
+        parts = shares(admitted, self.weighting)
+        if parts is None:
             return "the clients declare no examples"
         replies = [reply.arrays for reply in admitted]
         if self._ruling.is_mean:
-            return Ruled(mean(self._state, replies, shares))
+            return Ruled(mean(self._state, replies, parts))
         rows = stacked(self._state, replies)
         if self.weighting == "examples":
-            rows *= (shares * len(shares)).astype(np.float32)[:, None]
+            rows *= (parts * len(parts)).astype(np.float32)[:, None]
         clients = [self._clients[reply.node] for reply in admitted]
+        root = self._root(self._state)
         try:
-            return self._ruling(rows, clients, self._state, server_round)
+            return self._ruling(rows, clients, self._state, self._round, root)
         except InputError as error:
             return str(error)
 
     def _moved(
-        self, server_round: int, admitted: Sequence[Admitted], ruled: Ruled
+        self, admitted: Sequence[Admitted], ruled: Ruled
     ) -> tuple[ArrayRecord, MetricRecord | None] | str:
         """Let the inner strategy step to what was ruled, or say why the state is kept."""
         assert self._state is not None
         found = suspects(self.verdicts)
-        if self.at_most is not None and len(found) > self.at_most:
-            why = f"{len(found)} suspects, more than at_most = {self.at_most}"
-            if self.otherwise == "stop":
-                raise StoppedError(f"round {server_round}: {why}: nodes {sorted(found)}")
+        if why := self._suspicion.complaint(self._round, found):
             return why
         counting = [reply for reply in admitted if reply.node not in found] or list(admitted)
-        shares = self._shares(counting) if self._ruling.is_mean else None
-        buffers = self._state.carried([reply.arrays for reply in counting], shares)
+        parts = shares(counting, self.weighting) if self._ruling.is_mean else None
+        buffers = self._state.carried([reply.arrays for reply in counting], parts)
         step = self._state.moved(ruled.vector)
-        arrays, metrics = aggregate_one(self.inner, server_round, step, admitted)
-        if arrays is None:
-            return f"{type(self.inner).__name__} returned none"
+        before = of_inner(self.inner)
         try:
+            arrays, metrics = aggregate_one(self.inner, self._round, step, admitted)
+            if arrays is None:
+                return f"{type(self.inner).__name__} returned none"
             completed = self._state.completed(arrays, buffers)
-        except MessageError as error:
-            return f"{type(self.inner).__name__}: {error}"
+        except Exception as error:  # of metrics that only some clients send, or of a step too far
+            into_inner(self.inner, before)
+            return f"{type(self.inner).__name__}: {type(error).__name__}: {error}"
         self._ruling.remember(ruled)
         return completed, metrics
 
-    def _shares(self, replies: Sequence[Admitted]) -> NDArray[np.float64] | None:
-        """Weights of sum 1, or ``None`` where nobody declares an example."""
-        examples = np.array([reply.examples for reply in replies], dtype=np.float64)
-        if not examples.sum() > 0:
-            return None
-        return examples / examples.sum() if self.weighting == "examples" else _equal(len(replies))
+    def _root(self, state: ModelState) -> NDArray[np.float32] | None:
+        return None if self._reference is None else self._reference(self._round, state)
 
     def preview(self, updates: Sequence[Arrays]) -> Arrays:
         """Return what the rule would make of differences in the round under way.
@@ -242,35 +243,55 @@ class Robust(Strategy):
         if self._state is None:
             raise InputError("preview: takes a round that has begun")
         state = self._state
-        rows = np.stack(
-            [
-                np.concatenate([update[name].reshape(-1) for name in state.ruled])
-                for update in updates
-            ]
-        ).astype(np.float32)
-        vector = self._ruling(rows, range(len(updates)), state, self._round).vector
+        rows = np.stack([state.joined(update) for update in updates])
+        clients = range(len(updates))
+        vector = self._ruling(rows, clients, state, self._round, self._root(state)).vector
         return {name: part.reshape(-1) for name, part in state.split(vector).items()}
 
     def configure_evaluate(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> list[Message]:
         """Let the inner strategy ask, and remember whom."""
-        messages = list(self.inner.configure_evaluate(server_round, arrays, config, grid))
+        number = self._before + server_round
+        messages = list(self.inner.configure_evaluate(number, arrays, config, grid))
         self._evaluation = Evaluation(messages, self.inner.weighted_by_key, self.limits)
         return messages
 
     def aggregate_evaluate(
         self, server_round: int, replies: Iterable[Message]
     ) -> MetricRecord | None:
-        """Let the inner strategy average the metrics that pass the gate."""
-        return self.inner.aggregate_evaluate(server_round, self._evaluation.admitted(replies))
+        """Let the inner strategy average the metrics that pass the gate; ``None`` if it cannot."""
+        admitted = self._evaluation.admitted(replies)
+        try:
+            return self.inner.aggregate_evaluate(self._before + server_round, admitted)
+        except Exception as error:  # of metrics that only some clients send
+            log.warning("evaluation: %s: %s", type(self.inner).__name__, error)
+            return None
+
+    @property
+    def memory(self) -> Arrays:
+        """What rule and inner strategy remember after the rounds that are done.
+
+        With the state, all that is needed to go on: set it on a strategy that is made in the same
+        way, whose first round is then the next of the run.
+        """
+        rule, inner = self._ruling.memory, of_inner(self.inner)
+        past = Past(self._done, tuple(self._clients), self._sizes, rule, inner)
+        return as_arrays(past, self._made_by)
+
+    @memory.setter
+    def memory(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        past = from_arrays(arrays, self._made_by)
+        self._before = self._round = self._done = past.round
+        self._clients = {node: client for client, node in enumerate(past.nodes)}
+        self._sizes, self._ruling.memory = past.sizes, past.rule
+        into_inner(self.inner, past.inner)
+
+    @property
+    def _made_by(self) -> str:
+        return f"{type(self.inner).__name__} behind {self._ruling!r}"
 
     def summary(self) -> None:
         """Log the configuration."""
-        steps = "".join(f"{step!r}, then " for step in self._ruling.steps)
-        log.info("Robust: %s%r, weighting %s", steps, self._ruling.rule, self.weighting)
+        log.info("Robust: %r, weighting %s", self._ruling, self.weighting)
         self.inner.summary()
-
-
-def _equal(number: int) -> NDArray[np.float64]:
-    return np.full(number, 1 / number)

@@ -172,12 +172,19 @@ class Federation:
 
         until(written, lambda: f"{name} never wrote {text!r}:\n{self.log(name)}", patience=PATIENCE)
 
-    def run(self, keys: Sequence[str], *, connection: str = "lab") -> None:
+    def run(
+        self,
+        keys: Sequence[str],
+        *options: str,
+        connection: str = "lab",
+        app: Path = ROOT,
+    ) -> None:
         """Submit a run; what it logs is the log of ``run``."""
         log = self.home("run") / "log"
         begun = log.read_text(errors="replace").count(_BEGUN) if log.exists() else 0
         shutil.copytree(self.home("user"), self.home("run"), dirs_exist_ok=True)
-        self.start("run", "flwr", "run", str(ROOT), connection, "--stream", "-c", " ".join(keys))
+        given = ("-c", " ".join(keys)) if keys else ()
+        self.start("run", "flwr", "run", str(app), connection, "--stream", *options, *given)
         self.await_log("run", _BEGUN, times=begun + 1)
 
     def directory(self) -> RunDirectory:

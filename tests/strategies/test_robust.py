@@ -45,6 +45,7 @@ STATE = {**WEIGHTS, **BUFFERS}
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging.getLogger("flwr"), "level", logging.CRITICAL)
+    monkeypatch.setattr("gc.collect", lambda *_: 0)  # QFedAvg's, twice a reply
 
 
 @pytest.mark.parametrize("name", INNER)
@@ -266,6 +267,46 @@ def test_clients_that_declare_no_examples_keep_the_state() -> None:
     assert not result.evaluate_metrics_clientapp
 
 
+def test_metrics_that_the_strategy_cannot_do_without_keep_the_state() -> None:
+    """Those of all who answered: no majority is there that would show up who left them out."""
+    evil = dict.fromkeys(range(7), gone) | dict.fromkeys((7, 8), metrics(train_loss=None))
+    strategy = Robust(flower.QFedAvg(client_learning_rate=0.1, q=0.0))
+
+    found, result = run(strategy, STATE, evil, rounds=1)
+
+    np.testing.assert_array_equal(found["wide"], STATE["wide"])
+    assert result.train_metrics_clientapp[1]["robust-kept"] == 1
+
+
+def test_an_own_function_that_fails_on_metrics_of_evaluation_leaves_them_out() -> None:
+    def own(contents: list[RecordDict], key: str) -> MetricRecord:
+        return MetricRecord({"loss": contents[0].metric_records["metrics"]["no such"]})
+
+    strategy = Robust(flower.FedAvg(evaluate_metrics_aggr_fn=own))
+
+    found, result = run(strategy, STATE, rounds=1)
+
+    assert not np.array_equal(found["wide"], STATE["wide"])
+    assert not result.evaluate_metrics_clientapp
+
+
+def test_a_step_beyond_the_type_is_neither_taken_nor_remembered() -> None:
+    """Ten times 6e4 is no float16; the next round goes as it would have gone without it."""
+    state = {"half": np.zeros(3, np.float16)}
+    inner = flower.FedAvgM(server_momentum=0.9, server_learning_rate=10.0)
+    strategy = Robust(inner)
+
+    def all_send(value: float) -> dict[int, Evil]:
+        return dict.fromkeys(range(CLIENTS), changed(half=np.full(3, value, np.float16)))
+
+    kept, result = run(strategy, state, all_send(6e4), rounds=1)
+    found, _ = run(strategy, state, all_send(0.5), rounds=1)
+
+    assert result.train_metrics_clientapp[1]["robust-kept"] == 1
+    np.testing.assert_array_equal(kept["half"], state["half"])
+    np.testing.assert_array_equal(found["half"], np.full(3, 5, np.float16))
+
+
 FAR = changed(wide=np.full(5, 1e3))
 
 
@@ -371,7 +412,6 @@ def test_a_strategy_that_does_not_fit_is_refused_by_name(inner: Any, complaint: 
     ("given", "complaint"),
     [
         ({"rule": "median_position"}, "made for ranks; takes weights"),
-        ({"rule": "fltrust"}, "an update that the server trained itself"),
         ({"rule": "medain"}, "did you mean 'median'"),
         ({"rule": "median, mean"}, "takes one rule"),
         ({"pre_aggregation": "nmn"}, "unknown pre-aggregation"),
