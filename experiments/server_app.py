@@ -94,6 +94,8 @@ def choose_directory(
         )
     directory = RunDirectory(runs / resume)
     was, asked = (_compared(c) for c in (directory.config(), located(config)))
+    identity = directory.identity()
+    asked |= {key: was[key] for key in (identity.place if identity else ())}
     other = [f"{key}={was.get(key)!r}" for key in asked | was if was.get(key) != asked.get(key)]
     if other:
         raise InputError(f"resume: {resume} is a run with {' '.join(other)}; takes the same by -c")

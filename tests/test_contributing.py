@@ -19,7 +19,8 @@ from frl import methods
 from frl.methods import Training
 from frl.ranking import permutation_fault
 from frl.task import Task
-from frl.training.ranks import Shard, TrainSettings
+from frl.training.ranks import Shard
+from frl.training.settings import TrainSettings
 from strategies import rules
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()

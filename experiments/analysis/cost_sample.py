@@ -119,6 +119,7 @@ def _of_run(directory: RunDirectory, source: str, model: str) -> Sample:
     if model and model != settings.model.name:
         raise InputError(f"--model: got {model!r}; the run is of {settings.model.name!r}")
     setup = Setup(settings)
+    directory.refuse_other_data(setup.data.fingerprint)
     partition, trainer, dataset = setup.partition, setup.trainer, setup.data
     following = checkpoint.round + 1
     drawn = sample_clients(

@@ -11,10 +11,13 @@ import torch
 from torch import nn
 
 from experiments.analysis.ranks_only import require_ranks
+from experiments.config import Config
 from experiments.records import RunDirectory, meaningless
 from experiments.records.atomic_files import write_atomically
-from experiments.rounds.resuming import refuse_others
-from experiments.setup import Setup
+from experiments.records.model_inputs import ModelInputs, inputs_from, inputs_of
+from experiments.rounds.resuming import refuse_other_model
+from experiments.setup.data import load_data
+from experiments.setup.trainer import make_trainer
 from frl.errors import InputError, StoppedError, unknown
 from frl.exchange.messages import digest
 from frl.model_file import About, pack_model
@@ -65,20 +68,17 @@ def export(run: Path, output: Path, form: str = "") -> Exported:
         raise InputError(f"{run} has no checkpoint yet")
     if form == "mask":
         require_ranks(config, "--format mask")
-    setup = Setup(config)
-    dataset = setup.data
-    refuse_others(setup, directory, checkpoint)
-    setup.trainer.load(checkpoint.state)
-    module = copy.deepcopy(setup.trainer.module).cpu().eval()
+    inputs = _inputs(directory, config)
+    trainer = make_trainer(config, inputs.shape, "none")
+    refuse_other_model(config.model.name, trainer.initial, directory, checkpoint)
+    trainer.load(checkpoint.state)
+    module = copy.deepcopy(trainer.module).cpu().eval()
     detach(module)
     about = About(
         form="mask" if form == "mask" else "weights",
         model=config.model.name,
-        example=list(dataset.shape.example),
-        classes=dataset.classes,
         seed=config.seed,
-        mean=list(dataset.mean),
-        std=list(dataset.std),
+        **inputs._asdict(),
         round=checkpoint.round,
         accuracy=_accuracy(directory, checkpoint.round),
         digest=digest(checkpoint.state),
@@ -89,6 +89,17 @@ def export(run: Path, output: Path, form: str = "") -> Exported:
     except StoppedError as error:
         raise InputError(f"-o {output}: {error}") from None
     return Exported(str(output), form, len(content), about)
+
+
+def _inputs(directory: RunDirectory, config: Config) -> ModelInputs:
+    """Return what is on record of the data; of an older record, what the data say."""
+    identity = directory.identity()
+    kept = inputs_from(identity.about) if identity else None
+    if kept is None:
+        dataset = load_data(config)
+        directory.refuse_other_data(dataset.fingerprint)
+        kept = inputs_of(dataset)
+    return kept
 
 
 def _accuracy(directory: RunDirectory, round: int) -> float | None:

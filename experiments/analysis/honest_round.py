@@ -104,9 +104,8 @@ def repeat_round(
     initial = setup.trainer.initial
     begun = checkpoint_of(folder, number - 1) if number > 1 else None
     state = begun.state if begun else initial
-    identity = directory.identity()
-    if identity is not None and not any(key.startswith("data.") for key in overrides):
-        identity.refuse_other_data(setup.data.fingerprint, directory.path)
+    if not any(key.startswith("data.") for key in overrides):
+        directory.refuse_other_data(setup.data.fingerprint)
     if {n: a.size for n, a in state.items()} != {n: a.size for n, a in initial.items()}:
         raise InputError(f"{folder}: the checkpoint is of another model than {config.model.name!r}")
     with setup.start_engine() as grid:

@@ -15,7 +15,8 @@ from frl import models
 from frl.models import DataShape
 from frl.task import Task
 from frl.training.one_thread import one_thread
-from frl.training.ranks import RankTrainer, Shard, TrainSettings, fit
+from frl.training.ranks import RankTrainer, Shard, fit
+from frl.training.settings import TrainSettings
 
 _SEARCHES = ("adaptive", "dyn_opt", "accuracy_control")
 """They query the rule or measure accuracy, so they cost what the rule or the evaluation costs."""

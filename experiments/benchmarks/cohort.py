@@ -17,7 +17,8 @@ from frl.cohort.trainer import Job
 from frl.models import DataShape
 from frl.task import Task
 from frl.training.one_thread import one_thread
-from frl.training.ranks import RankTrainer, Shard, TrainSettings
+from frl.training.ranks import RankTrainer, Shard
+from frl.training.settings import TrainSettings
 
 _SHAPES = {"lenet": DataShape((1, 28, 28), 10), "conv8": DataShape((3, 32, 32), 10)}
 _CUDA_BARS = {"lenet": 8.0, "conv8": 3.0}

@@ -28,7 +28,8 @@ from frl.exchange.forms import Whole
 from frl.models import DataShape
 from frl.task import Task
 from frl.training.one_thread import one_thread
-from frl.training.ranks import RankTrainer, Shard, TrainSettings, fit
+from frl.training.ranks import RankTrainer, Shard, fit
+from frl.training.settings import TrainSettings
 from strategies.vote import Vote
 
 NAMES = ("sweep-overhead", "plot-100-runs", "vote-record")

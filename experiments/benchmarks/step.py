@@ -13,7 +13,8 @@ from frl import models
 from frl.models import DataShape
 from frl.task import Task
 from frl.training.one_thread import one_thread
-from frl.training.ranks import RankTrainer, Shard, TrainSettings, fit
+from frl.training.ranks import RankTrainer, Shard, fit
+from frl.training.settings import TrainSettings
 
 _BATCH = 8
 _REPEATS = 9

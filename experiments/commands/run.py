@@ -38,6 +38,9 @@ def resume(
     rounds: Annotated[
         int | None, typer.Option(min=1, help="Round to end with; a finished run goes on to it.")
     ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder that holds the run's data now, if they moved.")
+    ] = None,
     track: Track = None,
     as_json: AsJson = False,
 ) -> None:
@@ -53,6 +56,9 @@ def resume(
     if finished is not None:
         _report(finished, stopped.path, as_json=as_json)
         return
+    if data is not None:
+        place = settings.data.model_copy(update={"path": str(data.absolute())})
+        settings = settings.model_copy(update={"data": place})
     _carry_out(settings, stopped, resume=True, track=track or (), as_json=as_json)
 
 

@@ -30,7 +30,7 @@ from frl.errors import InputError, unknown
 from frl.registry.plugins import import_plugins
 
 if TYPE_CHECKING:
-    from frl.training.ranks import TrainSettings
+    from frl.training.settings import TrainSettings
 
 Scalar: TypeAlias = bool | int | float | str
 
@@ -45,12 +45,12 @@ class Config(Table):
     eval_every: Positive = Field(1, description="rounds between evaluations; the last has one")
     checkpoint_every: Positive = Field(1, description="rounds between checkpoints")
     plugins: tuple[str, ...] = Field((), description="modules that register parts of your own")
-    data: DataConfig = DataConfig()
-    model: ModelConfig = ModelConfig()
-    train: TrainConfig = TrainConfig()
-    strategy: StrategyConfig = StrategyConfig()
-    attack: AttackConfig = AttackConfig()
-    engine: EngineConfig = EngineConfig()
+    data: DataConfig = Field(default_factory=DataConfig)
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    train: TrainConfig = Field(default_factory=TrainConfig)
+    strategy: StrategyConfig = Field(default_factory=StrategyConfig)
+    attack: AttackConfig = Field(default_factory=AttackConfig)
+    engine: EngineConfig = Field(default_factory=EngineConfig)
 
     @model_validator(mode="before")
     @classmethod
@@ -109,7 +109,7 @@ class Config(Table):
 
     def train_settings(self, augmentation: str) -> TrainSettings:
         """Return the settings of local training for data that this augmentation suits."""
-        from frl.training.ranks import TrainSettings
+        from frl.training.settings import TrainSettings
 
         return TrainSettings(
             **self.train.model_dump(),

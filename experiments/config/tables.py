@@ -11,8 +11,10 @@ from frl import methods
 from frl.data.reading.options import Reading, joined
 from frl.errors import InputError, unknown
 from frl.methods import Method
+from frl.training.settings import TrainSettings
 
-_READING = ("label", "inputs", "test", "validation", "resize", "convert", "missing")
+_READING = ("label", "inputs", "test", "validation", "resize", "convert", "missing", "categories")
+_TRAIN = TrainSettings()
 Positive = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -20,13 +22,13 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 class Table(BaseModel):
     """A table of the configuration: frozen, and nothing in it goes unnoticed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class _Open(BaseModel):
     """A table with keys of its own and the parameters of what it names."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False, defer_build=True)
 
     def parameters(self) -> dict[str, Any]:
         """Return the keys that are not the table's own."""
@@ -53,6 +55,9 @@ class DataConfig(Table):
     )
     missing: Literal["refuse", "mean", "drop"] = Field(
         "refuse", description="inputs without a value: an error, the mean, or no such rows"
+    )
+    categories: Literal["leave_out", "one_hot"] = Field(
+        "leave_out", description="columns of text: no inputs, or one input for each value"
     )
     augment: bool = Field(True, description="change training images at random where it suits them")
 
@@ -81,16 +86,18 @@ class ModelConfig(Table):
 
 
 class TrainConfig(Table):
-    """Local training; see :class:`frl.training.ranks.TrainSettings`."""
+    """Local training; see :class:`frl.training.settings.TrainSettings`."""
 
-    epochs: Positive = Field(2, description="local epochs")
-    steps: int = Field(0, ge=0, description="local steps in place of epochs; 0: epochs")
-    batch_size: Positive = Field(8, description="examples a step")
+    epochs: Positive = Field(_TRAIN.epochs, description="local epochs")
+    steps: int = Field(_TRAIN.steps, ge=0, description="local steps in place of epochs; 0: epochs")
+    batch_size: Positive = Field(_TRAIN.batch_size, description="examples a step")
     lr: float = Field(0.0, ge=0, description="of round 1; 0: 0.4 by ranks, 0.01 by weights")
-    lr_decay: float = Field(0.999, gt=0, le=1, description="factor a round")
-    momentum: float = Field(0.9, ge=0, lt=1, description="of SGD; starts anew every round")
-    weight_decay: float = Field(1e-4, ge=0, description="of SGD")
-    clip: float = Field(0.0, ge=0, description="largest norm of a step's gradient; 0: none")
+    lr_decay: float = Field(_TRAIN.lr_decay, gt=0, le=1, description="factor a round")
+    momentum: float = Field(
+        _TRAIN.momentum, ge=0, lt=1, description="of SGD; starts anew every round"
+    )
+    weight_decay: float = Field(_TRAIN.weight_decay, ge=0, description="of SGD")
+    clip: float = Field(_TRAIN.clip, ge=0, description="largest norm of a step's gradient; 0: none")
 
 
 class StrategyConfig(_Open):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from frl.errors import InputError, StoppedError
 
 if TYPE_CHECKING:
     from experiments.records.checkpoints import Checkpoint
+
+log = logging.getLogger(__name__)
 
 CURVE, CHECKPOINT = "curve.png", "checkpoint"
 
@@ -129,6 +132,21 @@ class RunDirectory:
     def identity(self) -> Identity | None:
         """Read what the run is; see :func:`experiments.records.record.identity_of`."""
         return identity_of(self.path)
+
+    def refuse_other_data(self, fingerprint: str) -> None:
+        """Raise ``InputError`` where data are not those that the run began with."""
+        if identity := self.identity():
+            identity.refuse_other_data(fingerprint, self.path)
+
+    def note_place(self, config: Config) -> None:
+        """Write down where the data of the run lie now."""
+        was = self.config()
+        if (was.data.name, was.data.path) == (config.data.name, config.data.path):
+            return
+        place = config.data.path or config.data.name
+        log.warning("the data of %s are read from %s now, and are the same", self.path, place)
+        moved = was.model_copy(update={"data": config.data})
+        write_atomically(self.path / CONFIG, configuration.dump(moved).encode())
 
     @contextmanager
     def locked(self) -> Iterator[None]:

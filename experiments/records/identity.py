@@ -29,6 +29,8 @@ _PASSING = {
     "engine.max_failures",
 }
 """Keys that may change while a run is carried on: how far, and where clients run."""
+PLACES = ("data.name", "data.path")
+"""Keys that say where the data lie, which may change where their fingerprint is known."""
 
 
 def lasting(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,9 +78,15 @@ class Identity:
         """Return it as it is written down."""
         return json_text(self._written(), indent=2) + "\n"
 
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where the data were, by key, if they can be known again elsewhere."""
+        return {key: self.config[key] for key in PLACES if key in self.config and self.data}
+
     def refuse_other(self, flat: Mapping[str, Any], path: Path) -> None:
         """Raise ``InputError`` where a configuration file is of another run."""
-        if changed := differences(self.config, flat):
+        places = {k: place for k, place in self.place.items() if isinstance(flat.get(k), str)}
+        if changed := differences(self.config, {**flat, **places}):
             more = f" ({len(changed) - 1} more)" if len(changed) > 1 else ""
             raise InputError(f"{path} was changed since the run began: {changed[0]}{more}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,8 @@ from experiments.records.identity import IDENTITY, Identity, read_identity
 from experiments.records.result_file import read_result, refuse_strange
 from experiments.records.rows import read_rows
 from frl.errors import InputError
+
+log = logging.getLogger(__name__)
 
 CONFIG, ROUNDS, RESULT = "config.toml", "rounds.jsonl", "result.json"
 
@@ -20,7 +23,8 @@ class Record(NamedTuple):
     Attributes
     ----------
     flat : dict
-        Configuration with dotted keys, as it was recorded and so not checked.
+        Configuration with dotted keys, as it was recorded and so not checked; the place of the
+        data is that of the beginning.
     identity : Identity or None
         ``None`` in a record older than identities.
     rows : list of dict
@@ -47,9 +51,12 @@ def read_record(folder: Path) -> Record:
     flat, identity = configuration.recorded(folder / CONFIG), identity_of(folder)
     if identity:
         identity.refuse_other(flat, folder / CONFIG)
+        flat |= identity.place
     rows = read_rows(folder / ROUNDS)
     if rows.damage:
         raise InputError(rows.damage)
+    if rows.cut:
+        log.warning("%s: its last line is cut off and left out", folder / ROUNDS)
     if found is None:
         return Record(flat, identity, rows.rows, None)
     result, seals = found

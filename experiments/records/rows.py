@@ -27,6 +27,8 @@ class Rows(NamedTuple):
         Whether the rows were written with seals.
     damage : str
         What is wrong with the next line; empty where nothing is.
+    cut : bool
+        Whether a last line that was cut off is left out.
     """
 
     rows: list[dict[str, Any]]
@@ -34,6 +36,7 @@ class Rows(NamedTuple):
     seals: list[str]
     sealed: bool
     damage: str
+    cut: bool = False
 
     def seal_after(self, round: int) -> str:
         """Return the seal of the row of a round; empty before the first."""
@@ -50,12 +53,13 @@ def read_rows(path: Path, most: int | None = None) -> Rows:
     """Read rows, at most the first so many; a last line that was cut off is left out."""
     found = Rows([], [], [], False, "")
     try:
-        lines = path.read_bytes().split(b"\n")[:-1][:most]
+        *lines, rest = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return found
     except OSError as error:
         return found._replace(damage=f"{path}: {error.strerror}")
-    for number, line in enumerate(lines, start=1):
+    found = found._replace(cut=bool(rest))
+    for number, line in enumerate(lines[:most], start=1):
         try:
             row = parsed(line)
         except ValueError:

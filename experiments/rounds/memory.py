@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from attacks.adversary.grid import AdversarialGrid
 from frl.arrays import Arrays
+from frl.errors import InputError
 from frl.grids import LocalGrid
 from strategies import SeededStrategy
 
@@ -49,7 +50,15 @@ class Memory:
         return {f"{part}/{key}": a for part, held in parts.items() for key, a in held.items()}
 
     def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
-        """Put it back."""
+        """Put it back.
+
+        Raises
+        ------
+        InputError
+            If there is more than this version knows.
+        """
+        if strange := sorted({key.partition("/")[0] for key in memory} - set(_PARTS)):
+            raise InputError(f"checkpoint: holds {strange}; takes {', '.join(_PARTS)}")
         parts = {part: part_of(memory, part) for part in _PARTS}
         self._strategy.memory = parts["strategy"]
         self._strategy.carry.memory = parts["carry"]

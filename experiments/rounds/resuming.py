@@ -6,13 +6,15 @@ from experiments.config import flatten
 from experiments.records import CONFIG, RunDirectory
 from experiments.records.checkpoints import Checkpoint
 from experiments.records.identity import Identity
+from experiments.records.model_inputs import inputs_of
 from experiments.setup import Setup
+from frl.arrays import Arrays
 from frl.errors import InputError
 
 
 def identity_of(setup: Setup) -> Identity:
     """Return what a run is, from its parts."""
-    about = {"data": setup.data.schema.record()}
+    about = {"data": setup.data.schema.record(), "inputs": inputs_of(setup.data)._asdict()}
     return Identity(flatten(setup.recorded), setup.data.fingerprint, about)
 
 
@@ -26,30 +28,40 @@ def carried_on(setup: Setup, directory: RunDirectory, start: Checkpoint) -> Chec
     """
     if directory.identity() is None and not start.round and not directory.rows():
         directory.identify(setup.recorded, identity_of(setup))
-    refuse_others(setup, directory, start)
+    identity = directory.identity()
+    if identity is not None:
+        identity.refuse_other(flatten(setup.recorded), directory.path / CONFIG)
+    directory.refuse_other_data(setup.data.fingerprint)
+    refuse_other_model(setup.config.model.name, setup.trainer.initial, directory, start)
     if start.round > setup.config.rounds:
         raise InputError(
             f"rounds: got {setup.config.rounds}; {directory.path} has finished round {start.round}"
         )
+    directory.note_place(setup.recorded)
     return start
 
 
-def refuse_others(setup: Setup, directory: RunDirectory, at: Checkpoint) -> None:
-    """Refuse settings, data or a model that are not those of a run and of a checkpoint of it.
+def refuse_other_model(name: str, initial: Arrays, directory: RunDirectory, at: Checkpoint) -> None:
+    """Refuse a checkpoint of another model.
+
+    Parameters
+    ----------
+    name : str
+        Of the model of the configuration.
+    initial : Arrays
+        Its state before the first round.
+    directory : RunDirectory
+    at : Checkpoint
 
     Raises
     ------
     InputError
-        If one is another.
+        With the first layer that does not fit.
     """
-    identity = directory.identity()
-    if identity is not None:
-        identity.refuse_other(flatten(setup.recorded), directory.path / CONFIG)
-        identity.refuse_other_data(setup.data.fingerprint, directory.path)
-    for name, initial in setup.trainer.initial.items():
-        held = at.state.get(name)
-        if held is None or (held.shape, held.dtype) != (initial.shape, initial.dtype):
+    for layer, values in initial.items():
+        held = at.state.get(layer)
+        if held is None or (held.shape, held.dtype) != (values.shape, values.dtype):
             raise InputError(
-                f"{directory.path}: the checkpoint does not fit model.name "
-                f"{setup.config.model.name!r}: layer {name!r} is another, or missing"
+                f"{directory.path}: the checkpoint does not fit model.name {name!r}: layer "
+                f"{layer!r} is another, or missing"
             )

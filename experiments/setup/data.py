@@ -7,6 +7,7 @@ import logging
 from experiments.config import Config
 from frl import data
 from frl.data import DataSet, Partition, Reading, sources
+from frl.errors import InputError
 
 log = logging.getLogger("frl.data")
 
@@ -39,7 +40,29 @@ def reading_of(config: Config) -> Reading:
         resize=keys.resize,
         convert=keys.convert,
         missing=keys.missing,
+        categories=keys.categories,
     )
+
+
+def check_own(config: Config, dataset: DataSet) -> None:
+    """Refuse keys that say where and how data are read, where a script gave the data.
+
+    Keys with which the data set itself was read may stay.
+
+    Raises
+    ------
+    InputError
+        With the key.
+    """
+    reading = reading_of(config).record()
+    asked = {"path": config.data.path} if config.data.path else {}
+    asked |= {key: value for key, value in reading.items() if key != "group"}
+    for key, value in asked.items():
+        if dataset.schema.reading.get(key) != value:
+            raise InputError(
+                f"data.{key}: got {value!r}; the data are given (data=...) and not read, "
+                "so takes none"
+            )
 
 
 def load_partition(config: Config, dataset: DataSet) -> Partition:

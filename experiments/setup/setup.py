@@ -24,7 +24,7 @@ from experiments.setup.adversary import (
     make_setting,
 )
 from experiments.setup.channel import make_channel, make_coding
-from experiments.setup.data import load_data, load_partition
+from experiments.setup.data import check_own, load_data, load_partition
 from experiments.setup.engine import make_grid, warn_of_residuals
 from experiments.setup.evaluator import Evaluator
 from experiments.setup.strategy import make_redraw, make_rule, make_steps, server_update
@@ -101,7 +101,7 @@ class Setup:
     @cached_property
     def trainer(self) -> Trainer:
         """The network, and what trains it."""
-        return make_trainer(self.config, self.data, self._own_model)
+        return make_trainer(self.config, self.data.shape, self.data.augmentation, self._own_model)
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -171,6 +171,8 @@ class Setup:
         InputError
             Likewise.
         """
+        if self._own_data is not None:
+            check_own(self.config, self._own_data)
         if not len(self.data.test.labels):
             raise InputError(f"data: {self.data.name!r} has no test example to evaluate on")
         check_fit(self.attack, self.data)

@@ -13,7 +13,6 @@ from torch import nn
 from experiments.config import Config
 from experiments.config.tables import EngineConfig
 from frl import models
-from frl.data import DataSet
 from frl.errors import InputError
 from frl.methods import Training
 from frl.models import DataShape
@@ -42,13 +41,25 @@ def make_module(config: Config, shape: DataShape, model: MakeModel | None = None
     return models.build(factory, config.seed, shape.example)
 
 
-def make_trainer(config: Config, dataset: DataSet, model: MakeModel | None = None) -> Trainer:
-    """Build what trains the network of a configuration, in the way of its method."""
-    module = make_module(config, dataset.shape, model)
+def make_trainer(
+    config: Config, shape: DataShape, augmentation: str, model: MakeModel | None = None
+) -> Trainer:
+    """Build what trains the network of a configuration, in the way of its method.
+
+    Parameters
+    ----------
+    config : Config
+    shape : DataShape
+    augmentation : str
+        What suits the training images.
+    model : callable, optional
+        In place of ``model.name``.
+    """
+    module = make_module(config, shape, model)
     device = check_device(config.engine.device)
     set_matmul_precision(config.engine)
     training = Training(
-        config.train_settings(dataset.augmentation),
+        config.train_settings(augmentation),
         seed=config.seed,
         keep=config.strategy.keep,
         mask_by=config.strategy.mask_by,

@@ -27,8 +27,10 @@ from frl.exchange.plain import plain_channel
 from frl.shard_transform import transformed
 from frl.task import Task
 from frl.training.masked_weight import MaskBy
-from frl.training.ranks import Shard, Trainer, TrainSettings
+from frl.training.ranks import Shard, Trainer
+from frl.training.settings import TrainSettings
 
+_DEFAULTS = TrainSettings()
 _AUGMENTATIONS = ("none", "crop-flip")
 
 
@@ -143,13 +145,15 @@ def client_app(
     method: str = "frl",
     keep: float = 0.5,
     mask_by: MaskBy = "score",
-    epochs: int = 2,
-    batch_size: int = 8,
+    epochs: int = _DEFAULTS.epochs,
+    steps: int = _DEFAULTS.steps,
+    batch_size: int = _DEFAULTS.batch_size,
     lr: float | None = None,
-    lr_decay: float = 0.999,
-    momentum: float = 0.9,
-    weight_decay: float = 1e-4,
-    augmentation: str = "none",
+    lr_decay: float = _DEFAULTS.lr_decay,
+    momentum: float = _DEFAULTS.momentum,
+    weight_decay: float = _DEFAULTS.weight_decay,
+    clip: float = _DEFAULTS.clip,
+    augmentation: str = _DEFAULTS.augmentation,
     device: str = "cpu",
     mods: Sequence[Mod] = (),
 ) -> ShardApp:
@@ -175,8 +179,9 @@ def client_app(
     keep : float
         Share of edges that a mask keeps.
     mask_by : {"score", "abs"}
-    epochs, batch_size, lr, lr_decay, momentum, weight_decay, augmentation
-        See :class:`frl.training.ranks.TrainSettings`; ``lr`` is by default what suits the method.
+    epochs, steps, batch_size, lr, lr_decay, momentum, weight_decay, clip, augmentation
+        The same as the keys ``train.*`` of a configuration, see
+        :class:`frl.training.settings.TrainSettings`; ``lr`` is by default what suits the method.
     device : str
     mods : sequence of Mod
         Flower mods around the training.
@@ -190,11 +195,13 @@ def client_app(
     check_network(network)
     settings = TrainSettings(
         epochs=epochs,
+        steps=steps,
         batch_size=batch_size,
         lr=network.learning_rate if lr is None else lr,
         lr_decay=lr_decay,
         momentum=momentum,
         weight_decay=weight_decay,
+        clip=clip,
         augmentation=augmentation,
     )
     _check_settings(settings)
@@ -214,11 +221,11 @@ def client_app(
 
 
 def _check_settings(settings: TrainSettings) -> None:
-    for name in ("epochs", "batch_size"):
+    for name, least in (("epochs", 1), ("batch_size", 1), ("steps", 0)):
         value = getattr(settings, name)
-        if type(value) is not int or value < 1:
-            raise InputError(f"{name}: got {value!r}; takes an integer from 1")
-    for name in ("lr", "lr_decay", "momentum", "weight_decay"):
+        if type(value) is not int or value < least:
+            raise InputError(f"{name}: got {value!r}; takes an integer from {least}")
+    for name in ("lr", "lr_decay", "momentum", "weight_decay", "clip"):
         value = getattr(settings, name)
         if not isinstance(value, int | float) or not isfinite(value) or value < 0:
             raise InputError(f"{name}: got {value!r}; takes a number from 0")

@@ -12,7 +12,8 @@ from frl.arrays import Arrays
 from frl.errors import InputError, unknown
 from frl.methods.base import Method, Space, Training
 from frl.training.masked_weight import MaskBy
-from frl.training.ranks import Trainer, TrainSettings
+from frl.training.ranks import Trainer
+from frl.training.settings import TrainSettings
 
 Model: TypeAlias = Callable[[], nn.Module]
 """A class, or a function without parameters, that makes a plain torch module."""

@@ -18,13 +18,8 @@ from frl.cohort.stack import Stack, Stacked
 from frl.task import Task
 from frl.training.augmentation import augment
 from frl.training.local_steps import last_pass, local_steps, rows_of
-from frl.training.ranks import (
-    Fit,
-    Shard,
-    TrainSettings,
-    augmenter,
-    autocast,
-)
+from frl.training.ranks import Fit, Shard, augmenter, autocast
+from frl.training.settings import TrainSettings
 from frl.training.stateless import Stateless
 
 

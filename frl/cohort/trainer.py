@@ -15,7 +15,8 @@ from frl.cohort.fit import fit_together
 from frl.cohort.sizing import DeviceMemory, cohort_size
 from frl.cohort.stack import Stacked, stack_of
 from frl.task import Task
-from frl.training.ranks import Fit, Shard, Trainer, TrainSettings
+from frl.training.ranks import Fit, Shard, Trainer
+from frl.training.settings import TrainSettings
 
 log = logging.getLogger(__name__)
 

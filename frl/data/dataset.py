@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -100,11 +101,14 @@ class DataSet:
         return inputs.sub_(mean).div_(std), labels
 
 
-def spread_of(inputs: NDArray[Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def spread_of(
+    inputs: NDArray[Any], indicators: Sequence[int] = ()
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation per channel (images) or feature (tables); a constant has std 1.
 
     Images are summed as integers, so the result does not depend on the order of summation. Features
-    are scaled before they are squared, so that neither tiny nor huge ones leave float64.
+    are scaled before they are squared, so that neither tiny nor huge ones leave float64. Indicators
+    (places of features that are 0 or 1) are not standardised: they have mean 0 and std 1.
     """
     if inputs.dtype == np.uint8:
         values = np.arange(256, dtype=np.float64)
@@ -118,7 +122,7 @@ def spread_of(inputs: NDArray[Any]) -> tuple[tuple[float, ...], tuple[float, ...
             for mean, count in zip(means, counts, strict=True)
         ]
     elif inputs.dtype == np.float64:
-        return _spread_of_features(inputs)
+        return _spread_of_features(inputs, frozenset(indicators))
     else:
         means = [float(mean) for mean in inputs.mean(axis=0, dtype=np.float64)]
         variances = [float(variance) for variance in inputs.var(axis=0, dtype=np.float64)]
@@ -135,10 +139,14 @@ def standardised(
 
 
 def _spread_of_features(
-    features: NDArray[np.float64],
+    features: NDArray[np.float64], indicators: frozenset[int]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     means, stds = [], []
     for place in range(features.shape[1]):
+        if place in indicators:
+            means.append(0.0)
+            stds.append(1.0)
+            continue
         column = np.array(features[:, place])
         low, high = float(column.min()), float(column.max())
         mean = low if low == high else float(column.mean())

@@ -25,11 +25,14 @@ def fingerprint_of(data: DataSet) -> str:
     """Return the fingerprint of a data set: 32 hexadecimal digits of a SHA-256.
 
     It covers the examples and labels of both splits with their types and shapes, the number and
-    names of the classes in order, the columns by which clients can be divided, and what suits the
-    training images. Paths, the name of the data set and the cache play no part.
+    names of the classes in order, the columns by which clients can be divided, which features are
+    not standardised, and what suits the training images. Paths, the name of the data set and the
+    cache play no part.
     """
     digest = hashlib.sha256()
-    head = [_METHOD, data.classes, list(data.labels), data.augmentation]
+    head: list[Any] = [_METHOD, data.classes, list(data.labels), data.augmentation]
+    if data.schema.indicators:
+        head.append(list(data.schema.indicators))
     digest.update(json.dumps(head).encode())
     named = {
         "train inputs": data.train.inputs,

@@ -7,6 +7,7 @@ that train on data of their own.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -30,6 +31,8 @@ class Column(NamedTuple):
         Of what is left out.
     shape : tuple[int, ...]
         Of one value; of a number or text ``()``.
+    categories : tuple[str, ...]
+        Of an input of text or classes: the value that each of its features stands for.
     """
 
     name: str
@@ -37,10 +40,22 @@ class Column(NamedTuple):
     use: str
     why: str = ""
     shape: tuple[int, ...] = ()
+    categories: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The name of each feature: the column, a place in a list, or the value of a category."""
+        if self.categories:
+            return tuple(f"{self.name}={value}" for value in self.categories)
+        if self.shape:
+            return tuple(f"{self.name}[{place}]" for place in range(math.prod(self.shape)))
+        return (self.name,)
 
     @property
     def what(self) -> str:
         """Kind and shape in words, or why it is left out."""
+        if self.categories:
+            return f"{self.kind}, {len(self.categories)} categories"
         shape = f" {'x'.join(map(str, self.shape))}" if self.shape else ""
         return self.why or self.kind + shape
 
@@ -100,15 +115,14 @@ class Schema:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The name of each feature of a table: a column, or a place in a column of lists."""
-        found: list[str] = []
-        for column in self.inputs:
-            size = 1
-            for side in column.shape:
-                size *= side
-            names = [f"{column.name}[{place}]" for place in range(size)]
-            found += names if column.shape else [column.name]
-        return tuple(found)
+        """The name of each feature of a table."""
+        return tuple(name for column in self.inputs for name in column.features)
+
+    @property
+    def indicators(self) -> tuple[int, ...]:
+        """Places of the features that stand for a category: 0 or 1, and not standardised."""
+        flags = [bool(column.categories) for column in self.inputs for _ in column.features]
+        return tuple(place for place, flag in enumerate(flags) if flag)
 
     def record(self) -> dict[str, Any]:
         """Return it as JSON has it."""
@@ -156,6 +170,7 @@ def schema_from(record: Mapping[str, Any]) -> Schema:
                 str(each["use"]),
                 str(each.get("why", "")),
                 tuple(int(side) for side in each.get("shape", ())),
+                tuple(map(str, each.get("categories", ()))),
             )
             for each in record["columns"]
         ),
@@ -170,7 +185,10 @@ def schema_from(record: Mapping[str, Any]) -> Schema:
 
 def for_clients(schema: Schema) -> str:
     """Write down, as short as can be, what a client's own folder must have: see :func:`told`."""
-    inputs = [[column.name, column.kind, list(column.shape)] for column in schema.inputs]
+    inputs = [
+        [column.name, column.kind, list(column.shape), *filter(None, [list(column.categories)])]
+        for column in schema.inputs
+    ]
     kept = [inputs, schema.label, dict(schema.reading), schema.range]
     return json.dumps(kept, separators=(",", ":"))
 
@@ -184,7 +202,8 @@ def told(text: str) -> Schema:
         If it is something else.
     """
     inputs, label, reading, pixels = json.loads(text)
-    columns = [{"name": n, "kind": k, "use": "input", "shape": shape} for n, k, shape in inputs]
+    keys = ("name", "kind", "shape", "categories")
+    columns = [{**dict(zip(keys, each, strict=False)), "use": "input"} for each in inputs]
     if label:
         columns.append({"name": label, "kind": "", "use": "label"})
     empty: dict[str, Any] = {"splits": {}, "classes": (), "example": (), "notes": ()}

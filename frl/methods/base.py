@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from frl.training.masked_weight import MaskBy
-    from frl.training.ranks import Trainer, TrainSettings
+    from frl.training.ranks import Trainer
+    from frl.training.settings import TrainSettings
 
 Space: TypeAlias = Literal["ranks", "weights"]
 

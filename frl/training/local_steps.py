@@ -16,7 +16,8 @@ from frl.task import Task
 from frl.training.evaluation import batches
 
 if TYPE_CHECKING:
-    from frl.training.ranks import Shard, TrainSettings
+    from frl.training.ranks import Shard
+    from frl.training.settings import TrainSettings
 
 
 class LocalStep(NamedTuple):

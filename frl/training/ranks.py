@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager, nullcontext
-from math import cos, pi
 from typing import NamedTuple, Protocol, cast
 
 import numpy as np
@@ -24,47 +23,10 @@ from frl.training.forward_randomness import seeded_forward
 from frl.training.local_steps import last_pass, local_steps, rows_of
 from frl.training.masked_weight import MaskBy
 from frl.training.parameters import ranked
+from frl.training.settings import TrainSettings
 from frl.training.snapshot import Snapshot
 from frl.training.stateless import Stateless, stateless
 from frl.training.supermask import attach, score_parameters
-
-
-class TrainSettings(NamedTuple):
-    """Hyper-parameters of local training.
-
-    Attributes
-    ----------
-    epochs, batch_size : int
-    steps : int
-        Steps to take, whatever the size of the shard, in place of ``epochs``; 0: epochs.
-    clip : float
-        Largest Euclidean norm of a step's gradient, of all layers together; 0: none.
-    lr : float
-        Learning rate of round 1; ``lr * lr_decay ** (round - 1)`` in later ones. Within a client it
-        follows a cosine over the local epochs, or steps.
-    lr_decay, momentum, weight_decay : float
-        Momentum starts anew in every round.
-    augmentation : str
-        See :func:`frl.training.augmentation.augment`.
-    precision : str
-        Of the forward and backward pass: ``"bfloat16"``, or float32 with anything else.
-    """
-
-    epochs: int = 2
-    batch_size: int = 8
-    lr: float = 0.4
-    lr_decay: float = 0.999
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
-    augmentation: str = "none"
-    precision: str = "float32"
-    steps: int = 0
-    clip: float = 0.0
-
-    def rate(self, round: int, part: int, parts: int) -> float:
-        """Learning rate of one part (from 0) of the local work of one round (from 1)."""
-        cosine = 0.5 * (1.0 + cos(pi * part / parts))
-        return self.lr * self.lr_decay ** (round - 1) * cosine
 
 
 class Shard(NamedTuple):

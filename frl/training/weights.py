@@ -13,7 +13,8 @@ from frl.ranking import kept_edges, packed_order, sortable
 from frl.task import Task
 from frl.training.batch_statistics import use_batch_statistics
 from frl.training.parameters import Treatment, parameters_of
-from frl.training.ranks import Fit, Shard, TrainSettings, fit
+from frl.training.ranks import Fit, Shard, fit
+from frl.training.settings import TrainSettings
 from frl.training.snapshot import Snapshot
 from frl.training.stateless import stateless
 

@@ -20,7 +20,7 @@ from experiments.config.configuration import defaults
 from experiments.config.pyproject import rewritten
 from frl import methods
 from frl.errors import InputError
-from frl.training.ranks import TrainSettings
+from frl.training.settings import TrainSettings
 from strategies import RuleStrategy
 
 ROOT = Path(__file__).parents[2]

@@ -116,6 +116,17 @@ def test_rows_of_another_run_are_found_on_resume(stopped: RunDirectory, tmp_path
         resume(stopped)
 
 
+def test_a_row_that_was_cut_off_is_left_out_and_said(
+    stopped: RunDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = stopped.path / "rounds.jsonl"
+    whole = load(stopped.path)
+    path.write_bytes(path.read_bytes()[:-9])
+
+    assert len(load(stopped.path)) == len(whole) - 1
+    assert caplog.messages == [f"{path}: its last line is cut off and left out"]
+
+
 def test_missing_parts_are_found(copy: RunDirectory) -> None:
     shutil.move(copy.path / "identity.json", copy.path / "aside")
     with pytest.raises(InputError, match=r"copy lacks its identity.json"):

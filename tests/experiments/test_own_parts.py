@@ -11,13 +11,14 @@ import pytest
 from torch import nn
 
 import experiments
-from experiments.config import Config, read
+from experiments.config import Config, from_flat, read
 from experiments.records import RunDirectory
 from experiments.rounds.row import Row
 from experiments.setup import Setup
 from frl import data, models
 from frl.errors import InputError
 from frl.models import DataShape
+from tests.frl.data.inputs import write_table
 
 SMALL = {"rounds": 2, "clients": 8, "clients_per_round": 4, "train.epochs": 1}
 
@@ -155,6 +156,41 @@ def test_bad_parts_are_refused_before_anything_is_written(
 
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+READING = {
+    "label": "x",
+    "inputs": "x",
+    "test": "0.2",
+    "validation": "0.2",
+    "resize": "4",
+    "convert": "L",
+    "missing": "mean",
+    "categories": "one_hot",
+    "path": "here",
+}
+
+
+@pytest.mark.parametrize("key", READING)
+def test_keys_of_reading_are_refused_beside_data_of_ones_own(key: str, tmp_path: Path) -> None:
+    asked = {**SMALL, f"data.{key}": READING[key]}
+
+    with pytest.raises(InputError, match=rf"^data\.{key}: got .*; the data are given") as caught:
+        experiments.run(asked, data=own_data(), out=tmp_path / "run")
+
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_keys_with_which_a_data_set_was_read_may_stay(tmp_path: Path) -> None:
+    found = data.load(str(write_table(tmp_path / "t")), "", data.Reading(missing="drop"))
+    keys = {**SMALL, "data.missing": "drop", "data.column": "u", "model.name": "mlp"}
+
+    Setup(from_flat(keys), data=found).check_data()
+
+
+def test_no_key_of_reading_is_forgotten() -> None:
+    assert set(vars(data.Reading())) - set(READING) == {"group"}, "which a given data set obeys"
 
 
 def test_a_part_is_made_once_and_a_copy_makes_its_own() -> None:

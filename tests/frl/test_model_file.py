@@ -17,7 +17,8 @@ from frl.model_file import About, load_model, pack_model
 from frl.task import Task
 from frl.training.evaluation import evaluate
 from frl.training.forward_randomness import seeded_forward
-from frl.training.ranks import RankTrainer, Trainer, TrainSettings
+from frl.training.ranks import RankTrainer, Trainer
+from frl.training.settings import TrainSettings
 from frl.training.supermask import detach
 from frl.training.weights import WeightTrainer
 from tests.frl.zoo import CLASSES, EXAMPLES, ROWS, ZOO, shard_for

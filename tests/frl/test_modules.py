@@ -19,7 +19,8 @@ from frl.training.forward_randomness import seeded_forward
 from frl.training.local_steps import local_steps
 from frl.training.masked_weight import Supermask
 from frl.training.parameters import Treatment, parameters_of, ranked
-from frl.training.ranks import RankTrainer, Shard, Trainer, TrainSettings
+from frl.training.ranks import RankTrainer, Shard, Trainer
+from frl.training.settings import TrainSettings
 from frl.training.supermask import detach, score_parameters, supermasks
 from frl.training.weights import WeightTrainer
 from tests.frl.zoo import EXAMPLES, ROWS, ZOO, shard_for

@@ -13,7 +13,8 @@ from torch.nn.utils import parametrizations
 from frl import models
 from frl.errors import InputError
 from frl.training.parameters import parameters_of
-from frl.training.ranks import RankTrainer, TrainSettings
+from frl.training.ranks import RankTrainer
+from frl.training.settings import TrainSettings
 from frl.training.weights import WeightTrainer
 
 

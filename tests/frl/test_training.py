@@ -12,7 +12,8 @@ from frl.randomness import Purpose, generator
 from frl.task import Task
 from frl.training.augmentation import augment
 from frl.training.local_steps import last_pass, local_steps
-from frl.training.ranks import RankTrainer, Shard, TrainSettings
+from frl.training.ranks import RankTrainer, Shard
+from frl.training.settings import TrainSettings
 from frl.training.supermask import score_parameters
 from frl.training.weights import WeightTrainer
 

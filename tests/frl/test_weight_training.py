@@ -10,7 +10,8 @@ from frl import models
 from frl.models import DataShape
 from frl.randomness import Purpose, generator
 from frl.task import Task
-from frl.training.ranks import Shard, TrainSettings
+from frl.training.ranks import Shard
+from frl.training.settings import TrainSettings
 from frl.training.weights import WeightTrainer, sparsify
 
 SHAPE = DataShape((6,), 3)

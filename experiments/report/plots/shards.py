@@ -26,8 +26,10 @@ class Shards(Plot):
         # Here, because these need torch, which no other picture waits for.
         from experiments.setup.setup import Setup
 
-        config = RunDirectory(runs.directories[0]).config()
+        directory = RunDirectory(runs.directories[0])
+        config = directory.config()
         setup = Setup(config)
+        directory.refuse_other_data(setup.data.fingerprint)
         dataset, partition = setup.data, setup.partition
         shown = np.unique(
             np.linspace(0, config.clients - 1, min(_MOST, config.clients)).astype(int)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.data.dataset import Columns, Split
+from frl.data.reading.categories import unknown_categories
 from frl.data.reading.columns import Table
-from frl.data.reading.features import check_standardised, features_of, fill
+from frl.data.reading.features import check_standardised, features_of, fill, means_of
 from frl.data.reading.groups import groups_of
 from frl.data.reading.labels import classes_of, codes_of, label_column
 from frl.data.reading.options import Reading
@@ -111,17 +112,18 @@ def _features(
     schema: Schema,
     reading: Reading,
 ) -> tuple[Table, Table, list[NDArray[np.float64]], list[str]]:
-    names = schema.features
-    train = fill(parts[0], tables[0], names, reading.missing)
-    with np.errstate(invalid="ignore"):
-        means = [float(mean) for mean in np.nanmean(parts[0], axis=0)]
-    test = fill(parts[1], tables[1], names, reading.missing, means)
+    indicators = schema.indicators
+    means = means_of(parts[0], indicators)
+    train, test = (
+        fill(part, table, schema.inputs, reading.missing, means)
+        for part, table in zip(parts, tables, strict=True)
+    )
     kept = tuple(
         table if len(part.rows) == len(table) else table.rows(part.rows)
         for table, part in zip(tables, (train, test), strict=True)
     )
-    notes = check_standardised(
-        train.values, list(zip(kept, (train.values, test.values), strict=True)), names
-    )
+    others = list(zip(kept, (train.values, test.values), strict=True))
+    notes = check_standardised(train.values, others, schema.features, indicators)
+    notes += unknown_categories(kept[1], schema.inputs)
     arrays = [train.values, test.values]
     return kept[0], kept[1], arrays, [*train.notes, *test.notes, *notes]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.data.dataset import spread_of, standardised
+from frl.data.reading.categories import one_hot
 from frl.data.reading.columns import Table, lost_in_float64, matrix
 from frl.data.schema import Column
 from frl.errors import InputError
@@ -42,6 +43,9 @@ def features_of(table: Table, columns: Sequence[Column]) -> NDArray[np.float64]:
     """
     parts = []
     for column in columns:
+        if column.categories:
+            parts.append(one_hot(table, column))
+            continue
         part = matrix(table, column.name, column.shape)
         with np.errstate(invalid="ignore"):
             beyond = np.argwhere(np.abs(part) > _LARGEST)
@@ -60,12 +64,20 @@ def features_of(table: Table, columns: Sequence[Column]) -> NDArray[np.float64]:
     return np.ascontiguousarray(np.concatenate(parts, axis=1))
 
 
+def means_of(values: NDArray[np.float64], indicators: Sequence[int]) -> NDArray[np.float64]:
+    """Return what fills the holes of each feature: its mean, and 0 for a category."""
+    present = np.maximum(np.sum(~np.isnan(values), axis=0), 1)
+    means = np.asarray(np.nansum(values, axis=0) / present, dtype=np.float64)
+    means[list(indicators)] = 0.0
+    return means
+
+
 def fill(
     values: NDArray[np.float64],
     table: Table,
-    names: Sequence[str],
+    columns: Sequence[Column],
     missing: str,
-    means: Sequence[float] | None = None,
+    means: Sequence[float] | NDArray[np.float64],
 ) -> Filled:
     """Do what ``data.missing`` says about the holes of a split.
 
@@ -74,11 +86,11 @@ def fill(
     values : float64 array of shape (rows, features)
     table : Table
         The split they come from, for messages.
-    names : sequence of str
-        Of the features.
+    columns : sequence of Column
+        That the features are of.
     missing : {"refuse", "mean", "drop"}
-    means : sequence of float, optional
-        Of the training examples; without it, those of these.
+    means : sequence of float
+        Of the training examples.
 
     Raises
     ------
@@ -86,7 +98,10 @@ def fill(
         If holes are refused, or nothing is left.
     """
     rows = np.arange(len(values))
-    where = np.argwhere(np.isnan(values))
+    text = [bool(column.categories) for column in columns for _ in column.features]
+    names = [c.name if c.categories else feature for c in columns for feature in c.features]
+    counted = [not c.categories or not n for c in columns for n in range(len(c.features))]
+    where = np.argwhere(np.isnan(values) & np.array(counted))
     if not where.size:
         return Filled(values, rows, [])
     row, place = (int(index) for index in where[0])
@@ -96,8 +111,8 @@ def fill(
     if missing == "refuse":
         more = f" (and {len(where) - 1:,} more)" if len(where) > 1 else ""
         raise InputError(
-            f"data: column {names[place]!r} has no value in {table.at(row)}{more}; takes numbers, "
-            'or data.missing = "mean" or "drop"'
+            f"data: column {names[place]!r} has no value in {table.at(row)}{more}; takes "
+            f'{"categories" if text[place] else "numbers"}, or data.missing = "mean" or "drop"'
         )
     holed = np.unique(where[:, 0])
     if missing == "drop":
@@ -106,10 +121,9 @@ def fill(
             raise InputError(f"data: every row of {table.split} has a missing value")
         said = f"rows of {table.split} left out for missing values: {holed.size:,}"
         return Filled(values[rows], rows, [f"{said}, the first is {table.at(int(holed[0]))}"])
-    if means is None:
-        means = [float(mean) for mean in np.nanmean(values, axis=0)]
     filled = np.where(np.isnan(values), np.asarray(means, dtype=np.float64), values)
-    said = f"missing values of {table.split} filled with means of train: {len(where):,}"
+    how = "means of train" + ", categories with 0" * any(text[place] for _, place in where)
+    said = f"missing values of {table.split} filled with {how}: {len(where):,}"
     return Filled(filled, rows, [f"{said}, the first is {names[place]!r} in {table.at(row)}"])
 
 
@@ -117,6 +131,7 @@ def check_standardised(
     train: NDArray[np.float64],
     others: Sequence[tuple[Table, NDArray[np.float64]]],
     names: Sequence[str],
+    indicators: Sequence[int] = (),
 ) -> list[str]:
     """Refuse a feature that training cannot see; return what a person should know.
 
@@ -128,13 +143,15 @@ def check_standardised(
         Splits whose features must stay finite then, the training split among them.
     names : sequence of str
         Of the features.
+    indicators : sequence of int
+        Places of those that stand for a category.
 
     Raises
     ------
     InputError
         If a feature differs between examples but not once it is standardised, or overflows then.
     """
-    mean, std = spread_of(train)
+    mean, std = spread_of(train, indicators)
     ends = np.stack([train.min(axis=0), train.max(axis=0)])
     seen = standardised(ends, mean, std)
     constant = []

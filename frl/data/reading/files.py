@@ -12,6 +12,7 @@ from typing import Any
 
 from frl.data.listing import files_of
 from frl.data.reading.columns import Table
+from frl.data.reading.formats import TABLES, formats_of
 from frl.data.reading.tables import one_table, readable
 from frl.errors import FRLError, InputError
 
@@ -89,12 +90,23 @@ def _of_saved(folder: str) -> dict[str, Table]:
 def _of_builder(folder: str, where: str, single: bool) -> dict[str, Table]:
     import datasets
 
+    formats = formats_of(Path(folder))
+    if formats and all(readable(how.module, {"": files}) for how, files in formats.values()):
+        return {
+            split: one_table(
+                how.module,
+                split,
+                files,
+                datasets.load_dataset_builder(how.module, data_files=files, **how.options).config,
+            )
+            for split, (how, files) in formats.items()
+        }
     builder = datasets.load_dataset_builder(folder)
     module = type(builder).__module__.rpartition(".")[2]
     files = getattr(builder.config, "data_files", None) or {}
     paths = {str(name): [str(path) for path in found] for name, found in files.items()}
     own = builder.info.features is None and getattr(builder.config, "features", None) is None
-    if module in ("csv", "json", "parquet") and own and readable(module, paths):
+    if module in TABLES and own and readable(module, paths):
         return {
             name: one_table(module, name, found, builder.config) for name, found in paths.items()
         }

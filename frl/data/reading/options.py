@@ -20,6 +20,10 @@ CONVERSIONS = {
     "RGB": "all become RGB",
     "stretch": "16- and 32-bit grey: the range of the training pixels becomes 0 to 255",
 }
+CATEGORIES = {
+    "leave_out": "columns of text and of classes are no inputs",
+    "one_hot": "each of their values is an input of its own, 1 where it stands and else 0",
+}
 _LARGEST = 4096
 
 
@@ -45,6 +49,8 @@ class Reading:
         One of :data:`CONVERSIONS`.
     missing : str
         One of :data:`MISSING`.
+    categories : str
+        One of :data:`CATEGORIES`.
 
     Raises
     ------
@@ -60,10 +66,13 @@ class Reading:
     resize: str = ""
     convert: str = ""
     missing: str = "refuse"
+    categories: str = "leave_out"
 
     def __post_init__(self) -> None:
         if self.missing not in MISSING:
             raise unknown("data.missing", self.missing, MISSING)
+        if self.categories not in CATEGORIES:
+            raise unknown("data.categories", self.categories, CATEGORIES)
         if self.convert not in CONVERSIONS:
             raise unknown("data.convert", self.convert, CONVERSIONS)
         for key in ("test", "validation"):

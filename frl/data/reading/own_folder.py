@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from frl.data.data_spec import UNREADABLE, DataSpec, OwnDataError, said_as
 from frl.data.dataset import standardised
+from frl.data.reading.categories import MOST, unknown_categories
 from frl.data.reading.columns import Table
 from frl.data.reading.features import features_of, fill
 from frl.data.reading.files import read_tables
@@ -82,6 +83,8 @@ def _of_the_run(data_spec: DataSpec) -> tuple[Schema, Reading]:
         return Schema(), Reading()
     try:
         run = told(data_spec.schema)
+        if any(len(column.categories) > MOST for column in run.inputs):
+            raise ValueError(f"a column of more than {MOST} categories")
         kept = {key: run.reading.get(key, "") for key in ("resize", "convert")}
         return run, Reading(**kept, missing=run.reading.get("missing", "refuse"))
     except (KeyError, TypeError, ValueError, RecursionError, AttributeError) as error:
@@ -114,7 +117,9 @@ def _features(
         values = features_of(table, schema.inputs)
         if values.shape[1:] != data_spec.example:
             return table, values
-        filled = fill(values, table, schema.features, reading.missing, data_spec.mean)
+        filled = fill(values, table, schema.inputs, reading.missing, data_spec.mean)
+        for note in unknown_categories(table, schema.inputs):
+            log.warning("data.path: %s", note)
         kept = table if len(filled.rows) == len(table) else table.rows(filled.rows)
         bad = ~np.isfinite(standardised(filled.values, data_spec.mean, data_spec.std))
         if bad.any():

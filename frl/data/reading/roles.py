@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from frl.data.reading.categories import KINDS, categories_of
 from frl.data.reading.columns import NUMBERS, Table, about, holes, kind_of
 from frl.data.reading.labels import USUAL
 from frl.data.reading.options import Reading
@@ -32,9 +33,12 @@ def roles_of(table: Table, label: str, reading: Reading) -> tuple[tuple[Column, 
             raise unknown("data.inputs: column", name, names)
         if name == label:
             raise InputError(f"data.inputs: column {name!r} is the label")
-        if kinds[name][0] not in (*NUMBERS, "picture"):
+        if kinds[name][0] not in (*_taken(reading), "picture"):
             why = about(table, name, kinds[name][0])
-            raise InputError(f"data.inputs: column {name!r} is {why}; takes numbers or pictures")
+            takes = "numbers or pictures"
+            if kinds[name][0] in KINDS:
+                takes += ', or data.categories = "one_hot"'
+            raise InputError(f"data.inputs: column {name!r} is {why}; takes {takes}")
     pictures = [name for name in asked or names if kinds[name][0] == "picture" and name != label]
     if asked and pictures and len(asked) > 1:
         raise InputError(f"data.inputs: column {pictures[0]!r} holds pictures; takes it alone")
@@ -46,7 +50,9 @@ def roles_of(table: Table, label: str, reading: Reading) -> tuple[tuple[Column, 
     inputs = [column for column in columns if column.use == "input"]
     if not inputs:
         found = ", ".join(map(str, columns)) or "nothing"
-        raise InputError(f"data: no picture and no numeric column among the columns: {found}")
+        text = any(kinds[column.name][0] in KINDS for column in columns if column.name != label)
+        hint = '; data.categories = "one_hot" takes text' if text else ""
+        raise InputError(f"data: no picture and no numeric column among the columns: {found}{hint}")
     ordered = sorted(inputs, key=lambda column: asked.index(column.name)) if asked else inputs
     rest = tuple(column for column in columns if column.use != "input")
     notes: list[str] = [] if asked or inputs[0].kind == "picture" else _odd(inputs)
@@ -94,7 +100,14 @@ def _column(
     if name == label:
         return Column(name, kind, "label", "", shape)
     why = _why_left_out(table, name, kind, reading, picture)
+    if not why and kind in KINDS:
+        return Column(name, kind, "input", categories=categories_of(table, name))
     return Column(name, kind, "left out" if why else "input", why, shape)
+
+
+def _taken(reading: Reading) -> tuple[str, ...]:
+    """Return the kinds of a table's columns that are inputs."""
+    return (*NUMBERS, *KINDS) if reading.categories == "one_hot" else NUMBERS
 
 
 def _why_left_out(table: Table, name: str, kind: str, reading: Reading, picture: list[str]) -> str:
@@ -106,7 +119,7 @@ def _why_left_out(table: Table, name: str, kind: str, reading: Reading, picture:
         return "" if name == picture[0] else about(table, name, kind)
     if _UNNAMED.fullmatch(name):
         return "a number of rows without a name"
-    if kind not in NUMBERS:
+    if kind not in _taken(reading):
         return about(table, name, kind)
     missing = holes(table, name)
     if kind != "numbers" and missing.size and len(table.values(name).drop_null().unique()) == 1:

@@ -18,7 +18,8 @@ from frl.cohort.sizing import cohort_size
 from frl.cohort.trainer import Job
 from frl.models import DataShape
 from frl.task import Task
-from frl.training.ranks import RankTrainer, Shard, Trainer, TrainSettings
+from frl.training.ranks import RankTrainer, Shard, Trainer
+from frl.training.settings import TrainSettings
 from frl.training.weights import WeightTrainer
 from tests.frl.zoo import EXAMPLES, ROWS, ZOO, shard_for
 

@@ -44,6 +44,7 @@ _LABELS: tuple[tuple[Any, ...], ...] = (
 )
 _ODD = st.sampled_from([None, float("nan"), float("inf"), -float("inf"), 1e39, 1e308, "?"])
 MISSING = ("refuse", "mean", "drop")
+CATEGORIES = ("leave_out", "one_hot")
 
 
 class GeneratedTable(NamedTuple):
@@ -54,6 +55,7 @@ class GeneratedTable(NamedTuple):
     label: str
     ending: str
     missing: str
+    categories: str
 
 
 @st.composite
@@ -92,7 +94,8 @@ def tables(draw: st.DrawFn) -> GeneratedTable:
                 _KINDS[draw(st.sampled_from(kinds))], min_size=rows["test"], max_size=rows["test"]
             )
         )
-    return GeneratedTable(parts["train"], test, "label", ending, draw(st.sampled_from(MISSING)))
+    missing, categories = (draw(st.sampled_from(each)) for each in (MISSING, CATEGORIES))
+    return GeneratedTable(parts["train"], test, "label", ending, missing, categories)
 
 
 def write(table: GeneratedTable, folder: Path) -> bool:

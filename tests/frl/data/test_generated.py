@@ -73,7 +73,9 @@ def check_table(table: GeneratedTable) -> str:
         if not write(table, folder):
             return "no file"
         try:
-            found = data.load(str(folder), "", Reading(missing=table.missing))
+            found = data.load(
+                str(folder), "", Reading(missing=table.missing, categories=table.categories)
+            )
         except InputError as error:
             return refused(error)
         frames = {split: clean(table, folder, split) for split in ("train", "test")}
@@ -94,13 +96,17 @@ def compare(found: DataSet, frames: dict[str, pd.DataFrame], missing: str) -> No
             assert repr(str(name)[:40])[:-1] in said
     means: np.ndarray | None = None
     for split, held in (("train", found.train), ("test", found.test)):
-        values = np.concatenate([feature(frames[split][name]) for name in inputs], axis=1)
+        values = np.concatenate(
+            [feature(frames[split][each.name], each.categories) for each in schema.inputs], axis=1
+        )
         labels = frames[split][schema.label]
         if missing == "drop":
             kept = ~np.isnan(values).any(axis=1)
             values, labels = values[kept], labels[kept]
         elif missing == "mean":
-            means = np.nanmean(values, axis=0) if means is None else means
+            if means is None:
+                means = np.nanmean(values, axis=0)
+                means[list(schema.indicators)] = 0
             values = np.where(np.isnan(values), means, values)
         np.testing.assert_allclose(held.inputs, values, rtol=1e-12, atol=0)
         assert [found.labels[code] for code in held.labels] == [
@@ -113,7 +119,10 @@ def same_numbers(names: list[str], labels: pd.Series) -> bool:
     return [float(name) for name in names] == [float(label) for label in labels]
 
 
-def feature(column: pd.Series) -> np.ndarray:
+def feature(column: pd.Series, categories: tuple[str, ...]) -> np.ndarray:
+    if categories:
+        dummies = pd.get_dummies(column.astype(str)).reindex(columns=categories, fill_value=False)
+        return dummies.to_numpy(float) + np.where(column.isna(), np.nan, 0)[:, None]
     flat = numbers(column)
     if flat is not None:
         return flat.reshape(-1, 1)

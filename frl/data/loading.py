@@ -172,7 +172,7 @@ def _entry(name: str, augmentation: str, decoded: Decoded) -> Entry:
     }
     for number, values in enumerate(decoded.columns.values()):
         arrays[f"column_{number}"] = values
-    mean, std = spread_of(decoded.train.inputs)
+    mean, std = spread_of(decoded.train.inputs, decoded.schema.indicators)
     about = {
         "classes": decoded.classes,
         "mean": mean,
