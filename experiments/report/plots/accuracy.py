@@ -51,8 +51,7 @@ class Accuracy(Plot):
         evaluated = evaluated.assign(label=evaluated["run"].map(named))
         columns = min(_COLUMNS, len(panels))
         rows = -(-len(panels) // columns)
-        short = max(map(len, lines)) <= _SHORT * columns
-        wide = len(lines) > _BANDS or (len(lines) > 2 and short)
+        wide = len(lines) > 2 and max(map(len, lines)) <= _SHORT * columns
         legend = 2 if wide and not options.narrow else 1
         height = 3.6 * (rows if columns == 1 else 0.85 * rows) + 0.22 * (len(lines) // legend + 1)
         figure = Figure(figsize=(2.4 + 4.0 * columns, height), layout="constrained")

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from experiments.report.detection import weighed_votes
 from experiments.report.plots import register
 from experiments.report.plots.base import Options, Plot, Runs
-from experiments.report.plots.style import COLOURS
+from experiments.report.plots.style import COLOURS, LEAST_WIDTH
 from experiments.report.run_labels import run_labels
 from experiments.report.verdict_lines import read_verdicts
 from frl.errors import InputError
@@ -70,7 +70,8 @@ def _panels(
         raise InputError(f"takes at most {_MOST} runs, a panel each; these are {len(runs)}")
     columns = min(3, len(runs))
     rows = -(-len(runs) // columns)
-    figure = Figure(figsize=(0.6 + 3.4 * columns, 1.2 + 2.3 * rows), layout="constrained")
+    size = (max(LEAST_WIDTH, 0.6 + 3.4 * columns), 1.2 + 2.3 * rows)
+    figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, run, title in zip(grid.flat, runs, titles, strict=False):
         _panel(axes, votes[votes["run"] == run], looks)
@@ -84,7 +85,8 @@ def _panels(
     for axes in grid[:, 0]:
         axes.set_ylabel("weight in the vote")
     handles, names = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower left", ncols=legend_columns)
+    shown = legend_columns if columns > 1 else min(2, legend_columns)
+    figure.legend(handles, names, loc="outside lower left", ncols=shown)
     figure.suptitle(heading, x=0.01, ha="left", fontsize=10)
     return figure
 

@@ -8,12 +8,10 @@ from matplotlib.figure import Figure
 
 from experiments.report.plots import register
 from experiments.report.plots.base import Options, Plot, Runs
-from experiments.report.plots.style import MAP
+from experiments.report.plots.style import LEAST_WIDTH, MAP
 from experiments.report.run_labels import CLEAN
 
 _DARK_BELOW = 55.0
-_LEAST = 6.0
-"""Inches across, for the title."""
 
 
 @register("heatmap")
@@ -27,7 +25,7 @@ class Heatmap(Plot):
         maps = [_table(finished[finished["setting"] == setting]) for setting in settings]
         attacks = max(len(table.columns) for table in maps)
         rules = sum(len(table) for table in maps)
-        size = (max(_LEAST, 2.6 + 0.62 * attacks), 1.7 + 0.36 * rules + 0.5 * len(maps))
+        size = (max(LEAST_WIDTH, 2.6 + 0.62 * attacks), 1.7 + 0.36 * rules + 0.5 * len(maps))
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(
             len(maps), squeeze=False, height_ratios=[len(table) for table in maps]

@@ -19,6 +19,8 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 MAP = "cividis"
 """From dark to bright for the colour-blind, and in grey."""
 FORMATS = (".png", ".pdf", ".svg")
+LEAST_WIDTH = 6.0
+"""Inches across that a title needs."""
 _SMALL, _FLAT = 8.0, 0.75
 """Size of words in narrow pictures, and the least share of the height that is kept."""
 STYLE: Any = {
