@@ -8,8 +8,8 @@ import numpy as np
 
 from experiments.analysis.rankings import LENET, base_ranking, moved_ranking
 from experiments.benchmarks.row import Row, cpu_seconds
+from frl.one_thread import one_thread
 from frl.ranking import Ranking
-from frl.training.one_thread import one_thread
 from strategies.certificates import Honest, Parts, certify, reach
 from strategies.gate import ranking_check
 from strategies.rules.sum import Sum

@@ -15,8 +15,8 @@ from frl import models
 from frl.cohort import Barrier, CohortTrainer, CudaMemory, membership
 from frl.cohort.trainer import Job
 from frl.models import DataShape
+from frl.one_thread import one_thread
 from frl.task import Task
-from frl.training.one_thread import one_thread
 from frl.training.ranks import RankTrainer, Shard
 from frl.training.settings import TrainSettings
 

@@ -26,8 +26,8 @@ from frl import models
 from frl.cores import usable_cores
 from frl.exchange.forms import Whole
 from frl.models import DataShape
+from frl.one_thread import one_thread
 from frl.task import Task
-from frl.training.one_thread import one_thread
 from frl.training.ranks import RankTrainer, Shard, fit
 from frl.training.settings import TrainSettings
 from strategies.vote import Vote

@@ -15,7 +15,7 @@ from experiments.benchmarks.row import Row, cpu_seconds
 from frl.exchange.messages import arrays_record
 from frl.grids import InProcessGrid
 from frl.grids.internals import number
-from frl.training.one_thread import one_thread
+from frl.one_thread import one_thread
 from strategies import Robust
 
 NAMES = ("robust",)

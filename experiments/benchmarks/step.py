@@ -11,8 +11,8 @@ import torch
 from experiments.benchmarks.row import Row, cpu_seconds
 from frl import models
 from frl.models import DataShape
+from frl.one_thread import one_thread
 from frl.task import Task
-from frl.training.one_thread import one_thread
 from frl.training.ranks import RankTrainer, Shard, fit
 from frl.training.settings import TrainSettings
 

@@ -10,8 +10,8 @@ import torch
 from experiments.benchmarks.row import Row, cpu_seconds
 from frl import models
 from frl.models import DataShape, initial_scores
+from frl.one_thread import one_thread
 from frl.ranking import Ranking, rank
-from frl.training.one_thread import one_thread
 from strategies.gate import ranking_check
 from strategies.vote import Vote
 

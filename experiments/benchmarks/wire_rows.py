@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from experiments.benchmarks import wire
 from experiments.benchmarks.row import Row
-from frl.training.one_thread import one_thread
+from frl.one_thread import one_thread
 
 _CONV8_BYTES = 13_704_264
 _HEADER_A_LAYER = 64

@@ -11,11 +11,11 @@ from experiments.config import Config
 from frl.arrays import Arrays
 from frl.data import DataSet, Split
 from frl.errors import InputError
+from frl.one_thread import one_thread
 from frl.randomness import Purpose, generator
 from frl.registry import Registry
 from frl.registry.call_syntax import Call, parse_calls
 from frl.task import Task
-from frl.training.one_thread import one_thread
 from frl.training.ranks import Shard, Trainer
 from strategies import pre_aggregation, rules
 from strategies.base import Redraw

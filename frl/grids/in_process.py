@@ -9,7 +9,7 @@ from flwr.app import Message
 
 from frl.grids.local import LocalGrid
 from frl.grids.side_by_side import chunks, describe_error, run_apps
-from frl.training.one_thread import one_thread
+from frl.one_thread import one_thread
 
 
 class InProcessGrid(LocalGrid):

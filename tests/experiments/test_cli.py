@@ -271,7 +271,7 @@ def test_what_a_network_is(
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["nope"], "unknown model 'nope' (takes: conv2, conv8, lenet, mlp, resnet8)"),
+        (["nope"], "unknown model 'nope' (takes: char_lstm, char_transformer, conv2, conv8, "),
         (["mlp", "--shape", "3x0"], "--shape: got '3x0'; takes sizes joined by x, as 3x32x32"),
         (["lenet", "--shape", "10"], "lenet"),
     ],
@@ -299,7 +299,7 @@ def test_a_network_that_cannot_be_shown(
         (["run", "-o", "nix=3"], "unknown configuration key 'nix'; takes what frl list keys shows"),
         (
             ["run", "-o", "model.nix=3"],
-            "unknown configuration key 'model.nix'; takes model.name",
+            "unknown configuration key 'model.nix'; takes model.name, model.weights",
         ),
     ],
 )
