@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -23,11 +23,12 @@ from strategies.pre_aggregation import PreAggregation, chain, rows_after
 from strategies.round_report import Counted
 from strategies.rules import Rule, RuleContext
 from strategies.rules.base import Space
+from strategies.settings import RuleSettings, Weighting
 from strategies.vote import rank_by
 
+_DEFAULTS = RuleSettings()
 _NOTHING = Report(examples=1, loss=0.0, seconds=0.0, steps=0)
 
-Weighting: TypeAlias = Literal["uniform", "examples"]
 RootUpdate: TypeAlias = Callable[[int, Arrays], Arrays]
 """Makes the server's own update from the round and the global state."""
 Oracle: TypeAlias = Callable[[int, Sequence[int]], int]
@@ -98,12 +99,12 @@ class RuleStrategy(SeededStrategy):
         seed: int = 0,
         redraw: Redraw | None = None,
         roster: Roster | None = None,
-        keep: float = 0.5,
-        server_lr: float = 1.0,
-        server_momentum: float = 0.0,
-        weighting: Weighting = "uniform",
-        most_weight: int = 1000,
-        most_norm: float = 1e6,
+        keep: float = _DEFAULTS.keep,
+        server_lr: float = _DEFAULTS.server_lr,
+        server_momentum: float = _DEFAULTS.server_momentum,
+        weighting: Weighting = _DEFAULTS.weighting,
+        most_weight: int = _DEFAULTS.most_weight,
+        most_norm: float = _DEFAULTS.most_norm,
         root: RootUpdate | None = None,
         oracle: Oracle | None = None,
         channel: Channel | None = None,

@@ -12,9 +12,11 @@ from frl.data.reading.options import Reading, joined
 from frl.errors import InputError, unknown
 from frl.methods import Method
 from frl.training.settings import TrainSettings
+from strategies.settings import RuleSettings, Weighting
 
 _READING = ("label", "inputs", "test", "validation", "resize", "convert", "missing", "categories")
 _TRAIN = TrainSettings()
+_RULE = RuleSettings()
 Positive = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -104,7 +106,7 @@ class StrategyConfig(_Open):
     """The method and the server's aggregation; further keys are parameters of the rule."""
 
     name: str = Field("frl", description="frl list methods; frl: rankings; fedavg: weights")
-    keep: float = Field(0.5, gt=0, le=1, description="share of edges in the mask")
+    keep: float = Field(_RULE.keep, gt=0, le=1, description="share of edges in the mask")
     mask_by: Literal["score", "abs"] = Field("score", description="highest scores, or highest |s|")
     coats: int = Field(
         1, ge=1, le=255, description="nested masks of one ranking; a weight counts once for each"
@@ -114,11 +116,13 @@ class StrategyConfig(_Open):
     f: int = Field(0, ge=0, description="malicious clients a round that rules assume")
     oracle_f: bool = Field(False, description="tell rules the true number each round instead of f")
     pre_aggregation: str = Field("", description="steps before the rule: nnm, clipping(norm=2)")
-    server_lr: float = Field(1.0, gt=0, description="factor on the aggregate of weights")
-    server_momentum: float = Field(0.0, ge=0, lt=1, description="of the server, by weights")
-    weighting: Literal["uniform", "examples"] = Field("uniform", description="of weight updates")
-    most_weight: Positive = Field(1000, description="cap on a client's declared examples")
-    most_norm: float = Field(1e6, gt=0, description="largest norm of a weight update")
+    server_lr: float = Field(_RULE.server_lr, gt=0, description="factor on the aggregate")
+    server_momentum: float = Field(
+        _RULE.server_momentum, ge=0, lt=1, description="of the server, by weights"
+    )
+    weighting: Weighting = Field(_RULE.weighting, description="of weight updates")
+    most_weight: Positive = Field(_RULE.most_weight, description="cap on declared examples")
+    most_norm: float = Field(_RULE.most_norm, gt=0, description="largest norm of a weight update")
     upload_top: float = Field(1.0, gt=0, le=1, description="share a client uploads, largest first")
     unsent: Literal["mean", "zero"] = Field("mean", description="ranks of edges not uploaded")
     ballot_bits: int = Field(0, ge=0, le=8, description="bits an edge sent up; 0: full rankings")

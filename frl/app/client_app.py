@@ -24,6 +24,7 @@ from frl.errors import InputError, unknown
 from frl.exchange.channel import Channel
 from frl.exchange.messages import CLIENT, CONFIG, read_task, reply_content
 from frl.exchange.plain import plain_channel
+from frl.methods.base import KEEP
 from frl.shard_transform import transformed
 from frl.task import Task
 from frl.training.masked_weight import MaskBy
@@ -143,7 +144,7 @@ def client_app(
     *,
     clients: int | None = None,
     method: str = "frl",
-    keep: float = 0.5,
+    keep: float = KEEP,
     mask_by: MaskBy = "score",
     epochs: int = _DEFAULTS.epochs,
     steps: int = _DEFAULTS.steps,

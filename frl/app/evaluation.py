@@ -15,6 +15,7 @@ from frl.data import Split
 from frl.errors import InputError
 from frl.exchange.messages import read_arrays
 from frl.exchange.plain import holds_ranks
+from frl.methods.base import KEEP
 from frl.training.evaluation import evaluate
 from frl.training.masked_weight import MaskBy
 from frl.training.ranks import Trainer
@@ -149,7 +150,7 @@ def evaluate_on(
     InputError
         If the model cannot be trained, or the examples are no shard.
     """
-    check_network(Network(model, keep=0.5 if keep is None else keep, mask_by=mask_by or "score"))
+    check_network(Network(model, keep=KEEP if keep is None else keep, mask_by=mask_by or "score"))
     split = read_shard("test", test)
     classes, integers = try_network(model, split)
     if split.labels.max() >= classes:

@@ -10,7 +10,7 @@ from torch import nn
 from frl import methods, models
 from frl.arrays import Arrays
 from frl.errors import InputError, unknown
-from frl.methods.base import Method, Space, Training
+from frl.methods.base import KEEP, Method, Space, Training
 from frl.training.masked_weight import MaskBy
 from frl.training.ranks import Trainer
 from frl.training.settings import TrainSettings
@@ -38,7 +38,7 @@ class Network(NamedTuple):
 
     model: Model
     method: str = "frl"
-    keep: float = 0.5
+    keep: float = KEEP
     mask_by: MaskBy = "score"
 
     @property

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from frl.training.settings import TrainSettings
 
 Space: TypeAlias = Literal["ranks", "weights"]
+KEEP = 0.5
+"""Share of edges in a mask where nothing else is said."""
 
 
 class Training(NamedTuple):
@@ -36,7 +38,7 @@ class Training(NamedTuple):
 
     settings: TrainSettings
     seed: int
-    keep: float = 0.5
+    keep: float = KEEP
     mask_by: MaskBy = "score"
     coats: int = 1
     binarised: bool = False

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from frl.methods.base import KEEP
 from frl.ranking import Positions
 from strategies.certificates.mask import Sums
 from strategies.stack.order import in_order
@@ -42,7 +43,7 @@ class Honest:
     votes: NDArray[Any]
     values: Sums
     previous: Positions
-    keep: float = 0.5
+    keep: float = KEEP
 
     @property
     def clients(self) -> int:

@@ -27,8 +27,9 @@ from strategies.robust.reference import Reference, ServerTraining
 from strategies.robust.reply_gate import Admitted, TrainGate, collect
 from strategies.robust.ruling import Ruled, Ruling
 from strategies.robust.suspicion import Suspicion
-from strategies.robust.weighting import Weighting, require_weighting, shares
+from strategies.robust.weighting import require_weighting, shares
 from strategies.rules import Rule
+from strategies.settings import Weighting
 
 log = logging.getLogger(__name__)
 

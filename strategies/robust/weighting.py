@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frl.errors import InputError
 from strategies.robust.reply_gate import Admitted
-
-Weighting: TypeAlias = Literal["uniform", "examples"]
+from strategies.settings import Weighting
 
 
 def require_weighting(weighting: str) -> None:

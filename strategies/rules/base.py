@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from frl.errors import InputError
+from frl.methods.base import KEEP
 from strategies.assuming import Assuming
 from strategies.rules import registry
 
@@ -54,7 +55,7 @@ class RuleContext(NamedTuple):
     layers: tuple[int, ...]
     round: int = 1
     seed: int = 0
-    keep: float = 0.5
+    keep: float = KEEP
     previous: Tensor | None = None
     root: Tensor | None = None
     origin: Tensor | None = None
