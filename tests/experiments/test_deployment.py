@@ -40,7 +40,7 @@ def test_supernodes_of_all_kinds_give_the_record_of_the_in_process_run(tmp_path:
         3: {"partition-id": 3, "data.path": str(tmp_path / "nothing")},
     }
     expected, result = start(tmp_path / "inprocess", nodes, *KEYS)
-    assert result["rejected"] == {"error": 3}
+    assert result["rejected"] == {"error": 2}
 
     with (
         Federation(tmp_path / "federation") as federation,
