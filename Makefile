@@ -18,8 +18,8 @@ demo: $(VENV)/.installed
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --durations 20 -m "not (ray or flower or soak)"
-	@# Ray and Flower start processes of their own on a machine that may be busy: one more try, and -rR names it.
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 --reruns 1 -rR -m "(ray or flower) and not soak"
+	@# Ray and Flower start processes of their own on a machine that may be busy: two more tries, and -rR names them.
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 --reruns 2 -rR -m "(ray or flower) and not soak"
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
