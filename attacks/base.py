@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from frl.arrays import Arrays
 from frl.errors import InputError
 from frl.mask import Boundaries, MaskSteps, mask_steps
+from frl.methods.base import KEEP
 
 Space: TypeAlias = Literal["ranks", "weights", "data"]
 Update: TypeAlias = Arrays
@@ -72,7 +73,7 @@ class Setting:
     round: int
     clients_per_round: int
     classes: int
-    keep: float = 0.5
+    keep: float = KEEP
     mask_by: str = "score"
     coats: int = 1
     sorted_scores: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)

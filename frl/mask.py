@@ -54,20 +54,6 @@ def coat_gain(sizes: tuple[int, ...]) -> float:
     return sqrt(sum(size * (2 * i + 1) for i, size in enumerate(sizes)) / sizes[0])
 
 
-def mask_boundaries(
-    n: int,
-    keep: float,
-    mask_by: str = "score",
-    sorted_scores: NDArray[np.float32] | None = None,
-    coats: int = 1,
-) -> Boundaries:
-    """Return the ranks at which an edge of a layer gets or loses a coat, ascending.
-
-    See :func:`mask_steps`.
-    """
-    return mask_steps(n, keep, mask_by, sorted_scores, coats).at
-
-
 def mask_steps(
     n: int,
     keep: float,

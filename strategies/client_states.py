@@ -78,8 +78,7 @@ class ClientStates:
 
     def encoded(self, base: Base, client: int) -> bytes:
         """Encode the state of a round as one client would be sent it."""
-        held = self.held_by(client)
-        return self._channel.encode_state(base, held, self._since(held, base))
+        return self._encoded(base, self.held_by(client))
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -88,7 +87,9 @@ class ClientStates:
 
     def encoded_since(self, base: Base, round: int) -> bytes:
         """Encode the state of a round for whoever holds that of an earlier one that is kept."""
-        held = self._bases[round]
+        return self._encoded(base, self._bases[round])
+
+    def _encoded(self, base: Base, held: Base | None) -> bytes:
         return self._channel.encode_state(base, held, self._since(held, base))
 
     def record_round(

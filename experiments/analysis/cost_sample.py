@@ -130,13 +130,10 @@ def _of_run(directory: RunDirectory, source: str, model: str) -> Sample:
     split = Split(dataset.train.inputs[chosen], dataset.train.labels[chosen])
     shard = Shard(*dataset.tensors(split, settings.engine.device))
     initial = trainer.initial
-    update, _ = trainer.train(checkpoint.state, shard, Task(following, client, settings.seed))
     base, task = wire.Base(following, checkpoint.state), Task(following, client, settings.seed)
-    before, ballots, channel = (
-        _before(directory, checkpoint.round),
-        _ballots(directory),
-        setup.channel,
-    )
+    update, _ = trainer.train(checkpoint.state, shard, task)
+    before, ballots = _before(directory, checkpoint.round), _ballots(directory)
+    channel = setup.channel
     own = channel.form.dithered(update, task)
     up = ballots.up if ballots else len(channel.encode_update(own, base, task))
     return Sample(

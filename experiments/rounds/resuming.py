@@ -31,7 +31,7 @@ def carried_on(setup: Setup, directory: RunDirectory, start: Checkpoint) -> Chec
     identity = directory.identity()
     if identity is not None:
         identity.refuse_other(flatten(setup.recorded), directory.path / CONFIG)
-    directory.refuse_other_data(setup.data.fingerprint)
+        identity.refuse_other_data(setup.data.fingerprint, directory.path)
     refuse_other_model(setup.config.model.name, setup.trainer.initial, directory, start)
     if start.round > setup.config.rounds:
         raise InputError(

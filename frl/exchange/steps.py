@@ -104,13 +104,12 @@ def moves(
     -------
     dict of layer name to int64 array of shape (n,), halves rounded up
     """
-    return {
-        name: _ranks(
-            sums[name] - _unmoved(form, ranks, _noises(seed, base, voters, number)),
-            len(voters) << form.bits,
-        )
-        for number, (name, ranks) in enumerate(base.state.items())
-    }
+    found = {}
+    for number, (name, ranks) in enumerate(base.state.items()):
+        buckets = bucket_table(boundaries(ranks.size, form.bits))
+        (stay,) = _unmoved(form, ranks, _noises(seed, base, voters, number), [buckets])
+        found[name] = _ranks(sums[name] - stay, len(voters) << form.bits)
+    return found
 
 
 def follow(message: bytes, form: Rounding, base: Base, *, seed: int) -> Base:
@@ -180,14 +179,20 @@ def _noises(seed: int, base: Base, voters: Sequence[int], layer: int) -> list[np
 
 
 def _unmoved(
-    form: Rounding, positions: Positions, noises: Sequence[np.random.Generator]
-) -> NDArray[np.int32]:
-    """Add up the ballots of clients that leave the ranking as it is."""
-    table = bucket_table(boundaries(positions.size, form.bits))
-    total = np.zeros(positions.size, dtype=np.int32)
+    form: Rounding,
+    positions: Positions,
+    noises: Sequence[np.random.Generator],
+    tables: Sequence[NDArray[Any]],
+) -> list[NDArray[np.int32]]:
+    """Add up what tables say of the ballots of clients that leave the ranking as it is."""
+    if not form.dither:
+        return [np.int32(len(noises)) * table.take(positions) for table in tables]
+    totals = [np.zeros(positions.size, dtype=np.int32) for _ in tables]
     for rng in noises:
-        total += table.take(form.jittered(positions, rng))
-    return total
+        jittered = form.jittered(positions, rng)
+        for total, table in zip(totals, tables, strict=True):
+            total += table.take(jittered)
+    return totals
 
 
 def _ranks(moved: NDArray[Any], buckets: int) -> NDArray[np.int64]:
@@ -199,16 +204,8 @@ def _ranks(moved: NDArray[Any], buckets: int) -> NDArray[np.int64]:
 def _expected_layer(
     form: Rounding, positions: Positions, noises: Sequence[np.random.Generator]
 ) -> Expected:
-    n = positions.size
-    tables = _tables(boundaries(n, form.bits))
-    if not form.dither:
-        return Expected(*(np.int32(len(noises)) * table.take(positions) for table in tables))
-    known = Expected(*(np.zeros(n, dtype=np.int32) for _ in tables))
-    for rng in noises:
-        jittered = form.jittered(positions, rng)
-        for total, table in zip(known, tables, strict=True):
-            total += table.take(jittered)
-    return known
+    tables = _tables(boundaries(positions.size, form.bits))
+    return Expected(*_unmoved(form, positions, noises, tables))
 
 
 def _tables(edges: NDArray[np.int64]) -> tuple[NDArray[np.int32], ...]:

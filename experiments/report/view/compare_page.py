@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from experiments.report.view.comparison import KINDS, TABLES, Comparison, compared
+from experiments.report.view.comparison import KINDS, TABLES, compared_or_why
 from experiments.report.view.reading.viewed_run import ViewedRun
 from experiments.report.view.selection import Selection
-from experiments.report.view.shown import shown
-from frl.errors import FRLError
 
 
 def compare_page(
@@ -26,12 +24,7 @@ def compare_page(
     rules : sequence of str
         Two whose difference is wanted; others are passed over.
     """
-    found: Comparison | None = None
-    why = ""
-    try:
-        found = compared(runs)
-    except FRLError as error:
-        why = shown(str(error))
+    found, why = compared_or_why(runs)
     query = selection.query()
     versus = urlencode([("versus", rule) for rule in rules])
     return {

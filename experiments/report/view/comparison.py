@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments.report.view.reading.viewed_run import DAMAGED, NO_MEANING, ViewedRun
-from frl.errors import InputError
+from experiments.report.view.shown import shown
+from frl.errors import FRLError, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,6 +111,14 @@ def compared(runs: Sequence[ViewedRun]) -> Comparison:
     if len(fit) > MOST:
         raise InputError(f"these are {len(fit)} runs; at most {MOST} are compared, choose fewer")
     return _read(tuple((run.path, run.version) for run in fit))
+
+
+def compared_or_why(runs: Sequence[ViewedRun]) -> tuple[Comparison | None, str]:
+    """Compare runs, or say why that cannot be done."""
+    try:
+        return compared(runs), ""
+    except FRLError as error:
+        return None, shown(str(error))
 
 
 @lru_cache(maxsize=4)

@@ -10,14 +10,13 @@ from typing import Any
 from markupsafe import Markup
 
 from experiments.report.view.charts.sparkline import sparkline
-from experiments.report.view.comparison import KINDS, Comparison, compared
+from experiments.report.view.comparison import KINDS, Comparison, compared_or_why
 from experiments.report.view.reading.index import Index
-from experiments.report.view.reading.viewed_run import ViewedRun
 from experiments.report.view.rendering import asset, rendered
 from experiments.report.view.run_page import run_page
 from experiments.report.view.runs_page import summary
 from experiments.report.view.selection import Selection, differing, value_of
-from frl.errors import FRLError, InputError
+from frl.errors import InputError
 
 IN_FULL = 24
 """Runs up to which each has a section of its own."""
@@ -41,7 +40,7 @@ def html_report(folders: Sequence[Path], rules: Sequence[str] = ()) -> str:
     runs = Selection().chosen(Index(folders).runs())
     if not runs:
         raise InputError(f"no runs in {', '.join(map(str, folders))}")
-    found, why = _compared(runs)
+    found, why = compared_or_why(runs)
     keys = list(differing(runs))
     return rendered(
         "report.html",
@@ -50,23 +49,15 @@ def html_report(folders: Sequence[Path], rules: Sequence[str] = ()) -> str:
         summary=summary(runs),
         why=why,
         keys=keys,
-        runs=[(run, [value_of(run, key) for key in keys], _curve(run)) for run in runs],
+        runs=[
+            (run, [value_of(run, key) for key in keys], sparkline(run.points, run.rounds) or "")
+            for run in runs
+        ],
         tables=found.tables(rules) if found else [],
         pictures=_pictures(found) if found and len(found.runs) else [],
         details=[run_page(run) for run in runs] if len(runs) <= IN_FULL else [],
         most=IN_FULL,
     )
-
-
-def _compared(runs: Sequence[ViewedRun]) -> tuple[Comparison | None, str]:
-    try:
-        return compared(runs), ""
-    except FRLError as error:
-        return None, str(error)
-
-
-def _curve(run: ViewedRun) -> Markup | str:
-    return sparkline(run.points, run.rounds) or ""
 
 
 def _pictures(found: Comparison) -> list[dict[str, Any]]:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from markupsafe import Markup
-
 from experiments.report.view.charts.sparkline import sparkline
 from experiments.report.view.reading.viewed_run import FINISHED, STATES, ViewedRun
 from experiments.report.view.selection import (
@@ -82,12 +80,8 @@ def _line(run: ViewedRun, columns: Sequence[str]) -> dict[str, Any]:
         "run": run,
         "state": run.state,
         "values": [value_of(run, key) for key in columns],
-        "curve": _curve(run),
+        "curve": sparkline(run.points, run.rounds),
     }
-
-
-def _curve(run: ViewedRun) -> Markup | None:
-    return sparkline(run.points, run.rounds)
 
 
 def _ordered(keys: dict[str, list[str]]) -> list[str]:

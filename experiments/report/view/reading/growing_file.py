@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,7 +62,7 @@ def file_state(path: Path) -> tuple[int, ...]:
         found = os.lstat(path)
     except OSError:
         return ()
-    regular = (found.st_mode & 0o170000) == 0o100000
+    regular = stat.S_ISREG(found.st_mode)
     return (found.st_ino, found.st_size, found.st_mtime_ns) if regular else ()
 
 
