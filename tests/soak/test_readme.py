@@ -24,7 +24,11 @@ pytestmark = pytest.mark.soak
 
 LAST = "frl plot runs -o mine.png"
 SHELLS = [
-    pytest.param(shell, activate, marks=pytest.mark.skipif(not shutil.which(shell), reason="none"))
+    pytest.param(
+        shell,
+        activate,
+        marks=pytest.mark.skipif(not shutil.which(shell), reason=f"no {shell} here"),
+    )
     for shell, activate in (("bash", ""), ("zsh", ""), ("fish", "source .venv/bin/activate.fish"))
 ]
 
@@ -56,7 +60,8 @@ def furnish(project: Path) -> None:
     (packages / "here.pth").write_text("\n".join([str(project), *site.getsitepackages()]) + "\n")
     program = project / ".venv" / "bin" / "frl"
     python = project / ".venv" / "bin" / "python"
-    program.write_text(f"#!{python}\nfrom experiments.cli import main\nmain()\n")
+    main = 'if __name__ == "__main__":\n    main()\n'
+    program.write_text(f"#!{python}\nfrom experiments.cli import main\n\n{main}")
     program.chmod(0o755)
     (project / ".venv" / ".installed").touch()
 
