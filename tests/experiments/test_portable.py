@@ -72,9 +72,9 @@ def test_supernodes_have_the_digest_of_a_run_without_them(tmp_path: Path) -> Non
     small = dict(key.split("=") for key in SMALL) | {"clients": "2", "clients_per_round": "2"}
     keys = [f"{key}={value}" for key, value in small.items()]
     given = [word for key in keys for word in ("-o", key)]
+    out = str(tmp_path / "alone")
     alone = subprocess.run(
-        [sys.executable, "-m", "experiments.cli", "run", *given]
-        + ["--out", str(tmp_path / "alone"), "--json"],
+        [sys.executable, "-m", "experiments.cli", "run", *given, "--out", out, "--json"],
         capture_output=True,
         text=True,
         check=True,
