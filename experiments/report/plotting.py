@@ -8,7 +8,16 @@ import matplotlib as mpl
 import pandas as pd
 
 from experiments.report.plots import Options, Runs, registry
-from experiments.report.plots.style import COLOURS, FORMATS, MARKERS, STYLE, check_format, fit, save
+from experiments.report.plots.style import (
+    COLOURS,
+    FORMATS,
+    MARKERS,
+    STYLE,
+    check_format,
+    fit,
+    save,
+    widen,
+)
 from frl.errors import InputError
 
 __all__ = ["COLOURS", "FORMATS", "MARKERS", "accuracy_curves", "draw"]
@@ -37,6 +46,8 @@ def draw(kind: str, runs: Runs, path: Path, options: Options | None = None) -> N
     with mpl.rc_context(STYLE):
         figure = plot.draw(runs, chosen)
         fit(figure, chosen.width, chosen.labels)
+        if not chosen.width:
+            widen(figure)
         save(figure, path)
 
 
