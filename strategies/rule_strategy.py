@@ -17,8 +17,10 @@ from frl.exchange.channel import Channel
 from frl.exchange.forms import Differences, Form, Whole
 from frl.exchange.messages import Report
 from frl.grids import Roster
+from frl.task import Task
 from strategies.base import Measured, Redraw, SeededStrategy
 from strategies.gate import Admitted, Check, ranking_check, weights_check
+from strategies.posterior import Posterior
 from strategies.pre_aggregation import PreAggregation, chain, rows_after
 from strategies.round_report import Counted
 from strategies.rules import Rule, RuleContext
@@ -82,6 +84,8 @@ class RuleStrategy(SeededStrategy):
     oracle : Oracle, optional
         Tells rules the true number of malicious clients of each round, as the experiments of the
         FRL paper do; without it rules assume their ``f``.
+    posterior : Posterior, optional
+        Makes the next state where it is the probabilities of a mask and clients send bits.
 
     Raises
     ------
@@ -107,6 +111,7 @@ class RuleStrategy(SeededStrategy):
         most_norm: float = _DEFAULTS.most_norm,
         root: RootUpdate | None = None,
         oracle: Oracle | None = None,
+        posterior: Posterior | None = None,
         channel: Channel | None = None,
         data_spec: ConfigRecord | None = None,
         measured: Measured | None = None,
@@ -131,6 +136,7 @@ class RuleStrategy(SeededStrategy):
         self.most_norm = most_norm
         self._root = root
         self._oracle = oracle
+        self._posterior = posterior
         self._memory: dict[str, Tensor] = rule.initial_state()
         self._assumed: int | None = rule.assumed_f
         if rule.needs_root and root is None:
@@ -159,9 +165,9 @@ class RuleStrategy(SeededStrategy):
     def check(self, state: Arrays) -> Check:
         """Admit rankings or what the run's form makes of them, or finite differences."""
         layers = {name: values.size for name, values in state.items()}
-        if self.rule.space == "ranks":
-            return ranking_check(layers, self.form)
-        return weights_check(layers, self.most_norm)
+        if isinstance(self.form, Differences):
+            return weights_check(layers, self.most_norm)
+        return ranking_check(layers, self.form)
 
     def combine(
         self, server_round: int, state: Arrays, admitted: Iterator[Admitted]
@@ -187,8 +193,11 @@ class RuleStrategy(SeededStrategy):
 
         The next ranking for a rule on ranks, the aggregate for one on weights.
         """
-        sent = ({n: self.form.of(part) for n, part in update.items()} for update in updates)
-        numbered = (Admitted(row, update, _NOTHING) for row, update in enumerate(sent))
+        task = Task(self.round, 0, self.seed)
+        numbered = (
+            Admitted(row, self._channel.sent(up, self._base, task._replace(client=row)), _NOTHING)
+            for row, up in enumerate(updates)
+        )
         clients = tuple(range(len(updates)))
         stack, _ = self._stack(self._base.state, numbered, clients, weighted=False)
         assumed = self._assuming(self.round, self.sampled)
@@ -214,7 +223,7 @@ class RuleStrategy(SeededStrategy):
         for reply in admitted:
             row, start = rows[row_of[reply.client]], 0
             for name, values in state.items():
-                row[start : start + values.size] = self.form.values(reply.update[name])
+                row[start : start + values.size] = self.form.moved(reply.update[name], values)
                 start += values.size
             weights[reply.client] = min(reply.report.examples, self.most_weight)
         clients = tuple(sorted(weights))
@@ -252,7 +261,7 @@ class RuleStrategy(SeededStrategy):
             else None,
         )
         updates, context = chain(steps, stack, context, overwrite=True)
-        memory = {name: t for name, t in self._memory.items() if name != _VELOCITY}
+        memory = {n: t for n, t in Posterior.rest(self._memory).items() if n != _VELOCITY}
         aggregate = rule.aggregate(updates, context, memory)
         vector, memory = aggregate.vector, aggregate.state
         counted = (
@@ -263,6 +272,10 @@ class RuleStrategy(SeededStrategy):
         if rule.space == "ranks":
             parts = _split(vector, state)
             return {name: rank_by(parts[name], state[name]) for name in state}, memory, counted
+        if self._posterior is not None:
+            share = (_flat(state) + vector).numpy()
+            share, votes = self._posterior.after(share, len(clients), server_round, self._memory)
+            return _split(torch.from_numpy(share), state), {**memory, **votes}, counted
         if self.server_momentum:
             velocity = self._memory.get(_VELOCITY, torch.zeros_like(vector))
             vector = vector + self.server_momentum * velocity

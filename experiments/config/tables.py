@@ -135,6 +135,12 @@ class StrategyConfig(_Open):
     down_history: int = Field(
         -1, ge=-1, le=64, description="past rankings kept to send down changes; -1: 8 under Flower"
     )
+    prior_rounds: int = Field(
+        1, ge=1, le=64, description="rounds whose votes fedpm counts before it resets its prior"
+    )
+    shared_noise: bool = Field(
+        False, description="code the bits of fedpm given the noise that both sides know"
+    )
     coding: str = Field(
         "auto", description="of messages: off, always, or frl list codings; auto: under Flower"
     )
@@ -151,6 +157,18 @@ class StrategyConfig(_Open):
     def method(self) -> Method:
         """The method of that name."""
         return methods.make(self.name)
+
+    @model_validator(mode="after")
+    def _only_of_bits(self) -> StrategyConfig:
+        """Refuse keys of drawn bits where none are sent."""
+        if self.name != "fedpm":
+            for key in ("prior_rounds", "shared_noise"):
+                if getattr(self, key) != (default := type(self).model_fields[key].default):
+                    raise InputError(
+                        f"strategy.{key}: got {getattr(self, key)!r}; takes {default!r}, or "
+                        "strategy.name 'fedpm'"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _one_scale(self) -> StrategyConfig:
