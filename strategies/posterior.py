@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 _ONES, _VOTES = "posterior-ones", "posterior-votes"
@@ -34,16 +32,16 @@ class Posterior(NamedTuple):
 
     def after(
         self,
-        share: NDArray[np.float32],
+        share: Tensor,
         voters: int,
         server_round: int,
         memory: Mapping[str, Tensor],
-    ) -> tuple[NDArray[np.float32], dict[str, Tensor]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the next probabilities and what to remember.
 
         Parameters
         ----------
-        share : float32 array of shape (d,)
+        share : float32 Tensor of shape (d,)
             Of ones in this round; beyond [0, 1] counts as its end.
         voters : int
         server_round : int
@@ -51,16 +49,15 @@ class Posterior(NamedTuple):
         memory : mapping
             What was returned last, among other things.
         """
-        share = np.nan_to_num(np.clip(share.astype(np.float64), 0.0, 1.0))
-        ones: NDArray[Any] = np.rint(share * voters * _GRAIN)
+        ones = (share.double().nan_to_num().clamp(0, 1) * voters * _GRAIN).round()
         votes = voters
         if (server_round - 1) % self.rounds and _ONES in memory:
-            ones += memory[_ONES].numpy()
+            ones = ones + memory[_ONES]
             votes += int(memory[_VOTES])
         kept = {}
         if server_round % self.rounds:
-            kept = {_ONES: torch.from_numpy(ones), _VOTES: torch.tensor(votes)}
-        return (ones / (votes * _GRAIN)).astype(np.float32), kept
+            kept = {_ONES: ones, _VOTES: torch.tensor(votes)}
+        return (ones / (votes * _GRAIN)).float(), kept
 
     @staticmethod
     def rest(memory: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -73,8 +74,7 @@ class RuleStrategy(SeededStrategy):
     server_lr, server_momentum : float
         For rules on weights.
     weighting : {"uniform", "examples"}
-        ``"examples"`` scales each update by its declared number of examples, capped, which makes
-        the mean a weighted one. The declaration is the client's own.
+        ``"examples"`` scales each update by the number of examples that its client declares.
     most_weight : int
         The cap.
     most_norm : float
@@ -82,10 +82,9 @@ class RuleStrategy(SeededStrategy):
     root : RootUpdate, optional
         For rules that trust an update of the server's own.
     oracle : Oracle, optional
-        Tells rules the true number of malicious clients of each round, as the experiments of the
-        FRL paper do; without it rules assume their ``f``.
+        Tells rules the true number of malicious clients, as in the FRL paper; or they assume ``f``.
     posterior : Posterior, optional
-        Makes the next state where it is the probabilities of a mask and clients send bits.
+        Makes the next state where clients send the bits of a mask.
 
     Raises
     ------
@@ -126,17 +125,14 @@ class RuleStrategy(SeededStrategy):
             data_spec=data_spec,
             measured=measured,
         )
-        self.rule = rule
-        self.steps = tuple(steps)
+        self.rule, self.steps = rule, tuple(steps)
         self.keep = keep
         self.server_lr = server_lr
         self.server_momentum = server_momentum
-        self.weighting = weighting
-        self.most_weight = most_weight
+        self.weighting, self.most_weight = weighting, most_weight
         self.most_norm = most_norm
         self._root = root
-        self._oracle = oracle
-        self._posterior = posterior
+        self._oracle, self._posterior = oracle, posterior
         self._memory: dict[str, Tensor] = rule.initial_state()
         self._assumed: int | None = rule.assumed_f
         if rule.needs_root and root is None:
@@ -191,13 +187,11 @@ class RuleStrategy(SeededStrategy):
     def preview(self, updates: Sequence[Arrays]) -> Arrays:
         """Return what the rule would make of updates in this round, changing nothing.
 
-        The next ranking for a rule on ranks, the aggregate for one on weights.
+        The next ranking, or what the weights move by.
         """
-        task = Task(self.round, 0, self.seed)
-        numbered = (
-            Admitted(row, self._channel.sent(up, self._base, task._replace(client=row)), _NOTHING)
-            for row, up in enumerate(updates)
-        )
+        tasks = (Task(self.round, row, self.seed) for row in range(len(updates)))
+        sent = enumerate(map(self._channel.sent, updates, repeat(self._base), tasks))
+        numbered = (Admitted(row, update, _NOTHING) for row, update in sent)
         clients = tuple(range(len(updates)))
         stack, _ = self._stack(self._base.state, numbered, clients, weighted=False)
         assumed = self._assuming(self.round, self.sampled)
@@ -273,9 +267,9 @@ class RuleStrategy(SeededStrategy):
             parts = _split(vector, state)
             return {name: rank_by(parts[name], state[name]) for name in state}, memory, counted
         if self._posterior is not None:
-            share = (_flat(state) + vector).numpy()
-            share, votes = self._posterior.after(share, len(clients), server_round, self._memory)
-            return _split(torch.from_numpy(share), state), {**memory, **votes}, counted
+            share, voters = _flat(state) + vector, len(clients)
+            share, votes = self._posterior.after(share, voters, server_round, self._memory)
+            return _split(share, state), {**memory, **votes}, counted
         if self.server_momentum:
             velocity = self._memory.get(_VELOCITY, torch.zeros_like(vector))
             vector = vector + self.server_momentum * velocity

@@ -93,19 +93,21 @@ class TrainConfig(Table):
     epochs: Positive = Field(_TRAIN.epochs, description="local epochs")
     steps: int = Field(_TRAIN.steps, ge=0, description="local steps in place of epochs; 0: epochs")
     batch_size: Positive = Field(_TRAIN.batch_size, description="examples a step")
-    lr: float = Field(0.0, ge=0, description="of round 1; 0: 0.4 by ranks, 0.01 by weights")
+    lr: float = Field(0.0, ge=0, description="of round 1; 0: what suits the method")
     lr_decay: float = Field(_TRAIN.lr_decay, gt=0, le=1, description="factor a round")
     momentum: float = Field(
         _TRAIN.momentum, ge=0, lt=1, description="of SGD; starts anew every round"
     )
-    weight_decay: float = Field(_TRAIN.weight_decay, ge=0, description="of SGD")
+    weight_decay: float = Field(
+        _TRAIN.weight_decay, ge=0, description="of SGD; the scores of fedpm have none"
+    )
     clip: float = Field(_TRAIN.clip, ge=0, description="largest norm of a step's gradient; 0: none")
 
 
 class StrategyConfig(_Open):
     """The method and the server's aggregation; further keys are parameters of the rule."""
 
-    name: str = Field("frl", description="frl list methods; frl: rankings; fedavg: weights")
+    name: str = Field("frl", description="what clients send: frl list methods")
     keep: float = Field(_RULE.keep, gt=0, le=1, description="share of edges in the mask")
     mask_by: Literal["score", "abs"] = Field("score", description="highest scores, or highest |s|")
     coats: int = Field(

@@ -31,7 +31,8 @@ class ProbabilityTrainer:
     """The resident model of a worker that trains the probabilities of a mask.
 
     The global state is the probability of each edge of the same fixed random network that rankings
-    mask; an update is the difference of the trained probabilities to it.
+    mask; an update is the difference of the trained probabilities to it. Scores do not decay, which
+    would pull every probability to one half.
 
     Attributes
     ----------
@@ -71,7 +72,7 @@ class ProbabilityTrainer:
 
         attach_masks(self.module, {n: _logits(p) for n, p in self.initial.items()}, make)
         self._untrained = Snapshot(self.module)
-        self.settings = settings
+        self.settings = settings._replace(weight_decay=0.0)
         self.trained: dict[str, Tensor] = dict(score_parameters(self.module))
         self._begun: dict[str, tuple[NDArray[np.float32], Tensor]] = {}
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
 
+from experiments.analysis.export import export
 from experiments.config import read
 from experiments.records import RunDirectory
 from experiments.rounds.loop import execute
 from experiments.rounds.row import Row
 from experiments.setup import Setup
+from frl import client_app, models
 from frl.errors import InputError
 
 SMALL = ["rounds=3", "clients=10", "clients_per_round=6", "train.epochs=1", "eval_every=3"]
@@ -120,6 +126,26 @@ def test_what_cannot_work_is_refused_by_name(overrides: list[str], message: str)
         Setup(read(None, [*SMALL, *overrides])).check()
 
     assert message in str(caught.value)
+
+
+def test_a_script_has_no_server_for_them() -> None:
+    shards = [(np.zeros((4, 3), np.float32), np.zeros(4, np.int64))]
+    with pytest.raises(InputError, match="'fedpm' sends what only the apps of a configuration"):
+        client_app(partial(nn.Linear, 3, 2), shards, method="fedpm")
+
+
+def test_an_exported_model_is_the_sample_that_was_measured(tmp_path: Path) -> None:
+    result = start(tmp_path / "run", "strategy.name=fedpm")
+    export(tmp_path / "run", tmp_path / "model.safetensors")
+
+    setup = Setup(read(None, [*SMALL, "strategy.name=fedpm"]))
+    weights = load_file(tmp_path / "model.safetensors")
+    inputs, labels = setup.data.tensors(setup.data.test, "cpu")
+    module = models.make("conv2", setup.data.shape)
+    module.load_state_dict(weights)
+    with torch.inference_mode():
+        right = (module.eval()(inputs).argmax(dim=1) == labels).float().mean()
+    assert float(right) == pytest.approx(result["accuracy"])
 
 
 def test_the_majority_moves_each_weight_by_one_step(tmp_path: Path) -> None:

@@ -101,8 +101,8 @@ def test_no_examples_no_difference_and_no_edge_is_in_for_good() -> None:
 
 
 def test_a_diverged_training_sends_nothing() -> None:
-    ours = trainer(epochs=3, lr=1e30, momentum=0.9)
-    data = Shard(shard(12).inputs * 1e20, shard(12).labels)
+    ours = trainer()
+    data = Shard(shard(12).inputs * float("inf"), shard(12).labels)
 
     with pytest.raises(ValueError, match="not finite"):
         ours.train(ours.initial, data, TASK)

@@ -33,7 +33,8 @@ def test_the_next_probability_is_the_mode_of_the_beta_distribution(resets: int) 
         zip(rounds, modes(rounds, resets), strict=True), start=1
     ):
         share = state + (bits.astype(np.float32) - state).mean(axis=0, dtype=np.float32)
-        state, kept = posterior.after(share, len(bits), number, memory)
+        after, kept = posterior.after(torch.from_numpy(share), len(bits), number, memory)
+        state = after.numpy()
         memory = {**Posterior.rest(memory), **kept}
         np.testing.assert_array_equal(state, expected.astype(np.float32))
         assert "other" in memory
@@ -41,7 +42,7 @@ def test_the_next_probability_is_the_mode_of_the_beta_distribution(resets: int) 
 
 
 def test_a_share_beyond_the_ends_counts_as_the_end() -> None:
-    share = np.array([-3.0, 0.5, 7.0, np.nan], np.float32)
+    share = torch.tensor([-3.0, 0.5, 7.0, float("nan")])
 
     after, memory = Posterior().after(share, 10, 1, {})
 
