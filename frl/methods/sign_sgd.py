@@ -28,9 +28,9 @@ class SignVote(Method):
 
     title: ClassVar[str] = "signSGD"
     space: ClassVar[Space] = "weights"
-    learning_rate: ClassVar[float] = 0.01
+    learning_rate: ClassVar[float] = 0.06
     rule: ClassVar[str] = "sign_sgd"
-    rule_parameters: ClassVar[Mapping[str, Any]] = {"scale": 2.0**-8}
+    rule_parameters: ClassVar[Mapping[str, Any]] = {"scale": 2.0**-9}
 
     def form(self, *, shared_noise: bool = False) -> Form:
         """Return the form of signs."""

@@ -9,6 +9,7 @@ from frl.arrays import Arrays
 from frl.task import Task
 from frl.training.ranks import Fit, Shard
 from frl.training.settings import TrainSettings
+from frl.training.stateless import Stateless
 from frl.training.weights import WeightTrainer
 
 
@@ -33,6 +34,8 @@ class MovedWeightTrainer:
     device : str
     """
 
+    stateless: Stateless | None = None
+
     def __init__(
         self,
         module: nn.Module,
@@ -48,7 +51,6 @@ class MovedWeightTrainer:
         self.module = self._weights.module
         self.trained = self._weights.trained
         self.settings = settings
-        self.stateless = None
 
     def load(self, state: Arrays) -> None:
         """Set the weights, in place."""

@@ -160,7 +160,7 @@ def test_the_majority_moves_each_weight_by_one_step(tmp_path: Path) -> None:
         update = sent_by(setup, client)
         votes = {name: votes[name] + update[name] for name in votes}
     for name, moved in state.items():
-        np.testing.assert_array_equal(moved, 2.0**-8 * np.sign(votes[name]))
+        np.testing.assert_array_equal(moved, 2.0**-9 * np.sign(votes[name]))
 
 
 def sent_by(setup: Setup, client: int) -> dict[str, np.ndarray]:

@@ -60,7 +60,8 @@ class Bits(Form):
 
     def moved(self, sent: NDArray[Any], state: NDArray[Any]) -> NDArray[Any]:
         """Return the difference to the global probabilities."""
-        return sent.astype(np.float32) - state
+        moved: NDArray[np.float32] = sent.astype(np.float32) - state
+        return moved
 
     def restore(self, sent: NDArray[Any], previous: NDArray[Any]) -> NDArray[Any]:
         """Return the difference to the global probabilities."""

@@ -54,4 +54,5 @@ def _signs(moved: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]
     signs = np.sign(moved)
     still = np.flatnonzero(~(np.abs(signs) == 1))
     signs[still] = 2 * rng.integers(0, 2, size=still.size) - 1
-    return signs.astype(np.float32)
+    sent: NDArray[np.float32] = signs.astype(np.float32)
+    return sent

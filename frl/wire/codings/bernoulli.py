@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from frl.wire.coding import Coding, require_base
 from frl.wire.codings import register
 from frl.wire.compression.bitpack import pack, packed_size, unpack
-from frl.wire.compression.contexts import decode_symbols, encode_symbols
+from frl.wire.compression.contexts import FEW, decode_symbols, encode_symbols
 from frl.wire.errors import WireError
 from frl.wire.reader import Reader
 
@@ -59,7 +59,8 @@ class Bernoulli(Coding):
         if values.size and int(values.max()) > 1:
             raise WireError("out-of-range", "a bit is not 0 or 1")
         held, ways = require_base("bernoulli", base), [bytes([_PACKED]) + pack(values, 1)]
-        for fineness in _FINENESS if values.size else ():
+        tried = _FINENESS if values.size < FEW else _FINENESS[-1:]
+        for fineness in tried if values.size else ():
             contexts, likely = self._expected(held, fineness)
             ways.append(bytes([fineness]) + encode_symbols(values ^ likely, contexts, 2))
         return min(ways, key=len)
@@ -89,6 +90,7 @@ class Bernoulli(Coding):
             level = np.clip(base * np.float32(levels), 0, levels - 1).astype(np.uint8)
             return level, np.zeros(base.size, np.uint8)
         likely = (base > 0).astype(np.uint8)
-        size = np.maximum(np.abs(base), np.float32(2.0**-_OCTAVES))
-        halves = np.floor(2 * np.log2(size.astype(np.float64))).astype(np.int64) + 2 * _OCTAVES
-        return (2 * (halves >> (_FINENESS[-1] - fineness)) + likely).astype(np.uint8), likely
+        size = np.maximum(base * base, np.float32(4.0**-_OCTAVES))
+        halves = np.frexp(size)[1].astype(np.int8) + np.int8(2 * _OCTAVES)
+        classes = halves.view(np.uint8) >> np.uint8(_FINENESS[-1] - fineness)
+        return (classes << np.uint8(1)) + likely, likely

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from frl.wire.coding import Coding, require_base
 from frl.wire.codings import register
 from frl.wire.compression.activity import decode_activity, encode_activity, measure, uniform
+from frl.wire.compression.contexts import FEW
 from frl.wire.compression.integers import MAX_BITS, decode_integers, encode_integers
 from frl.wire.errors import WireError
 from frl.wire.reader import Reader
@@ -62,7 +63,7 @@ class Multiples(Coding):
             _HEAD.pack(_CODED, exponent)
             + encode_activity(activity)
             + encode_integers(whole, activity.classes(values.size))
-            for activity in (found, uniform(values.size))
+            for activity in ((found, uniform(values.size)) if values.size < FEW else (found,))
         ]
         return min([*coded, raw], key=len)
 
@@ -94,10 +95,11 @@ def _grain(values: NDArray[Any]) -> int | None:
     """Exponent of the largest power of two that all values are multiples of, if there is one."""
     if not np.isfinite(values).all():
         return None
-    mantissas, exponents = np.frexp(values[values != 0].astype(np.float64))
-    whole = np.abs(mantissas * (1 << 24)).astype(np.int64)
-    if not whole.size:
+    if not values.any():
         return 0
-    zeros = np.frexp((whole & -whole).astype(np.float64))[1] - 1
-    exponent = int((exponents - 24 + zeros).min())
+    mantissas, exponents = np.frexp(values)
+    whole = (mantissas * np.float32(1 << 24)).astype(np.int32)
+    whole &= -whole
+    zeros = np.frexp(whole.astype(np.float32))[1] - 1
+    exponent = int((exponents - 24 + zeros)[values != 0].min())
     return exponent if _LEAST <= exponent <= _MOST else None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from frl.wire.coding import Coding, require_base
 from frl.wire.codings import register
-from frl.wire.compression.contexts import decode_symbols, encode_symbols
+from frl.wire.compression.contexts import FEW, decode_symbols, encode_symbols
 from frl.wire.errors import WireError
 from frl.wire.reader import Reader
 
@@ -46,14 +46,15 @@ class Palette(Coding):
         """Encode the values of one layer."""
         held = require_base("palette", base)
         raw = bytes([_RAW]) + values.astype(_FLOAT).tobytes()
-        different, places = np.unique(values, return_inverse=True)
+        different = np.unique(values)
         if not 1 <= different.size <= _MOST or not np.isfinite(different).all():
             return raw
-        symbols, alphabet = places.astype(np.uint8), max(2, different.size)
+        symbols = np.searchsorted(different, values).astype(np.uint8)
+        alphabet = max(2, different.size)
         head = bytes([different.size - 1]) + different.astype(_FLOAT).tobytes()
         coded = [
             bytes([count]) + head + encode_symbols(symbols, _contexts(held, count), alphabet)
-            for count in _CONTEXTS
+            for count in (_CONTEXTS if values.size < FEW else _CONTEXTS[-1:])
         ]
         return min([*coded, raw], key=len)
 

@@ -19,6 +19,10 @@ from frl.wire.reader import Reader
 _HEAD = struct.Struct("<II")
 
 
+FEW = 1 << 15
+"""Edges of a layer from which only the finest contexts are tried."""
+
+
 def encode_symbols(symbols: NDArray[np.uint8], contexts: NDArray[np.uint8], alphabet: int) -> bytes:
     """Encode symbols.
 
