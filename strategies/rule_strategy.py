@@ -21,12 +21,12 @@ from frl.grids import Roster
 from frl.task import Task
 from strategies.base import Measured, Redraw, SeededStrategy
 from strategies.gate import Admitted, Check, ranking_check, weights_check
-from strategies.posterior import Posterior
 from strategies.pre_aggregation import PreAggregation, chain, rows_after
 from strategies.round_report import Counted
 from strategies.rules import Rule, RuleContext
 from strategies.rules.base import Space
 from strategies.settings import RuleSettings, Weighting
+from strategies.stack.posterior import Posterior
 from strategies.vote import rank_by
 
 _DEFAULTS = RuleSettings()

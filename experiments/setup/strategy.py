@@ -21,10 +21,10 @@ from frl.task import Task
 from frl.training.ranks import Shard, Trainer
 from strategies import pre_aggregation, rules
 from strategies.base import Redraw
-from strategies.posterior import Posterior
 from strategies.pre_aggregation import PreAggregation
 from strategies.rule_strategy import RootUpdate
 from strategies.rules import Rule
+from strategies.stack.posterior import Posterior
 
 _SERVER = 2**32 - 1
 """Client id under which the server's own training draws its random numbers."""

@@ -47,7 +47,7 @@ class ProbabilisticMask(Method):
 
     def trainer(self, module: nn.Module, training: Training) -> Trainer:
         """Build a trainer of probabilities."""
-        from frl.training.probabilities import ProbabilityTrainer
+        from frl.training.one_bit.probabilities import ProbabilityTrainer
 
         return ProbabilityTrainer(
             module, training.settings, seed=training.seed, device=training.device

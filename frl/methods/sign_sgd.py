@@ -44,7 +44,7 @@ class SignVote(Method):
 
     def trainer(self, module: nn.Module, training: Training) -> Trainer:
         """Build a trainer of weights that moved from the first ones."""
-        from frl.training.moved_weights import MovedWeightTrainer
+        from frl.training.one_bit.moved_weights import MovedWeightTrainer
 
         return MovedWeightTrainer(
             module,

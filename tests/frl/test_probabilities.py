@@ -11,8 +11,8 @@ from frl.exchange.channel import Channel
 from frl.exchange.forms import Bits, Form, Signs
 from frl.models import DataShape
 from frl.task import Task
-from frl.training.bernoulli_mask import BernoulliMask
-from frl.training.probabilities import LEAST, ProbabilityTrainer
+from frl.training.one_bit.bernoulli_mask import BernoulliMask
+from frl.training.one_bit.probabilities import LEAST, ProbabilityTrainer
 from frl.training.ranks import Shard
 from frl.training.settings import TrainSettings
 from frl.wire import Base

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from strategies.posterior import Posterior
+from strategies.stack.posterior import Posterior
 
 
 def modes(rounds: list[np.ndarray], resets: int) -> list[np.ndarray]:

@@ -13,7 +13,7 @@ from frl.randomness import Purpose, generator
 from frl.ranking import DIVERGED
 from frl.task import Task
 from frl.training.batch_statistics import use_batch_statistics
-from frl.training.bernoulli_mask import BernoulliMask
+from frl.training.one_bit.bernoulli_mask import BernoulliMask
 from frl.training.parameters import ParameterSpec, ranked
 from frl.training.ranks import Fit, Shard, fit
 from frl.training.settings import TrainSettings
