@@ -6,6 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from frl.exchange.channel import Channel
+from frl.exchange.forms import Bits
+from frl.exchange.messages import MalformedError
+from strategies import rules
+from strategies.rule_strategy import RuleStrategy
 from strategies.stack.posterior import Posterior
 
 
@@ -48,3 +53,35 @@ def test_a_share_beyond_the_ends_counts_as_the_end() -> None:
 
     assert after.tolist() == [0, 0.5, 1, 0]
     assert memory == {}
+
+
+STATE = {"a": np.full(6, 0.5, np.float32), "b": np.full(3, 0.25, np.float32)}
+GOOD = {"a": np.array([0, 1, 1, 0, 1, 0], np.uint8), "b": np.array([1, 0, 1], np.uint8)}
+WRONG = {
+    "out-of-range": {**GOOD, "a": np.array([0, 2, 1, 0, 1, 0], np.uint8)},
+    "wrong-shape": {**GOOD, "b": np.array([1, 0], np.uint8)},
+    "wrong-dtype": {**GOOD, "b": np.array([1, 0, 1], np.float32)},
+    "wrong-layers": {"a": GOOD["a"]},
+}
+
+
+def strategy() -> RuleStrategy:
+    return RuleStrategy(
+        clients=4,
+        clients_per_round=3,
+        rule=rules.make("mean"),
+        channel=Channel(form=Bits()),
+        posterior=Posterior(),
+    )
+
+
+def test_the_gate_admits_bits() -> None:
+    strategy().check(STATE)(GOOD)
+
+
+@pytest.mark.parametrize("reason", WRONG)
+def test_the_gate_admits_nothing_else(reason: str) -> None:
+    with pytest.raises(MalformedError) as caught:
+        strategy().check(STATE)(WRONG[reason])
+
+    assert caught.value.reason == reason
