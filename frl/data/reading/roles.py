@@ -54,7 +54,7 @@ def roles_of(table: Table, label: str, reading: Reading) -> tuple[tuple[Column, 
     if not inputs:
         found = ", ".join(map(str, columns)) or "nothing"
         text = any(kinds[column.name][0] in KINDS for column in columns if column.name != label)
-        hint = '; data.text takes sentences, data.categories = "one_hot" a few values'
+        hint = '; data.categories = "one_hot" takes a few values, data.text sentences'
         hint = hint if text else ""
         raise InputError(f"data: no picture and no numeric column among the columns: {found}{hint}")
     ordered = sorted(inputs, key=lambda column: asked.index(column.name)) if asked else inputs
