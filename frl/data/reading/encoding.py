@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from frl.data.reading.columns import Table, holes, no_value, python_values
 from frl.data.reading.options import NEXT, UNITS, Reading
-from frl.data.reading.text import (
+from frl.data.schema import Column
+from frl.data.text_codes import (
     alphabet_of,
     character_codes,
     rows_of,
     windows_of,
     word_codes,
 )
-from frl.data.schema import Column
 from frl.errors import InputError
 
 

@@ -14,9 +14,8 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from frl import data, models
-from frl.data import DataSpec, OwnDataError, Reading
+from frl.data import DataSpec, OwnDataError, Reading, text_codes
 from frl.data.fingerprint import fingerprint_of
-from frl.data.reading import text as text_module
 from frl.data.schema import WORDS, schema_from
 from frl.errors import InputError
 from tests.frl.data.inputs import write_table
@@ -110,7 +109,7 @@ def test_characters_are_those_of_the_training_texts(tmp_path: Path) -> None:
 def test_only_so_many_characters_have_a_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text_module, "MOST", 2)
+    monkeypatch.setattr(text_codes, "MOST", 2)
     folder = write(tmp_path / "t", {"sentence": ["cabbac", "cd"], "label": [0, 1]})
 
     found = data.load(folder, reading=Reading(text="characters", length=6))
@@ -256,7 +255,9 @@ def test_a_missing_text(tmp_path: Path, missing: str, encoding: str) -> None:
 
 
 def test_without_the_key_a_line_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"'sentence' \(text\), .*; data.categories .* data.text sentences"):
+    with pytest.raises(
+        InputError, match=r"'sentence' \(text\), .*; data.categories .* data.text sentences"
+    ):
         data.load(sentences(tmp_path / "a"))
     with pytest.raises(InputError, match=r"no label column .* data.text = \"next_character\" nee"):
         data.load(speeches(tmp_path / "b"))
@@ -351,7 +352,7 @@ def test_a_node_encodes_as_the_run_does(tmp_path: Path, encoding: str) -> None:
     held = data.load_own(str(tmp_path / "own"), spec_of(run))
 
     if encoding == "hashed_words":
-        expected = text_module.rows_of(text_module.word_codes(mine), 7)
+        expected = text_codes.rows_of(text_codes.word_codes(mine), 7)
     else:
         alphabet = run.schema.inputs[0].alphabet
         expected = np.array(
