@@ -255,9 +255,8 @@ def test_a_missing_text(tmp_path: Path, missing: str, encoding: str) -> None:
 
 
 def test_without_the_key_a_line_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"'sentence' \(text\), .*; data.categories .* data.text sentences"
-    ):
+    says = r"'sentence' \(text\), .*; data.categories .* data.text sentences"
+    with pytest.raises(InputError, match=says):
         data.load(sentences(tmp_path / "a"))
     with pytest.raises(InputError, match=r"no label column .* data.text = \"next_character\" nee"):
         data.load(speeches(tmp_path / "b"))
