@@ -8,13 +8,25 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from experiments.config.spelling import plain_attack, plain_strategy
 from frl import methods
-from frl.data.reading.options import Reading, joined
+from frl.data.reading.options import STRIDE, Reading, joined
 from frl.errors import InputError, unknown
 from frl.methods import Method
 from frl.training.settings import TrainSettings
 from strategies.settings import RuleSettings, Weighting
 
-_READING = ("label", "inputs", "test", "validation", "resize", "convert", "missing", "categories")
+_READING = (
+    "label",
+    "inputs",
+    "test",
+    "validation",
+    "resize",
+    "convert",
+    "missing",
+    "categories",
+    "text",
+    "length",
+    "stride",
+)
 _TRAIN = TrainSettings()
 _RULE = RuleSettings()
 Positive = Annotated[int, Field(ge=1)]
@@ -61,6 +73,13 @@ class DataConfig(Table):
     categories: Literal["leave_out", "one_hot"] = Field(
         "leave_out", description="columns of text: no inputs, or one input for each value"
     )
+    text: Literal["leave_out", "characters", "next_character", "hashed_words"] = Field(
+        "leave_out", description="a column of text as the only input, a row of codes"
+    )
+    length: int = Field(
+        0, ge=0, description="of such a row; 0: 256 characters, 80 and the next, 64 words"
+    )
+    stride: Positive = Field(STRIDE, description="characters from one next_character to the next")
     augment: bool = Field(True, description="change training images at random where it suits them")
 
     @field_validator("inputs", mode="before")
