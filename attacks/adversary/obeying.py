@@ -35,6 +35,7 @@ def setting_of_app(app: ShardApp, seed: int, clients_per_round: int) -> Setting:
         classes=app.classes,
         keep=app.network.keep,
         mask_by=app.network.mask_by,
+        coats=app.network.coats,
         sorted_scores=trainer.sorted_scores if isinstance(trainer, RankTrainer) else {},
     )
 

@@ -34,8 +34,8 @@ class ModelInputs(NamedTuple):
 
 def inputs_of(dataset: DataSet) -> ModelInputs:
     """Return what a record keeps of a data set."""
-    example, classes = dataset.shape
-    return ModelInputs(list(example), classes, list(dataset.mean), list(dataset.std))
+    shape = dataset.shape
+    return ModelInputs(list(shape.example), shape.classes, list(dataset.mean), list(dataset.std))
 
 
 def inputs_from(about: Mapping[str, Any]) -> ModelInputs | None:

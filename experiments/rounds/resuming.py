@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+from typing import Any
+
 from experiments.config import flatten
 from experiments.records import CONFIG, RunDirectory
 from experiments.records.checkpoints import Checkpoint
@@ -18,9 +22,12 @@ def identity_of(setup: Setup) -> Identity:
 
     Shards are those of a simulation: nodes of other machines may hold data of their own.
     """
-    about = {"data": setup.data.schema.record(), "inputs": inputs_of(setup.data)._asdict()}
+    inputs = inputs_of(setup.data)._asdict()
+    about: dict[str, Any] = {"data": setup.data.schema.record(), "inputs": inputs}
     if not setup.deployed:
         about["shards"] = shard_labels(setup.data, setup.partition).record()
+    if weights := setup.config.model.weights:
+        about["weights"] = _sha256(weights)
     return Identity(flatten(setup.recorded), setup.data.fingerprint, about)
 
 
@@ -38,6 +45,7 @@ def carried_on(setup: Setup, directory: RunDirectory, start: Checkpoint) -> Chec
     if identity is not None:
         identity.refuse_other(flatten(setup.recorded), directory.path / CONFIG)
         identity.refuse_other_data(setup.data.fingerprint, directory.path)
+        _refuse_other_weights(identity.about.get("weights"), setup.config.model.weights)
     refuse_other_model(setup.config.model.name, setup.trainer.initial, directory, start)
     if start.round > setup.config.rounds:
         raise InputError(
@@ -45,6 +53,20 @@ def carried_on(setup: Setup, directory: RunDirectory, start: Checkpoint) -> Chec
         )
     directory.note_place(setup.recorded)
     return start
+
+
+def _refuse_other_weights(was: str | None, path: str) -> None:
+    found = _sha256(path) if was else was
+    if found != was:
+        raise InputError(
+            f"model.weights: {path} is not the file that the run began with: its SHA-256 was "
+            f"{str(was)[:16]} and is {str(found)[:16]}"
+        )
+
+
+def _sha256(path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def refuse_other_model(name: str, initial: Arrays, directory: RunDirectory, at: Checkpoint) -> None:

@@ -41,6 +41,9 @@ def reading_of(config: Config) -> Reading:
         convert=keys.convert,
         missing=keys.missing,
         categories=keys.categories,
+        text=keys.text,
+        length=keys.length,
+        stride=keys.stride,
     )
 
 

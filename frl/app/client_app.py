@@ -146,6 +146,8 @@ def client_app(
     method: str = "frl",
     keep: float = KEEP,
     mask_by: MaskBy = "score",
+    coats: int = 1,
+    binarised: bool = False,
     epochs: int = _DEFAULTS.epochs,
     steps: int = _DEFAULTS.steps,
     batch_size: int = _DEFAULTS.batch_size,
@@ -180,6 +182,10 @@ def client_app(
     keep : float
         Share of edges that a mask keeps.
     mask_by : {"score", "abs"}
+    coats : int
+        Nested masks of one ranking; a weight counts once for each that its edge is in.
+    binarised : bool
+        Whether all kept weights of a layer have one size, their mean.
     epochs, steps, batch_size, lr, lr_decay, momentum, weight_decay, clip, augmentation
         The same as the keys ``train.*`` of a configuration, see
         :class:`frl.training.settings.TrainSettings`; ``lr`` is by default what suits the method.
@@ -192,7 +198,7 @@ def client_app(
     InputError
         If the model cannot be trained, a shard is none, or a setting is out of range.
     """
-    network = Network(model, method, keep, mask_by)
+    network = Network(model, method, keep, mask_by, coats, binarised)
     check_network(network)
     settings = TrainSettings(
         epochs=epochs,

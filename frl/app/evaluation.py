@@ -15,7 +15,6 @@ from frl.data import Split
 from frl.errors import InputError
 from frl.exchange.messages import read_arrays
 from frl.exchange.plain import holds_ranks
-from frl.methods.base import KEEP
 from frl.training.evaluation import evaluate
 from frl.training.masked_weight import MaskBy
 from frl.training.ranks import Trainer
@@ -27,14 +26,15 @@ class _Wanted(NamedTuple):
     seed: int | None
     keep: float | None
     mask_by: MaskBy | None
+    coats: int | None = None
+    binarised: bool | None = None
 
 
 class StateEvaluation:
     """A Flower ``evaluate_fn``: ``(round, arrays) -> MetricRecord`` with ``accuracy``, ``loss``.
 
-    What was left open of how a ranking is read, its seed, ``keep`` and ``mask_by``, is filled in by
-    the strategy that starts with it, and what was not is compared; see
-    :func:`frl.app.agreement.agree`.
+    What was left open of how a ranking is read is filled in by the strategy that starts with it,
+    and what was not is compared; see :func:`frl.app.agreement.agree`.
 
     Parameters
     ----------
@@ -94,9 +94,10 @@ class StateEvaluation:
         InputError
             If what was fixed is not that of the run.
         """
-        known = (
-            _Wanted(seed, network.keep, network.mask_by) if network else _Wanted(seed, None, None)
-        )
+        known = _Wanted(seed, None, None)
+        if network:
+            mask = (network.keep, network.mask_by, network.coats, network.binarised)
+            known = _Wanted(seed, *mask)
         chosen: dict[str, Any] = {}
         for name in _Wanted._fields:
             wanted, held = getattr(self._wanted, name), getattr(known, name)
@@ -108,17 +109,18 @@ class StateEvaluation:
 
     def _ready(self, *, ranks: bool) -> Trainer:
         if self._trainer is None:
-            seed, keep, mask_by = self._wanted
+            seed, keep, mask_by, *_ = self._wanted
             if not ranks:
                 network = Network(self.model, "fedavg")
             elif seed is None or keep is None or mask_by is None:
-                open_ = [name for name in _Wanted._fields if getattr(self._wanted, name) is None]
+                needed = ("seed", "keep", "mask_by")
+                open_ = [name for name in needed if getattr(self._wanted, name) is None]
                 raise InputError(
                     f"evaluate_on: takes {', '.join(f'{name}=' for name in open_)} where it cannot "
                     "learn from a strategy's start how the clients read a ranking"
                 )
             else:
-                network = Network(self.model, "frl", keep, mask_by)
+                network = _network_of(self.model, self._wanted)
             self._trainer = network.trainer(seed or 0, device=self._device)
         return self._trainer
 
@@ -130,6 +132,8 @@ def evaluate_on(
     seed: int | None = None,
     keep: float | None = None,
     mask_by: MaskBy | None = None,
+    coats: int | None = None,
+    binarised: bool | None = None,
     device: str = "cpu",
 ) -> StateEvaluation:
     """Make the ``evaluate_fn`` of a strategy: accuracy and loss on held-out examples.
@@ -140,9 +144,9 @@ def evaluate_on(
         That of the clients.
     test : shard
         See :func:`frl.app.shard_reader.read_shard`.
-    seed, keep, mask_by : optional
+    seed, keep, mask_by, coats, binarised : optional
         How a ranking is read. A strategy that starts with it on one of our own grids knows them;
-        elsewhere they must be given.
+        elsewhere the first three must be given, and the others where they are not the usual ones.
     device : str
 
     Raises
@@ -150,11 +154,19 @@ def evaluate_on(
     InputError
         If the model cannot be trained, or the examples are no shard.
     """
-    check_network(Network(model, keep=KEEP if keep is None else keep, mask_by=mask_by or "score"))
+    wanted = _Wanted(seed, keep, mask_by, coats, binarised)
+    check_network(_network_of(model, wanted))
     split = read_shard("test", test)
     classes, integers = try_network(model, split)
     if split.labels.max() >= classes:
         raise InputError(
             f"test: there is a label {split.labels.max()}; the model has {classes} outputs"
         )
-    return StateEvaluation(model, split, _Wanted(seed, keep, mask_by), device, integers)
+    return StateEvaluation(model, split, wanted, device, integers)
+
+
+def _network_of(model: Model, wanted: _Wanted) -> Network:
+    """Return the network of a ranking, as is usual in what is left open."""
+    fixed = {name: held for name, held in wanted._asdict().items() if held is not None}
+    fixed.pop("seed", None)
+    return Network(model, "frl", **fixed)

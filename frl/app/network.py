@@ -11,7 +11,7 @@ from frl import methods, models
 from frl.arrays import Arrays
 from frl.errors import InputError, unknown
 from frl.methods.base import KEEP, Method, Space, Training
-from frl.training.masked_weight import MaskBy
+from frl.training.masked_weight import MaskBy, check_coats
 from frl.training.ranks import Trainer
 from frl.training.settings import TrainSettings
 
@@ -34,12 +34,18 @@ class Network(NamedTuple):
         Share of edges that a mask keeps.
     mask_by : {"score", "abs"}
         How the mask is taken from a ranking.
+    coats : int
+        Nested masks of the ranking.
+    binarised : bool
+        Whether all kept weights of a layer have one size.
     """
 
     model: Model
     method: str = "frl"
     keep: float = KEEP
     mask_by: MaskBy = "score"
+    coats: int = 1
+    binarised: bool = False
 
     @property
     def space(self) -> Space:
@@ -57,7 +63,13 @@ class Network(NamedTuple):
         """Make its module, ready to train in a run of this seed."""
         module = make_module(self.model, seed)
         training = Training(
-            settings or TrainSettings(), seed, self.keep, self.mask_by, device=device
+            settings or TrainSettings(),
+            seed,
+            self.keep,
+            self.mask_by,
+            coats=self.coats,
+            binarised=self.binarised,
+            device=device,
         )
         return self._made.trainer(module, training)
 
@@ -80,10 +92,22 @@ def check_network(network: Network) -> None:
     """
     if network.method not in methods.list():
         raise unknown("method", network.method, methods.list())
+    if methods.make(network.method).form() is not None:
+        raise InputError(
+            f"method: {network.method!r} sends what only the apps of a configuration read "
+            f"(strategy.name); takes {' or '.join(map(repr, _FIRST.values()))}"
+        )
     if not 0 < network.keep <= 1:
         raise InputError(f"keep: got {network.keep!r}; takes more than 0, at most 1")
     if network.mask_by not in _MASKS:
         raise unknown("mask_by", network.mask_by, _MASKS)
+    for name, plain in (("coats", 1), ("binarised", False)):
+        value = getattr(network, name)
+        if type(value) is not type(plain):
+            raise InputError(f"{name}: got {value!r}; takes {type(plain).__name__}")
+        if value != plain and network.space != "ranks":
+            raise InputError(f"{name}: got {value!r}; method {network.method!r} has no mask")
+    check_coats(network.coats, binarised=network.binarised)
     make_module(network.model, 0)
     try:
         network.trainer(0)

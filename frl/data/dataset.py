@@ -26,7 +26,9 @@ class Split(NamedTuple):
 
     Attributes
     ----------
-    inputs : array of shape (n, channels, height, width) uint8, or (n, features) float32 or float64
+    inputs : array
+        (n, channels, height, width) uint8, (n, features) float32 or float64, or codes of text,
+        (n, length) int16.
     labels : int64 array of shape (n,)
     """
 
@@ -69,7 +71,8 @@ class DataSet:
     @property
     def shape(self) -> DataShape:
         """Shape of one example and number of classes."""
-        return DataShape(tuple(self.train.inputs.shape[1:]), self.classes)
+        codes = 0 if self.train.inputs.dtype.kind == "f" else self.schema.codes or None
+        return DataShape(tuple(self.train.inputs.shape[1:]), self.classes, codes)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -108,7 +111,7 @@ def spread_of(
 
     Images are summed as integers, so the result does not depend on the order of summation. Features
     are scaled before they are squared, so that neither tiny nor huge ones leave float64. Indicators
-    (places of features that are 0 or 1) are not standardised: they have mean 0 and std 1.
+    (places of features that are 0 or 1) and codes of text are not standardised: mean 0, std 1.
     """
     if inputs.dtype == np.uint8:
         values = np.arange(256, dtype=np.float64)
@@ -121,6 +124,8 @@ def spread_of(
             float((values - mean) ** 2 @ count / max(count.sum(), 1))
             for mean, count in zip(means, counts, strict=True)
         ]
+    elif inputs.dtype == np.int16:
+        return (0.0,), (1.0,)
     elif inputs.dtype == np.float64:
         return _spread_of_features(inputs, frozenset(indicators))
     else:

@@ -26,13 +26,15 @@ def fingerprint_of(data: DataSet) -> str:
 
     It covers the examples and labels of both splits with their types and shapes, the number and
     names of the classes in order, the columns by which clients can be divided, which features are
-    not standardised, and what suits the training images. Paths, the name of the data set and the
-    cache play no part.
+    not standardised, what the codes of text stand for, and what suits the training images. Paths,
+    the name of the data set and the cache play no part.
     """
     digest = hashlib.sha256()
     head: list[Any] = [_METHOD, data.classes, list(data.labels), data.augmentation]
     if data.schema.indicators:
         head.append(list(data.schema.indicators))
+    if data.schema.codes:
+        head.append([[column.encoding, column.alphabet] for column in data.schema.inputs])
     digest.update(json.dumps(head).encode())
     named = {
         "train inputs": data.train.inputs,

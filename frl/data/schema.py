@@ -16,6 +16,11 @@ _LONGEST = 40
 """Letters of a name that a line shows."""
 _NAMED = 6
 """Columns that a line names before it counts the rest."""
+_TOLD = ("name", "kind", "shape", "categories", "encoding", "alphabet")
+"""What clients are told of a column of inputs: the first three always, others if not empty."""
+_ALWAYS = 3
+WORDS = 4095
+"""Codes of hashed words: 1 to this."""
 
 
 class Column(NamedTuple):
@@ -33,6 +38,11 @@ class Column(NamedTuple):
         Of one value; of a number or text ``()``.
     categories : tuple[str, ...]
         Of an input of text or classes: the value that each of its features stands for.
+    encoding : str
+        Of an input of text as a row of codes: ``characters``, ``next_character`` or
+        ``hashed_words``.
+    alphabet : str
+        The characters of codes 1, 2, ....
     """
 
     name: str
@@ -41,6 +51,8 @@ class Column(NamedTuple):
     why: str = ""
     shape: tuple[int, ...] = ()
     categories: tuple[str, ...] = ()
+    encoding: str = ""
+    alphabet: str = ""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -56,6 +68,9 @@ class Column(NamedTuple):
         """Kind and shape in words, or why it is left out."""
         if self.categories:
             return f"{self.kind}, {len(self.categories)} categories"
+        if self.encoding:
+            unit = self.encoding.removeprefix("next_").replace("_", " ").removesuffix("s")
+            return f"{self.kind}, {self.shape[0]} {unit}s"
         shape = f" {'x'.join(map(str, self.shape))}" if self.shape else ""
         return self.why or self.kind + shape
 
@@ -114,6 +129,14 @@ class Schema:
         return next((column.name for column in self.columns if column.use == "label"), "")
 
     @property
+    def codes(self) -> int:
+        """What all codes of a row of text are below; 0 where the inputs are no codes."""
+        for column in self.inputs:
+            if column.encoding:
+                return 1 + (len(column.alphabet) or WORDS)
+        return 0
+
+    @property
     def features(self) -> tuple[str, ...]:
         """The name of each feature of a table."""
         return tuple(name for column in self.inputs for name in column.features)
@@ -145,6 +168,8 @@ class Schema:
         shape = "x".join(map(str, self.example))
         plural = "" if len(self.classes) == 1 else "es"
         label = f", label {self.label!r} of {len(self.classes)} class{plural}" if self.label else ""
+        if self.inputs and self.inputs[0].encoding == "next_character":
+            label = f", label the next of {len(self.classes)}"
         lines = [f"data: {examples} examples of {shape}, inputs {_some(self.inputs)}{label}"]
         out = tuple(column for column in self.columns if column.use == "left out")
         reasons = dict.fromkeys(column.why for column in out)
@@ -171,6 +196,8 @@ def schema_from(record: Mapping[str, Any]) -> Schema:
                 str(each.get("why", "")),
                 tuple(int(side) for side in each.get("shape", ())),
                 tuple(map(str, each.get("categories", ()))),
+                str(each.get("encoding", "")),
+                str(each.get("alphabet", "")),
             )
             for each in record["columns"]
         ),
@@ -185,10 +212,10 @@ def schema_from(record: Mapping[str, Any]) -> Schema:
 
 def for_clients(schema: Schema) -> str:
     """Write down, as short as can be, what a client's own folder must have: see :func:`told`."""
-    inputs = [
-        [column.name, column.kind, list(column.shape), *filter(None, [list(column.categories)])]
-        for column in schema.inputs
-    ]
+    inputs = [[getattr(column, key) for key in _TOLD] for column in schema.inputs]
+    for told_of in inputs:
+        while not told_of[-1] and len(told_of) > _ALWAYS:
+            told_of.pop()
     kept = [inputs, schema.label, dict(schema.reading), schema.range]
     return json.dumps(kept, separators=(",", ":"))
 
@@ -202,8 +229,7 @@ def told(text: str) -> Schema:
         If it is something else.
     """
     inputs, label, reading, pixels = json.loads(text)
-    keys = ("name", "kind", "shape", "categories")
-    columns = [{**dict(zip(keys, each, strict=False)), "use": "input"} for each in inputs]
+    columns = [{**dict(zip(_TOLD, each, strict=False)), "use": "input"} for each in inputs]
     if label:
         columns.append({"name": label, "kind": "", "use": "label"})
     empty: dict[str, Any] = {"splits": {}, "classes": (), "example": (), "notes": ()}

@@ -23,7 +23,7 @@ def char_lstm(shape: DataShape) -> nn.Module:
 class _CharLSTM(nn.Module):
     def __init__(self, shape: DataShape) -> None:
         super().__init__()
-        shape.row("char_lstm")
+        shape.row("char_lstm", below=shape.classes)
         self.embed = nn.Embedding(shape.classes, _WIDTH)
         self.recur = nn.LSTM(_WIDTH, _HIDDEN, bias=False, batch_first=True)
         self.head = nn.Linear(_HIDDEN, shape.classes, bias=False)

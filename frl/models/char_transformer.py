@@ -25,7 +25,7 @@ def char_transformer(shape: DataShape) -> nn.Module:
 class _CharTransformer(nn.Module):
     def __init__(self, shape: DataShape) -> None:
         super().__init__()
-        length = shape.row("char_transformer")
+        length = shape.row("char_transformer", below=shape.classes)
         self.embed = nn.Embedding(shape.classes, _WIDTH)
         self.positions = nn.Parameter(torch.zeros(length, _WIDTH))
         blocks = (AttentionBlock(_WIDTH, _HEADS, causal=True) for _ in range(_BLOCKS))

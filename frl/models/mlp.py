@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from math import prod
 
 from torch import nn
 
@@ -17,7 +16,7 @@ def mlp(shape: DataShape) -> nn.Module:
     return nn.Sequential(
         OrderedDict(
             flatten=nn.Flatten(),
-            fc1=nn.Linear(prod(shape.example), 256, bias=False),
+            fc1=nn.Linear(shape.numbers("mlp"), 256, bias=False),
             relu1=nn.ReLU(),
             fc2=nn.Linear(256, 256, bias=False),
             relu2=nn.ReLU(),

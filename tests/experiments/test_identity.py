@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from experiments import api
+from experiments.analysis.export import export
 from experiments.config import from_flat, read
 from experiments.records import RunDirectory, find_runs, load
 from experiments.rounds.loop import execute
@@ -52,6 +53,24 @@ def replace(path: Path, old: str, new: str) -> None:
 
 def resume(directory: RunDirectory) -> dict[str, Any]:
     return execute(directory.config(), directory, resume=True)
+
+
+def test_other_weights_of_the_same_shapes_are_refused(tmp_path: Path) -> None:
+    """What a run exports is what another begins with; under the same path it must stay that."""
+    weights = tmp_path / "weights.safetensors"
+    trained = RunDirectory(tmp_path / "trained")
+    execute(read(None, [*SMALL, "strategy.name=fedavg"]), trained)
+    export(trained.path, weights)
+    begun = RunDirectory(tmp_path / "begun")
+    execute(read(None, [*SMALL, f"model.weights={weights}"]), begun)
+    (begun.path / "result.json").unlink()
+    kept = weights.read_bytes()
+
+    weights.write_bytes(kept[:-4] + b"\0\0\0\0")
+    with pytest.raises(InputError, match=r"^model.weights: .* is not the file that the run began"):
+        resume(begun)
+    weights.write_bytes(kept)
+    assert resume(begun)["rounds"] == 3
 
 
 @pytest.mark.parametrize(

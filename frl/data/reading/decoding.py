@@ -1,4 +1,7 @@
-"""From the tables of a data set to arrays (pictures uint8, numbers float64), and its schema."""
+"""From the tables of a data set to arrays, and its schema.
+
+Pictures become uint8, numbers float64, text int16.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from numpy.typing import NDArray
 from frl.data.dataset import Columns, Split
 from frl.data.reading.categories import unknown_categories
 from frl.data.reading.columns import Table
+from frl.data.reading.encoding import Encoded, encode
 from frl.data.reading.features import check_standardised, features_of, fill, means_of
 from frl.data.reading.groups import groups_of
-from frl.data.reading.labels import classes_of, codes_of, label_column
-from frl.data.reading.options import Reading
+from frl.data.reading.labels import classes_of, classes_of_characters, codes_of, label_column
+from frl.data.reading.options import NEXT, Reading
 from frl.data.reading.pictures import Decoded as Pictures
 from frl.data.reading.pictures import decode_pictures, to_bytes, unlike, unlike_depth
 from frl.data.reading.roles import check_same_columns, roles_of
@@ -53,19 +57,28 @@ def decode(tables: Mapping[str, Table], reading: Reading | None = None) -> Decod
     reading = reading or Reading()
     chosen = choose(tables, reading)
     train, test = chosen.train, chosen.test
-    label = label_column(train, reading)
+    label = "" if reading.text == NEXT else label_column(train, reading)
     columns, said = roles_of(train, label, reading)
     schema = Schema(columns)
     check_same_columns(train, test, schema)
-    classes = classes_of(train, label, chosen.known_rows)
+    first = schema.inputs[0]
+    classes = classes_of(train, label, chosen.known_rows) if label else classes_of_characters(first)
     parts = [_inputs(each, schema, reading) for each in (train, test)]
     arrays: Sequence[NDArray[Any]]
-    if schema.inputs[0].kind == "picture":
-        arrays, pixels, notes = _pictures(parts, (train, test), schema.inputs[0].name, reading)
+    rows: Any = slice(None)
+    pixels = None
+    if first.kind == "picture":
+        arrays, pixels, notes = _pictures(parts, (train, test), first.name, reading)
+    elif first.encoding:
+        train, test, arrays, notes = _codes(parts)
+        rows = parts[0].rows
     else:
         train, test, arrays, notes = _features(parts, (train, test), schema, reading)
-        pixels = None
-    labels = [codes_of(each, label, classes) for each in (train, test)]
+    labels = (
+        [codes_of(each, label, classes) for each in (train, test)]
+        if label
+        else [part.following for part in parts]
+    )
     extra = sorted(set(test.columns.column_names) - set(train.columns.column_names))
     said += [f"column {name!r} is in {test.split} only" for name in extra]
     notes = [*chosen.notes, *said, *notes, *classes.notes(labels[0], labels[1])]
@@ -73,11 +86,11 @@ def decode(tables: Mapping[str, Table], reading: Reading | None = None) -> Decod
         train=Split(arrays[0], labels[0]),
         test=Split(arrays[1], labels[1]),
         classes=len(classes.names),
-        columns=groups_of(train, schema, reading),
+        columns={name: of[rows] for name, of in groups_of(train, schema, reading).items()},
         labels=classes.names,
         schema=Schema(
             columns=columns,
-            splits={"train": len(train), chosen.tested: len(test)},
+            splits={"train": len(arrays[0]), chosen.tested: len(arrays[1])},
             classes=classes.names,
             example=tuple(arrays[0].shape[1:]),
             reading=reading.record(),
@@ -90,6 +103,8 @@ def decode(tables: Mapping[str, Table], reading: Reading | None = None) -> Decod
 def _inputs(table: Table, schema: Schema, reading: Reading) -> Any:
     if schema.inputs[0].kind == "picture":
         return decode_pictures(table, schema.inputs[0].name, reading)
+    if schema.inputs[0].encoding:
+        return encode(table, schema.inputs[0], reading.missing, reading.stride)
     return features_of(table, schema.inputs)
 
 
@@ -104,6 +119,13 @@ def _pictures(
         raise unlike_depth(names[0], train.deepest, names[1], test.deepest)
     arrays, pixels, notes = to_bytes(parts, reading, None)
     return arrays, pixels, [*notes, *train.notes, *test.notes]
+
+
+def _codes(
+    parts: list[Encoded],
+) -> tuple[Table, Table, list[NDArray[np.int16]], list[str]]:
+    train, test = parts
+    return train.table, test.table, [train.inputs, test.inputs], [*train.notes, *test.notes]
 
 
 def _features(

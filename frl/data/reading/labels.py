@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from frl.data.reading.columns import Table, holes, kind_of, no_value, python_values
 from frl.data.reading.options import Reading
+from frl.data.schema import Column
 from frl.errors import InputError, unknown
 
 USUAL = ("label", "labels", "target", "class", "y", "character", "fine_label")
 _KINDS = ("classes", "number", "boolean", "text")
+OTHER = "other"
+"""Class of the characters that the training texts lack."""
 _FEW = 20
 """Classes that any data set may have, however few its rows."""
 
@@ -38,10 +41,16 @@ class Classes(NamedTuple):
     def notes(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> list[str]:
         """Say what is odd about the labels, in a few words each."""
         notes = []
-        unseen = np.setdiff1d(test, train)
-        if unseen.size:
-            few = ", ".join(repr(self.names[code]) for code in unseen[:3])
-            notes.append(f"no training example has the class {few} of the test examples")
+        every = np.arange(len(self.names))
+        trained, tested = np.isin(every, train), np.isin(every, test)
+        for odd, what in (
+            (tested & ~trained, "no training example has the class {} of the test examples"),
+            (trained & ~tested, "no test example has the class {}"),
+            (~trained & ~tested, "no example has the class {}"),
+        ):
+            if odd.any():
+                few = ", ".join(repr(self.names[code]) for code in np.flatnonzero(odd)[:3])
+                notes.append(what.format(f"{few} and others" if odd.sum() > 3 else few))
         if len(self.names) == 1:
             notes.append(f"label {self.column!r} has one class only")
         fractions = [v for v in self.values if isinstance(v, float) and v != int(v)]
@@ -79,6 +88,8 @@ def label_column(table: Table, reading: Reading) -> str:
     if len(classes) == 1:
         return classes[0]
     hint = "; data.label names another"
+    if any(kind_of(table, name)[0] == "text" for name in left):
+        hint += ', and data.text = "next_character" needs none'
     if all(_is_number(name) for name in names):
         hint = "; the first line of a table names its columns"
     elif len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
@@ -122,6 +133,12 @@ def classes_of(table: Table, column: str, known: Table) -> Classes:
             f"{len(values):,} rows; takes classes (data.label names another column)"
         )
     return Classes(column, kind, distinct, tuple(map(str, distinct)))
+
+
+def classes_of_characters(column: Column) -> Classes:
+    """Return the characters of a column of text as classes, after one for all others."""
+    names = (OTHER, *column.alphabet)
+    return Classes(column.name, "classes", names, names)
 
 
 def codes_of(table: Table, column: str, classes: Classes) -> NDArray[np.int64]:

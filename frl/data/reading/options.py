@@ -24,6 +24,19 @@ CATEGORIES = {
     "leave_out": "columns of text and of classes are no inputs",
     "one_hot": "each of their values is an input of its own, 1 where it stands and else 0",
 }
+NEXT = "next_character"
+TEXT = {
+    "leave_out": "columns of text are no inputs, but for categories",
+    "characters": "the only input is a column of text, a row of characters",
+    NEXT: "the same in windows, and the label of each is the character that follows",
+    "hashed_words": "the only input is a column of text, a row of words by their hash",
+}
+UNITS = {"characters": "characters", NEXT: "characters", "hashed_words": "words"}
+"""What a row of text counts."""
+LENGTHS = {"characters": 256, NEXT: 80, "hashed_words": 64}
+"""Usual length of a row of text."""
+STRIDE = 8
+"""Characters from one label to the next, if not said."""
 _LARGEST = 4096
 
 
@@ -51,6 +64,12 @@ class Reading:
         One of :data:`MISSING`.
     categories : str
         One of :data:`CATEGORIES`.
+    text : str
+        One of :data:`TEXT`.
+    length : int
+        Characters or words of a row of text; 0: :data:`LENGTHS`.
+    stride : int
+        Characters from one label of ``next_character`` to the next.
 
     Raises
     ------
@@ -67,12 +86,16 @@ class Reading:
     convert: str = ""
     missing: str = "refuse"
     categories: str = "leave_out"
+    text: str = "leave_out"
+    length: int = 0
+    stride: int = STRIDE
 
     def __post_init__(self) -> None:
         if self.missing not in MISSING:
             raise unknown("data.missing", self.missing, MISSING)
         if self.categories not in CATEGORIES:
             raise unknown("data.categories", self.categories, CATEGORIES)
+        self._check_text()
         if self.convert not in CONVERSIONS:
             raise unknown("data.convert", self.convert, CONVERSIONS)
         for key in ("test", "validation"):
@@ -83,6 +106,27 @@ class Reading:
         if self.label and self.label in names:
             raise InputError(f"data.inputs: column {self.label!r} is the label")
         _ = self.size
+
+    def _check_text(self) -> None:
+        if self.text not in TEXT:
+            raise unknown("data.text", self.text, TEXT)
+        if not 0 <= self.length <= _LARGEST:
+            raise InputError(f"data.length: got {self.length}; takes 0 to {_LARGEST}")
+        if self.stride < 1:
+            raise InputError(f"data.stride: got {self.stride}; takes 1 or more")
+        if self.length and self.text == "leave_out":
+            raise InputError(f"data.length: got {self.length}; is for data.text")
+        if self.text != NEXT and self.stride != STRIDE:
+            raise InputError(f"data.stride: got {self.stride}; is for data.text = {NEXT!r}")
+        if self.text == NEXT and self.label:
+            raise InputError(f"data.label: got {self.label!r}; data.text = {NEXT!r} makes labels")
+        if self.text != "leave_out" and self.categories != "leave_out":
+            raise InputError(f"data.categories: got {self.categories!r} beside data.text")
+
+    @property
+    def row_length(self) -> int:
+        """Characters or words of a row of text."""
+        return self.length or LENGTHS[self.text]
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -106,7 +150,8 @@ class Reading:
 
     def record(self) -> dict[str, str]:
         """Return what differs from the defaults."""
-        return {key: value for key, value in vars(self).items() if value != vars(Reading)[key]}
+        kept = vars(Reading)
+        return {key: str(value) for key, value in vars(self).items() if value != kept[key]}
 
 
 def share_of(key: str, text: str) -> float | None:

@@ -14,10 +14,11 @@ from frl.data.data_spec import UNREADABLE, DataSpec, OwnDataError, said_as
 from frl.data.dataset import standardised
 from frl.data.reading.categories import MOST, unknown_categories
 from frl.data.reading.columns import Table
+from frl.data.reading.encoding import Encoded, encode
 from frl.data.reading.features import features_of, fill
 from frl.data.reading.files import read_tables
 from frl.data.reading.labels import classes_of, codes_of, label_column
-from frl.data.reading.options import Reading
+from frl.data.reading.options import STRIDE, UNITS, Reading
 from frl.data.reading.pictures import decode_pictures, to_bytes
 from frl.data.reading.roles import check_same_columns, roles_of
 from frl.data.schema import Schema, told
@@ -52,11 +53,12 @@ def read_own(folder: str, data_spec: DataSpec) -> tuple[dict[str, NDArray[Any]],
         If it cannot be read, or is not like the run's.
     """
     run, reading = _of_the_run(data_spec)
-    pictures = len(data_spec.example) == 3
+    pictures, text = len(data_spec.example) == 3, run.codes
     inputs: NDArray[Any]
     with said_as(UNREADABLE):
         table = _training_table(read_tables(str(Path(folder).resolve()), single=True))
-        label = "" if run.label in table.columns.column_names else label_column(table, Reading())
+        named = run.label in table.columns.column_names or (text and not run.label)
+        label = "" if named else label_column(table, Reading())
     if run.label and not pictures and label:
         log.error("data.path: no label column %r", run.label)
         raise OwnDataError(f"data.path: {_COLUMNS}")
@@ -69,6 +71,11 @@ def read_own(folder: str, data_spec: DataSpec) -> tuple[dict[str, NDArray[Any]],
                 raise InputError(f"no picture among its columns, only {column}")
             decoded = decode_pictures(table, column.name, reading)
             (inputs,), *_ = to_bytes([decoded], reading, run.range)
+    elif text:
+        encoded = _codes(table, run, reading)
+        table, inputs = encoded.table, encoded.inputs
+        if encoded.following is not None:
+            return {"inputs": inputs, "labels": encoded.following}, {"labels": data_spec.labels}
     else:
         table, inputs = _features(table, label, run, reading, data_spec)
     with said_as(_LABELS):
@@ -85,8 +92,17 @@ def _of_the_run(data_spec: DataSpec) -> tuple[Schema, Reading]:
         run = told(data_spec.schema)
         if any(len(column.categories) > MOST for column in run.inputs):
             raise ValueError(f"a column of more than {MOST} categories")
-        kept = {key: run.reading.get(key, "") for key in ("resize", "convert")}
-        return run, Reading(**kept, missing=run.reading.get("missing", "refuse"))
+        if run.codes and any(len(c.shape) != 1 or c.encoding not in UNITS for c in run.inputs):
+            raise ValueError("a column of text without its encoding and length")
+        text = run.inputs[0] if run.codes else None
+        return run, Reading(
+            resize=run.reading.get("resize", ""),
+            convert=run.reading.get("convert", ""),
+            missing=run.reading.get("missing", "refuse"),
+            text=text.encoding if text else "leave_out",
+            length=text.shape[0] if text else 0,
+            stride=int(run.reading.get("stride", STRIDE)),
+        )
     except (KeyError, TypeError, ValueError, RecursionError, AttributeError) as error:
         log.error("data.path: the data spec of the run cannot be understood: %s", error)
         raise OwnDataError("data.path: the data spec of the run cannot be understood") from None
@@ -99,6 +115,17 @@ def _training_table(tables: dict[str, Table]) -> Table:
     if not len(tables[name]):
         raise InputError(f"split {name!r} has no rows")
     return tables[name]
+
+
+def _codes(table: Table, run: Schema, reading: Reading) -> Encoded:
+    with said_as(_COLUMNS):
+        inputs = replace(run, columns=run.inputs)
+        check_same_columns(replace(table, split="the run"), table, inputs)
+    with said_as(_VALUES):
+        encoded = encode(table, run.inputs[0], reading.missing, reading.stride)
+    for note in encoded.notes:
+        log.warning("data.path: %s", note)
+    return encoded
 
 
 def _features(

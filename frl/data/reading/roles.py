@@ -6,6 +6,7 @@ import re
 
 from frl.data.reading.categories import KINDS, categories_of
 from frl.data.reading.columns import NUMBERS, Table, about, holes, kind_of
+from frl.data.reading.encoding import column_of_text
 from frl.data.reading.labels import USUAL
 from frl.data.reading.options import Reading
 from frl.data.schema import Column, Schema
@@ -28,6 +29,10 @@ def roles_of(table: Table, label: str, reading: Reading) -> tuple[tuple[Column, 
     names = table.columns.column_names
     kinds = {name: kind_of(table, name) for name in names}
     asked = reading.input_names
+    if reading.group and reading.group not in names:
+        raise unknown("data.column: column", reading.group, names)
+    if reading.text != "leave_out":
+        return _around_text(table, label, reading, kinds), []
     for name in asked:
         if name not in names:
             raise unknown("data.inputs: column", name, names)
@@ -37,13 +42,11 @@ def roles_of(table: Table, label: str, reading: Reading) -> tuple[tuple[Column, 
             why = about(table, name, kinds[name][0])
             takes = "numbers or pictures"
             if kinds[name][0] in KINDS:
-                takes += ', or data.categories = "one_hot"'
+                takes += ', or data.categories = "one_hot", or data.text'
             raise InputError(f"data.inputs: column {name!r} is {why}; takes {takes}")
     pictures = [name for name in asked or names if kinds[name][0] == "picture" and name != label]
     if asked and pictures and len(asked) > 1:
         raise InputError(f"data.inputs: column {pictures[0]!r} holds pictures; takes it alone")
-    if reading.group and reading.group not in names:
-        raise unknown("data.column: column", reading.group, names)
     columns = tuple(
         _column(table, name, kinds[name], label, reading, pictures[:1]) for name in names
     )
@@ -51,7 +54,8 @@ def roles_of(table: Table, label: str, reading: Reading) -> tuple[tuple[Column, 
     if not inputs:
         found = ", ".join(map(str, columns)) or "nothing"
         text = any(kinds[column.name][0] in KINDS for column in columns if column.name != label)
-        hint = '; data.categories = "one_hot" takes text' if text else ""
+        hint = '; data.categories = "one_hot" takes a few values, data.text sentences'
+        hint = hint if text else ""
         raise InputError(f"data: no picture and no numeric column among the columns: {found}{hint}")
     ordered = sorted(inputs, key=lambda column: asked.index(column.name)) if asked else inputs
     rest = tuple(column for column in columns if column.use != "input")
@@ -77,9 +81,9 @@ def check_same_columns(train: Table, test: Table, schema: Schema) -> None:
         kind, shape = kind_of(test, column.name)
         if kind == "empty":
             raise InputError(f"data: column {column.name!r} holds nothing in {test.split}")
-        if {kind, column.kind} <= {"classes", "text"}:
+        if {kind, column.kind} <= {"classes", "text"} and not column.encoding:
             continue
-        if (kind, shape) != (column.kind, column.shape):
+        if (kind, shape) != (column.kind, () if column.encoding else column.shape):
             why = about(test, column.name, kind)
             found = Column(column.name, kind, "", "" if why == kind else why, shape)
             raise InputError(
@@ -103,6 +107,37 @@ def _column(
     if not why and kind in KINDS:
         return Column(name, kind, "input", categories=categories_of(table, name))
     return Column(name, kind, "left out" if why else "input", why, shape)
+
+
+def _around_text(
+    table: Table, label: str, reading: Reading, kinds: dict[str, tuple[str, tuple[int, ...]]]
+) -> tuple[Column, ...]:
+    """Return the columns of a table whose only input is a column of text."""
+    names = reading.input_names or tuple(
+        name
+        for name, (kind, _) in kinds.items()
+        if kind == "text" and name not in (label, reading.group)
+    )
+    if len(names) > 1:
+        raise InputError(
+            f"data.text: columns {', '.join(map(repr, names))} are several; takes one, and "
+            "data.inputs names it"
+        )
+    if not names:
+        raise InputError(f"data.text: no column of text among {', '.join(map(repr, kinds))}")
+    (chosen,) = names
+    if chosen not in kinds:
+        raise unknown("data.inputs: column", chosen, kinds)
+    if chosen == label or kinds[chosen][0] != "text":
+        what = "the label" if chosen == label else about(table, chosen, kinds[chosen][0])
+        raise InputError(f"data.inputs: column {chosen!r} is {what}; data.text takes text")
+    columns = []
+    for name, (kind, shape) in kinds.items():
+        use = "label" if name == label else "left out"
+        why = "" if name == label else "data.column" if name == reading.group else "beside the text"
+        columns.append(Column(name, kind, use, why, shape))
+    columns[list(kinds).index(chosen)] = column_of_text(table, chosen, reading)
+    return tuple(columns)
 
 
 def _taken(reading: Reading) -> tuple[str, ...]:
