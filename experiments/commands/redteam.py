@@ -46,7 +46,7 @@ def redteam(
     from experiments import config as configuration
 
     settings = configuration.read(config, override or (), profile)
-    from experiments.commands.reading import show
+    from experiments.commands.options import show
     from experiments.records.atomic_files import write_atomically
     from experiments.records.json_text import json_text
     from experiments.redteam import Budget, search

@@ -142,7 +142,7 @@ def _write_page(directories: Sequence[Path], rules: Sequence[str], file: Path) -
 
 
 def _write(text: str, output: Path | None, *, option: str = "-o", laid_out: bool = False) -> None:
-    from experiments.commands.reading import show
+    from experiments.commands.options import show
     from frl.errors import InputError
 
     if output is None:

@@ -27,7 +27,7 @@ def sweep(
     from experiments.sweep.job import prepare
 
     prepare()
-    from experiments.commands.reading import show
+    from experiments.commands.options import show
     from experiments.records.json_text import json_text
     from experiments.sweep.grid import read_grid
     from experiments.sweep.summary import markdown, summarise

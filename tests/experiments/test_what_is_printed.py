@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.commands.program import typed
-from experiments.commands.reading import show
+from experiments.commands.options import show, typed
 
 TABLE = "Worst\n\n| rule | final |\n| --- | --- |\n| half_swap | 61.2 |"
 
