@@ -15,6 +15,10 @@ demo: $(VENV)/.installed
 	$(BIN)/frl run
 	$(BIN)/frl sweep experiments/configs/digits_defences.toml --out runs/demo
 	$(BIN)/frl plot runs/demo -o runs/demo/comparison.png --kind worst
+	@printf '%s\n' '' 'All of these runs, and the picture: runs/demo/comparison.png. What to type next:' \
+	  '  $(BIN)/frl view runs              # look at every run in a browser' \
+	  '  $(BIN)/frl init --attack mine     # write an attack of your own to mine.py; it says how to run it' \
+	  '  . $(BIN)/activate                 # from here on `frl` alone is a command (fish: $(BIN)/activate.fish)'
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --durations 20 -m "not (ray or flower or soak)"

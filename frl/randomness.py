@@ -29,6 +29,7 @@ class Purpose(IntEnum):
     QUANTISE = 12
     ROOT = 13
     FORWARD = 14
+    EVALUATION = 15
 
 
 def generator(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,6 +18,7 @@ from frl.exchange.channel import Channel
 from frl.exchange.forms import Differences, Form, Whole
 from frl.exchange.messages import Report
 from frl.grids import Roster
+from frl.task import Task
 from strategies.base import Measured, Redraw, SeededStrategy
 from strategies.gate import Admitted, Check, ranking_check, weights_check
 from strategies.pre_aggregation import PreAggregation, chain, rows_after
@@ -24,6 +26,7 @@ from strategies.round_report import Counted
 from strategies.rules import Rule, RuleContext
 from strategies.rules.base import Space
 from strategies.settings import RuleSettings, Weighting
+from strategies.stack.posterior import Posterior
 from strategies.vote import rank_by
 
 _DEFAULTS = RuleSettings()
@@ -71,8 +74,7 @@ class RuleStrategy(SeededStrategy):
     server_lr, server_momentum : float
         For rules on weights.
     weighting : {"uniform", "examples"}
-        ``"examples"`` scales each update by its declared number of examples, capped, which makes
-        the mean a weighted one. The declaration is the client's own.
+        ``"examples"`` scales each update by the number of examples that its client declares.
     most_weight : int
         The cap.
     most_norm : float
@@ -80,8 +82,9 @@ class RuleStrategy(SeededStrategy):
     root : RootUpdate, optional
         For rules that trust an update of the server's own.
     oracle : Oracle, optional
-        Tells rules the true number of malicious clients of each round, as the experiments of the
-        FRL paper do; without it rules assume their ``f``.
+        Tells rules the true number of malicious clients, as in the FRL paper; or they assume ``f``.
+    posterior : Posterior, optional
+        Makes the next state where clients send the bits of a mask.
 
     Raises
     ------
@@ -107,6 +110,7 @@ class RuleStrategy(SeededStrategy):
         most_norm: float = _DEFAULTS.most_norm,
         root: RootUpdate | None = None,
         oracle: Oracle | None = None,
+        posterior: Posterior | None = None,
         channel: Channel | None = None,
         data_spec: ConfigRecord | None = None,
         measured: Measured | None = None,
@@ -121,16 +125,14 @@ class RuleStrategy(SeededStrategy):
             data_spec=data_spec,
             measured=measured,
         )
-        self.rule = rule
-        self.steps = tuple(steps)
+        self.rule, self.steps = rule, tuple(steps)
         self.keep = keep
         self.server_lr = server_lr
         self.server_momentum = server_momentum
-        self.weighting = weighting
-        self.most_weight = most_weight
+        self.weighting, self.most_weight = weighting, most_weight
         self.most_norm = most_norm
         self._root = root
-        self._oracle = oracle
+        self._oracle, self._posterior = oracle, posterior
         self._memory: dict[str, Tensor] = rule.initial_state()
         self._assumed: int | None = rule.assumed_f
         if rule.needs_root and root is None:
@@ -159,9 +161,9 @@ class RuleStrategy(SeededStrategy):
     def check(self, state: Arrays) -> Check:
         """Admit rankings or what the run's form makes of them, or finite differences."""
         layers = {name: values.size for name, values in state.items()}
-        if self.rule.space == "ranks":
-            return ranking_check(layers, self.form)
-        return weights_check(layers, self.most_norm)
+        if isinstance(self.form, Differences):
+            return weights_check(layers, self.most_norm)
+        return ranking_check(layers, self.form)
 
     def combine(
         self, server_round: int, state: Arrays, admitted: Iterator[Admitted]
@@ -185,10 +187,11 @@ class RuleStrategy(SeededStrategy):
     def preview(self, updates: Sequence[Arrays]) -> Arrays:
         """Return what the rule would make of updates in this round, changing nothing.
 
-        The next ranking for a rule on ranks, the aggregate for one on weights.
+        The next ranking, or what the weights move by.
         """
-        sent = ({n: self.form.of(part) for n, part in update.items()} for update in updates)
-        numbered = (Admitted(row, update, _NOTHING) for row, update in enumerate(sent))
+        tasks = (Task(self.round, row, self.seed) for row in range(len(updates)))
+        sent = enumerate(map(self._channel.sent, updates, repeat(self._base), tasks))
+        numbered = (Admitted(row, update, _NOTHING) for row, update in sent)
         clients = tuple(range(len(updates)))
         stack, _ = self._stack(self._base.state, numbered, clients, weighted=False)
         assumed = self._assuming(self.round, self.sampled)
@@ -214,7 +217,7 @@ class RuleStrategy(SeededStrategy):
         for reply in admitted:
             row, start = rows[row_of[reply.client]], 0
             for name, values in state.items():
-                row[start : start + values.size] = self.form.values(reply.update[name])
+                row[start : start + values.size] = self.form.moved(reply.update[name], values)
                 start += values.size
             weights[reply.client] = min(reply.report.examples, self.most_weight)
         clients = tuple(sorted(weights))
@@ -252,7 +255,7 @@ class RuleStrategy(SeededStrategy):
             else None,
         )
         updates, context = chain(steps, stack, context, overwrite=True)
-        memory = {name: t for name, t in self._memory.items() if name != _VELOCITY}
+        memory = {n: t for n, t in Posterior.rest(self._memory).items() if n != _VELOCITY}
         aggregate = rule.aggregate(updates, context, memory)
         vector, memory = aggregate.vector, aggregate.state
         counted = (
@@ -263,6 +266,10 @@ class RuleStrategy(SeededStrategy):
         if rule.space == "ranks":
             parts = _split(vector, state)
             return {name: rank_by(parts[name], state[name]) for name in state}, memory, counted
+        if self._posterior is not None:
+            share, voters = _flat(state) + vector, len(clients)
+            share, votes = self._posterior.after(share, voters, server_round, self._memory)
+            return _split(share, state), {**memory, **votes}, counted
         if self.server_momentum:
             velocity = self._memory.get(_VELOCITY, torch.zeros_like(vector))
             vector = vector + self.server_momentum * velocity

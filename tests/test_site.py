@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "NO_MKDOCS_2_WARNING": "1",
+            "FRL_PROFILE": "quick",
+        },
     )
     assert built.returncode == 0, built.stderr
     return folder
@@ -62,6 +68,17 @@ def test_every_page_can_be_reached(site: Path) -> None:
 
     for page in (ROOT / "docs").rglob("*.md"):
         assert f'href="{page.relative_to(ROOT / "docs").with_suffix(".html")}"' in front, page
+
+
+def test_notebooks_ran_quietly_and_drew(site: Path) -> None:
+    pages = {page.stem: page.read_text(encoding="utf-8") for page in site.glob("notebooks/*.html")}
+
+    assert set(pages) == {path.stem for path in (ROOT / "experiments/notebooks").glob("*.ipynb")}
+    for name, page in pages.items():
+        assert 'src="data:image/png;base64,' in page, name
+        assert "application/vnd.jupyter.stderr" not in page, name
+        assert f"jupyter lab experiments/notebooks/{name}.ipynb" in page
+        assert not re.findall(r'(?:src|href)="https?://[^"]*\.(?:js|css)', page), name
 
 
 def test_docstrings_show_no_markup_of_another_tool(site: Path) -> None:

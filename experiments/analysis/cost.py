@@ -51,6 +51,8 @@ class Cost(NamedTuple):
 
 def costs(measured: Sample) -> list[Cost]:
     """Encode a sample in every coding and count the bytes."""
+    if measured.coding:
+        return _of_one_coding(measured)
     base, update = measured.base, measured.update
     layers = {name: int(positions.size) for name, positions in update.items()}
     weights = {n: (p / p.size - 0.5).astype(np.float32) for n, p in update.items()}
@@ -105,6 +107,14 @@ def costs(measured: Sample) -> list[Cost]:
                 continue
             rows.append(Cost(name, way, total, 8 * total / edges, total / float32, {}))
     return rows
+
+
+def _of_one_coding(measured: Sample) -> list[Cost]:
+    """Set what a run sends up beside float32, where no other coding fits it."""
+    edges = sum(values.size for values in measured.base.state.values())
+    raw = len(wire.encode(measured.base.state, wire.codings.make("float32")))
+    sizes = (("float32", "both", raw), (f"the run's {measured.coding}", "up", measured.total[0].up))
+    return [Cost(name, way, size, 8 * size / edges, size / raw, {}) for name, way, size in sizes]
 
 
 def _dithered(measured: Sample, bits: int, cost: Callable[[str, str, bytes], Cost]) -> Cost:

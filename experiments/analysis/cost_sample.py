@@ -11,7 +11,6 @@ from experiments import config as configuration
 from experiments.analysis.cost_total import Participation, participations
 from experiments.analysis.honest_round import repeat_round
 from experiments.analysis.rankings import base_ranking, moved_ranking
-from experiments.analysis.ranks_only import require_ranks
 from experiments.records import CHECKPOINT, RunDirectory
 from experiments.records.checkpoints import checkpoint_of, rounds_kept
 from experiments.rounds.loop import execute
@@ -50,7 +49,7 @@ class Round(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A client's ranking and the global one it began with.
+    """A client's update and the global state it began with: rankings, or values of another method.
 
     Attributes
     ----------
@@ -68,6 +67,8 @@ class Sample(NamedTuple):
         None for a run of whole rankings.
     total : tuple of Participation
         Up and down together, as the run's channel codes them; empty where there was no run.
+    coding : str
+        Of a run's updates that are no rankings, which only this one fits; empty for rankings.
     """
 
     model: str
@@ -79,6 +80,7 @@ class Sample(NamedTuple):
     before: Ranking | None = None
     ballots: Round | None = None
     total: tuple[Participation, ...] = ()
+    coding: str = ""
 
 
 def sample(model: str = "", run: Path | None = None) -> Sample:
@@ -89,12 +91,12 @@ def sample(model: str = "", run: Path | None = None) -> Sample:
     model : str
         By default that of the run, or of the default configuration.
     run : Path, optional
-        A run directory with a checkpoint, of a method that sends rankings.
+        A run directory with a checkpoint.
 
     Raises
     ------
     InputError
-        If the run is of another model or of weights, or there is no such model.
+        If the run is of another model, or there is no such model.
     """
     if run is not None:
         return _of_run(RunDirectory(run), f"{run}", model)
@@ -115,7 +117,6 @@ def _of_run(directory: RunDirectory, source: str, model: str) -> Sample:
     settings, checkpoint = directory.config(), directory.checkpoint()
     if checkpoint is None:
         raise InputError(f"--run {directory.path}: takes a run with a finished round")
-    require_ranks(settings, f"--run {directory.path}")
     if model and model != settings.model.name:
         raise InputError(f"--model: got {model!r}; the run is of {settings.model.name!r}")
     setup = Setup(settings)
@@ -146,6 +147,7 @@ def _of_run(directory: RunDirectory, source: str, model: str) -> Sample:
         before,
         ballots,
         tuple(participations(channel, checkpoint, before, up)),
+        "" if settings.strategy.method.space == "ranks" else next(iter(channel.form.codings())),
     )
 
 

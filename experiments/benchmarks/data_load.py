@@ -18,6 +18,7 @@ from frl import data
 from frl.data.dataset import DataSet, Split
 from frl.data.listing import listing_of
 from frl.data.store import Store, cache_folder
+from frl.errors import InputError
 
 NAMES = ("data-load",)
 _TRIES = 400
@@ -38,8 +39,11 @@ def measure(name: str) -> Row:
         (bare / "manifest.json").write_text(json.dumps(manifest))
 
         def plain() -> DataSet:
-            """Find and map the arrays, which is all that a load once did."""
-            identity = listing_of(Path(folder)) if folder and Path(folder).is_dir() else known
+            """Find the source, its folder and its place in the cache, and map the arrays."""
+            source = data.sources().get(known)
+            if folder and not Path(folder).is_dir():
+                raise InputError(f"data.path: no folder {folder!r}")
+            identity = listing_of(Path(folder)) if folder else known
             key = hashlib.sha256(f"3:{identity}".encode()).hexdigest()[:16]
             _ = cache_folder() / f"{Path(folder or known).name}-{key}"
             arrays, about = Store(bare).open() or ({}, {})
@@ -50,6 +54,7 @@ def measure(name: str) -> Row:
                 about["classes"],
                 tuple(about["mean"]),
                 tuple(about["std"]),
+                source.augmentation if source else "none",
                 columns={name: arrays[f"column_{n}"] for n, name in enumerate(about["columns"])},
                 labels=tuple(about["labels"]),
             )

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from experiments.analysis.rankings import CONV8, LENET, base_ranking, moved_ranking
 from frl import wire
@@ -39,7 +40,11 @@ CODINGS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("float32", {}),
     ("signs", {}),
     ("topk", {"share": 0.1}),
+    ("bernoulli", {}),
+    ("palette", {}),
+    ("multiples", {}),
 )
+_VOTES = 25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +114,10 @@ def _measure(
 ) -> Row:
     coding = wire.codings.make(name, **parameters)
     layers = {layer: int(positions.size) for layer, positions in ranking.items()}
-    update = _update(name, parameters, ranking)
+    if name in ("bernoulli", "palette", "multiples"):
+        base, update = _shares(name, base, ranking)
+    else:
+        update = _update(name, parameters, ranking)
     message, encode_seconds = _best(
         lambda: wire.encode(update, coding, base=base, rows=units), repeats
     )
@@ -136,6 +144,25 @@ def _update(name: str, parameters: dict[str, Any], ranking: Ranking) -> Arrays:
     if name in ("float32", "signs", "topk"):
         return {layer: (p / p.size - 0.5).astype(np.float32) for layer, p in ranking.items()}
     return ranking
+
+
+def _shares(name: str, base: wire.Base, ranking: Ranking) -> tuple[wire.Base, Arrays]:
+    """Make up shares of votes, and what of the next round is coded given them."""
+    rng = np.random.default_rng(2)
+    if name == "multiples":
+        given = {layer: np.zeros(p.size, np.float32) for layer, p in ranking.items()}
+        steps = {n: 2 * rng.integers(0, 2, p.size) - 1 for n, p in ranking.items()}
+        return wire.Base(1, given), {n: s.astype(np.float32) / 512 for n, s in steps.items()}
+    shares = {n: _share(p) for n, p in base.state.items()}
+    if name == "palette":
+        return wire.Base(1, shares), {n: _share(p) for n, p in ranking.items()}
+    bits = {n: (rng.random(p.size) < p).astype(np.uint8) for n, p in shares.items()}
+    return wire.Base(1, shares), bits
+
+
+def _share(positions: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Turn ranks into one of 26 shares."""
+    return np.float32(1 / _VOTES) * np.rint(_VOTES * positions / positions.size).astype(np.float32)
 
 
 def _best(call: Callable[[], T], repeats: int) -> tuple[T, float]:

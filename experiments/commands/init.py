@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from experiments.commands.program import typed
+
 
 def init(
     file: Annotated[Path | None, typer.Argument(help="To write; default: run.toml.")] = None,
@@ -26,13 +28,14 @@ def init(
             Path(f"{_name(attack)}.py"), _ATTACK.format(name=attack, made=_camel(attack))
         )
         use = f"-o attack.name={attack} -o attack.fraction=0.2"
-        typer.echo(f"{path}\nnext     frl run -o plugins={attack} {use}")
+        typer.echo(f"{path}\nnext     {typed(f'run -o plugins={attack} {use}')}")
     elif rule:
         path = _written(Path(f"{_name(rule)}.py"), _RULE.format(name=rule, made=_camel(rule)))
-        typer.echo(f"{path}\nnext     frl run -o plugins={rule} -o strategy.rule={rule}")
+        use = f"-o plugins={rule} -o strategy.rule={rule}"
+        typer.echo(f"{path}\nnext     {typed(f'run {use}')}")
     else:
         path = _written(file or Path("run.toml"), commented())
-        typer.echo(f"{path}\nnext     frl run {path}")
+        typer.echo(f"{path}\nnext     {typed(f'run {path}')}")
 
 
 def _name(name: str) -> str:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from experiments.commands.program import typed
 from experiments.config import Config
 from experiments.config.parts import NO_ATTACK
 from experiments.config.run_name import title
@@ -109,16 +111,18 @@ def print_result(result: dict[str, Any], path: Path) -> None:
     console.print(table)
     console.print(f"record   {path}", highlight=False, soft_wrap=True)
     console.print(f"picture  {path / CURVE}", highlight=False, soft_wrap=True)
-    for word, command in zip(("next", ""), _next(config, path), strict=True):
-        console.print(f"{word:9}{command}", highlight=False, soft_wrap=True)
+    for word, arguments in zip(("next", "", ""), _next(config, path), strict=True):
+        console.print(f"{word:9}{typed(arguments)}", highlight=False, soft_wrap=True)
 
 
-def _next(config: Config, path: Path) -> tuple[str, str]:
-    """Return two commands that go on from a run."""
+def _next(config: Config, path: Path) -> tuple[str, str, str]:
+    """Return what to type to look at a run and to go on from it."""
+    look = f"view {quote(str(path.parent))}"
     if config.attack.name == NO_ATTACK:
-        poison = "frl run -o attack.name=shift_reversal -o attack.fraction=0.2"
-        return f"frl export {path} -o model.safetensors", poison
-    return f"frl plot {path.parent} -o compare.png", f"frl report {path.parent}"
+        poison = "run -o attack.name=shift_reversal -o attack.fraction=0.2"
+        return look, poison, f"export {quote(str(path))} -o model.safetensors"
+    folder = quote(str(path.parent))
+    return look, f"plot {folder} -o compare.png", f"report {folder}"
 
 
 def _attack(result: dict[str, Any], config: Config) -> list[tuple[str, str]]:

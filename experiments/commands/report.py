@@ -19,7 +19,8 @@ def plot(
     output: Annotated[Path, typer.Option("-o", "--output", help="PNG, PDF or SVG file.")],
     kind: Annotated[str, typer.Option(help="What to draw: frl list plots.")] = "accuracy",
     over: Annotated[
-        Literal["rounds", "bytes"], typer.Option(help="What accuracy is drawn over.")
+        Literal["rounds", "bytes", "up", "down"],
+        typer.Option(help="What accuracy is drawn over; bytes: both ways."),
     ] = "rounds",
     band: Annotated[
         Literal["sd", "ci", "none"],

@@ -6,11 +6,13 @@ import signal
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
 
 from experiments.commands.options import AsJson, Overrides, Profile, Track, complain
+from experiments.commands.program import typed
 
 
 def run(
@@ -103,8 +105,8 @@ def _carry_out(
 
 
 def _how(directory: Any) -> str:
-    there = directory.begun()
-    return f"resume with: frl resume {directory.path}" if there else "nothing to resume"
+    again = typed(f"resume {quote(str(directory.path))}")
+    return f"resume with: {again}" if directory.begun() else "nothing to resume"
 
 
 def _report(result: dict[str, Any], path: Path, *, as_json: bool) -> None:

@@ -39,7 +39,11 @@ def plain_strategy(keys: Mapping[str, Any], own: Collection[str]) -> dict[str, A
     ``f`` is the rule's where it is given there. A step of the pre-aggregation takes the key ``f``
     unless it has its own, so one that takes another number than the rule says so.
     """
-    keys = {**keys, "rule": keys.get("rule") or _rule_of(str(keys.get("name", "frl")))}
+    name = str(keys.get("name", "frl"))
+    if not keys.get("rule") and name in methods.list():
+        method = methods.make(name)
+        keys = {**method.rule_parameters, **keys, "rule": method.rule}
+    keys = {**keys, "rule": keys.get("rule", "")}
     steps = _calls("strategy.pre_aggregation", keys.get("pre_aggregation"))
     calls = _calls("strategy.rule", keys.get("rule"))
     plain, before = dict(keys), keys.get("f", 0)
@@ -58,11 +62,6 @@ def plain_strategy(keys: Mapping[str, Any], own: Collection[str]) -> dict[str, A
         after = plain.get("f", 0)
         plain["pre_aggregation"] = ", ".join(str(_step(step, before, after)) for step in steps)
     return plain
-
-
-def _rule_of(method: str) -> str:
-    """Return the rule that a method has by default; empty for one that is not known here."""
-    return methods.make(method).rule if method in methods.list() else ""
 
 
 def _step(step: Call, before: Any, after: Any) -> Call:

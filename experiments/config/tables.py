@@ -112,19 +112,21 @@ class TrainConfig(Table):
     epochs: Positive = Field(_TRAIN.epochs, description="local epochs")
     steps: int = Field(_TRAIN.steps, ge=0, description="local steps in place of epochs; 0: epochs")
     batch_size: Positive = Field(_TRAIN.batch_size, description="examples a step")
-    lr: float = Field(0.0, ge=0, description="of round 1; 0: 0.4 by ranks, 0.01 by weights")
+    lr: float = Field(0.0, ge=0, description="of round 1; 0: what suits the method")
     lr_decay: float = Field(_TRAIN.lr_decay, gt=0, le=1, description="factor a round")
     momentum: float = Field(
         _TRAIN.momentum, ge=0, lt=1, description="of SGD; starts anew every round"
     )
-    weight_decay: float = Field(_TRAIN.weight_decay, ge=0, description="of SGD")
+    weight_decay: float = Field(
+        _TRAIN.weight_decay, ge=0, description="of SGD; the scores of fedpm have none"
+    )
     clip: float = Field(_TRAIN.clip, ge=0, description="largest norm of a step's gradient; 0: none")
 
 
 class StrategyConfig(_Open):
     """The method and the server's aggregation; further keys are parameters of the rule."""
 
-    name: str = Field("frl", description="frl list methods; frl: rankings; fedavg: weights")
+    name: str = Field("frl", description="what clients send: frl list methods")
     keep: float = Field(_RULE.keep, gt=0, le=1, description="share of edges in the mask")
     mask_by: Literal["score", "abs"] = Field("score", description="highest scores, or highest |s|")
     coats: int = Field(
@@ -154,6 +156,12 @@ class StrategyConfig(_Open):
     down_history: int = Field(
         -1, ge=-1, le=64, description="past rankings kept to send down changes; -1: 8 under Flower"
     )
+    prior_rounds: int = Field(
+        1, ge=1, le=64, description="rounds whose votes fedpm counts before it resets its prior"
+    )
+    shared_noise: bool = Field(
+        False, description="code the bits of fedpm given the noise that both sides know"
+    )
     coding: str = Field(
         "auto", description="of messages: off, always, or frl list codings; auto: under Flower"
     )
@@ -170,6 +178,18 @@ class StrategyConfig(_Open):
     def method(self) -> Method:
         """The method of that name."""
         return methods.make(self.name)
+
+    @model_validator(mode="after")
+    def _only_of_bits(self) -> StrategyConfig:
+        """Refuse keys of drawn bits where none are sent."""
+        if self.name != "fedpm":
+            for key in ("prior_rounds", "shared_noise"):
+                if getattr(self, key) != (default := type(self).model_fields[key].default):
+                    raise InputError(
+                        f"strategy.{key}: got {getattr(self, key)!r}; takes {default!r}, or "
+                        "strategy.name 'fedpm'"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _one_scale(self) -> StrategyConfig:

@@ -238,6 +238,12 @@ class RunDirectory:
         found = last_checkpoint(self.path / CHECKPOINT)
         if found is not None and found.identity_seal not in ("", self._identity_seal()):
             raise InputError(f"{self.path / CHECKPOINT} is of another run than {IDENTITY}")
+        if found and (self.path / RESULT).exists() and found.round < self.config().rounds:
+            log.warning(
+                "%s: the checkpoint of the last round is gone; that of round %d is read",
+                self.path,
+                found.round,
+            )
         return found
 
     def finish(self, result: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -64,15 +65,15 @@ def measure(rounds: pd.DataFrame, reach: float | None = None) -> pd.DataFrame:
     return _once(pd.concat([runs, labels], axis=1))
 
 
-def exchanged(rounds: pd.DataFrame) -> pd.Series:
-    """Bytes that server and clients of each run exchanged up to each round, both ways.
+def exchanged(rounds: pd.DataFrame, ways: Sequence[str] = ("up", "down")) -> pd.Series:
+    """Bytes that server and clients of each run exchanged up to each round, both ways by default.
 
     Where coded messages were measured, only now and then or throughout, they count with the size of
     the nearest measurement before; where none was, the bytes that travelled count.
     """
     counts = {"up": rounds["admitted"], "down": rounds["sampled"].map(len)}
     total = pd.Series(0.0, index=rounds.index)
-    for way, count in counts.items():
+    for way, count in ((way, counts[way]) for way in ways):
         raw = rounds[f"bytes_{way}"].astype(float)
         known = rounds.get(f"coded_{way}", pd.Series(float("nan"), index=rounds.index))
         by_run = known.astype(float).groupby(rounds["run"])

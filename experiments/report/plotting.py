@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast, get_args
 
 import matplotlib as mpl
 import pandas as pd
 
 from experiments.report.plots import Options, Runs, registry
-from experiments.report.plots.style import COLOURS, FORMATS, MARKERS, STYLE, check_format, fit, save
+from experiments.report.plots.base import Over
+from experiments.report.plots.style import (
+    COLOURS,
+    FORMATS,
+    MARKERS,
+    STYLE,
+    check_format,
+    fit,
+    save,
+    widen,
+)
 from frl.errors import InputError
 
 __all__ = ["COLOURS", "FORMATS", "MARKERS", "accuracy_curves", "draw"]
@@ -37,6 +48,8 @@ def draw(kind: str, runs: Runs, path: Path, options: Options | None = None) -> N
     with mpl.rc_context(STYLE):
         figure = plot.draw(runs, chosen)
         fit(figure, chosen.width, chosen.labels)
+        if not chosen.width:
+            widen(figure)
         save(figure, path)
 
 
@@ -49,16 +62,14 @@ def accuracy_curves(rounds: pd.DataFrame, path: Path, *, over: str = "rounds") -
         As :func:`experiments.records.load` returns it.
     path : Path
         Its suffix chooses the format.
-    over : {"rounds", "bytes"}
+    over : {"rounds", "bytes", "up", "down"}
+        Bytes are both ways together.
 
     Raises
     ------
     InputError
         If the format or the axis is unknown, or no round was evaluated.
     """
-    if over == "rounds":
-        draw("accuracy", Runs(rounds=rounds), path)
-    elif over == "bytes":
-        draw("accuracy", Runs(rounds=rounds), path, Options(over="bytes"))
-    else:
-        raise InputError(f"--over: got {over!r}; takes rounds or bytes")
+    if over not in get_args(Over):
+        raise InputError(f"--over: got {over!r}; takes {', '.join(get_args(Over))}")
+    draw("accuracy", Runs(rounds=rounds), path, Options(over=cast(Over, over)))

@@ -12,14 +12,20 @@ from experiments.records.checkpoints import Checkpoint
 from experiments.records.identity import Identity
 from experiments.records.model_inputs import inputs_of
 from experiments.setup import Setup
+from experiments.setup.shard_labels import shard_labels
 from frl.arrays import Arrays
 from frl.errors import InputError
 
 
 def identity_of(setup: Setup) -> Identity:
-    """Return what a run is, from its parts."""
+    """Return what a run is, from its parts.
+
+    Shards are those of a simulation: nodes of other machines may hold data of their own.
+    """
     inputs = inputs_of(setup.data)._asdict()
     about: dict[str, Any] = {"data": setup.data.schema.record(), "inputs": inputs}
+    if not setup.deployed:
+        about["shards"] = shard_labels(setup.data, setup.partition).record()
     if weights := setup.config.model.weights:
         about["weights"] = _sha256(weights)
     return Identity(flatten(setup.recorded), setup.data.fingerprint, about)

@@ -29,6 +29,11 @@ def make_form(strategy: StrategyConfig) -> Form:
         for key in ("ballot_bits", "down_bits"):
             if getattr(strategy, key):
                 raise InputError(f"strategy.{key}: takes 0 for weights")
+        form = strategy.method.form(shared_noise=strategy.shared_noise)
+        if form is not None:
+            if strategy.upload_top < 1:
+                raise InputError(f"strategy.upload_top: takes 1 for {strategy.name!r}")
+            return form
         return Differences(strategy.upload_top, signs=strategy.rule == "sign_sgd")
     if strategy.ballot_bits:
         if strategy.upload_top < 1:
@@ -109,9 +114,9 @@ def _history(config: Config, *, coded: bool, deployed: bool) -> int:
 
 def _whole_states(strategy: StrategyConfig) -> bool:
     """Whether every global state travels whole: weights do, and rankings where updates do."""
-    return strategy.method.space != "ranks" or (
-        strategy.coding == "fixed" and not strategy.down_bits
-    )
+    if strategy.method.space != "ranks":
+        return make_form(strategy).state is None
+    return strategy.coding == "fixed" and not strategy.down_bits
 
 
 def _coding_name(strategy: StrategyConfig) -> str:

@@ -40,10 +40,10 @@ class Answers:
         """Let this client obey orders to attack."""
         if message.metadata.message_type != MessageType.TRAIN:
             return call_next(message, context)
+        here = self._resident_of(message, context)  # first: it sets the arithmetic of torch
         from attacks.adversary.channel_codec import ChannelCodec
         from attacks.adversary.mod import adversary_mod
 
-        here = self._resident_of(message, context)
         read_state = partial(here.read_state, memory=context.state)
         codec = ChannelCodec(here.channel, read_state=read_state)
         return adversary_mod(codec, lambda *_: here.setting)(message, context, call_next)

@@ -27,7 +27,13 @@ from experiments.setup.channel import make_channel, make_coding
 from experiments.setup.data import check_own, load_data, load_partition
 from experiments.setup.engine import make_grid, warn_of_residuals
 from experiments.setup.evaluator import Evaluator
-from experiments.setup.strategy import make_redraw, make_rule, make_steps, server_update
+from experiments.setup.strategy import (
+    make_posterior,
+    make_redraw,
+    make_rule,
+    make_steps,
+    server_update,
+)
 from experiments.setup.trainer import MakeModel, make_trainer
 from frl.data import DataSet, Partition, data_spec_of, data_spec_record
 from frl.errors import InputError
@@ -221,6 +227,7 @@ class Setup:
             most_norm=config.strategy.most_norm,
             root=self._root,
             oracle=self._malicious_among if told else None,
+            posterior=make_posterior(config),
         )
 
     def start_engine(self) -> LocalGrid:

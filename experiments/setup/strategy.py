@@ -8,9 +8,11 @@ import numpy as np
 
 from attacks.adversary.population import Population
 from experiments.config import Config
+from experiments.setup.channel import make_form
 from frl.arrays import Arrays
 from frl.data import DataSet, Split
 from frl.errors import InputError
+from frl.exchange.forms import Bits
 from frl.one_thread import one_thread
 from frl.randomness import Purpose, generator
 from frl.registry import Registry
@@ -22,6 +24,7 @@ from strategies.base import Redraw
 from strategies.pre_aggregation import PreAggregation
 from strategies.rule_strategy import RootUpdate
 from strategies.rules import Rule
+from strategies.stack.posterior import Posterior
 
 _SERVER = 2**32 - 1
 """Client id under which the server's own training draws its random numbers."""
@@ -41,12 +44,21 @@ def make_rule(config: Config) -> Rule:
         raise InputError(f"strategy.rule: got {strategy.rule!r}; takes one rule")
     call = calls[0]._replace(params={**calls[0].params, **strategy.parameters()})
     rule: Rule = _assume(rules.registry, call, strategy.f)
-    space = strategy.method.space
+    space, why = strategy.method.space, strategy.method.refuses(call.name)
     if rule.space != space:
-        fitting = [name for name in rules.list() if _space(name) == space]
+        fitting = [
+            name
+            for name in rules.list()
+            if _space(name) == space and not strategy.method.refuses(name)
+        ]
         raise InputError(
             f"strategy.rule: {call.name!r} is a rule on {rule.space}; strategy.name "
             f"{strategy.name!r} takes one on {space}: {', '.join(fitting)}"
+        )
+    if why:
+        raise InputError(
+            f"strategy.rule: {call.name!r} does not work with strategy.name {strategy.name!r}: "
+            f"{why}"
         )
     return rule
 
@@ -64,6 +76,12 @@ def make_steps(config: Config) -> list[PreAggregation]:
         _assume(pre_aggregation.registry, call, strategy.f)
         for call in parse_calls("strategy.pre_aggregation", strategy.pre_aggregation)
     ]
+
+
+def make_posterior(config: Config) -> Posterior | None:
+    """Build what counts the bits of masks; ``None`` where clients send something else."""
+    strategy = config.strategy
+    return Posterior(strategy.prior_rounds) if isinstance(make_form(strategy), Bits) else None
 
 
 def make_redraw(config: Config, population: Population) -> Redraw | None:

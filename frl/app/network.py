@@ -92,6 +92,11 @@ def check_network(network: Network) -> None:
     """
     if network.method not in methods.list():
         raise unknown("method", network.method, methods.list())
+    if methods.make(network.method).form() is not None:
+        raise InputError(
+            f"method: {network.method!r} sends what only the apps of a configuration read "
+            f"(strategy.name); takes {' or '.join(map(repr, _FIRST.values()))}"
+        )
     if not 0 < network.keep <= 1:
         raise InputError(f"keep: got {network.keep!r}; takes more than 0, at most 1")
     if network.mask_by not in _MASKS:

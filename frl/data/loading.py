@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 5
+_FORMAT = 6
 """Counted up whenever the same files would be decoded otherwise."""
 Entry: TypeAlias = tuple[dict[str, NDArray[Any]], dict[str, Any]]
 

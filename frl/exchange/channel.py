@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from frl import wire
 from frl.arrays import Arrays
 from frl.errors import unknown
-from frl.exchange.ballots import refine
 from frl.exchange.carry import followed
 from frl.exchange.downlink import coarsen, decode_down, encode_down
 from frl.exchange.forms import Form, Whole
@@ -108,6 +107,8 @@ class Channel:
         given = self._given(held)
         if given is None:
             return wire.encode(base.state, self.form.snapshot)
+        if self.form.state is not None:
+            return wire.encode(base.state, self.form.state, base=given, rows=self.rows)
         return encode_down(base.state, held=given, bits=self.down_bits or None, rows=self.rows)
 
     def encode_step(
@@ -179,11 +180,17 @@ class Channel:
         """
         if coded:
             return _coded(self.encode_update(update, base, task))
-        return arrays_record({name: self.form.of(part) for name, part in update.items()})
+        return arrays_record(self.sent(update, base, task))
+
+    def sent(self, update: Arrays, base: Base, task: Task) -> Arrays:
+        """Make what is sent of a full ranking, or of differences."""
+        drawn = self.form.drawn(update, base.state, task)
+        return {name: self.form.of(part) for name, part in drawn.items()}
 
     def encode_update(self, update: Arrays, base: Base, task: Task) -> bytes:
         """Encode what is sent of a full ranking, or of differences of weights."""
-        codable = {name: self.form.codable(part) for name, part in update.items()}
+        drawn = self.form.drawn(update, base.state, task)
+        codable = {name: self.form.codable(part) for name, part in drawn.items()}
         given = self.form.given(base, task)
         return wire.encode(codable, self.update_coding, base=given, rows=self.rows)
 
@@ -213,11 +220,9 @@ class Channel:
         return {name: self.form.restore(part, base.state[name]) for name, part in sent.items()}
 
     def undithered(self, sent: Arrays, base: Base, task: Task) -> Arrays:
-        """Rebuild full rankings from ballots without the noise that their client put in.
+        """Rebuild updates without the noise that their client put in, which follows from the task.
 
-        The noise follows from the task. In the ranking with this ballot that is nearest to the
-        jittered global ranking, an edge moved only if its bucket did; moved as far from the global
-        ranking itself, edges give this one. Without dither it is :meth:`restore`.
+        Without dither it is :meth:`restore`.
 
         Parameters
         ----------
@@ -228,12 +233,7 @@ class Channel:
         task : Task
             What the client was asked.
         """
-        given = self.form.given(base, task)
-        near = self.restore(sent, given)
-        if given is base:
-            return near
-        moved = {name: near[name] - given.state[name] for name in near}
-        return {name: refine(base.state[name] + moved[name], base.state[name]) for name in near}
+        return self.form.undithered(sent, base, task)
 
     def measure(self, sent: Arrays, base: Base, task: Task) -> Sizes:
         """Encode what a plain reply held, for its size.
@@ -258,6 +258,8 @@ class Channel:
         given = self._given(held if known else None)
         if given is None:
             return wire.decode(message, self.layers, self.form.snapshot)
+        if self.form.state is not None:
+            return wire.decode(message, self.layers, self.form.state, base=given)
         bits = self.down_bits or None
         return decode_down(message, self.layers, held=given, bits=bits, ties=self.first)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from frl.exchange.forms import Form
     from frl.training.masked_weight import MaskBy
     from frl.training.ranks import Trainer
     from frl.training.settings import TrainSettings
@@ -59,13 +61,30 @@ class Method(ABC):
     learning_rate : float
         Of round 1, where a configuration names none.
     rule : str
-        Name of the server's rule, where a configuration names none.
+        The server's rule, where a configuration names none.
+    rule_parameters : mapping of str
+        Of that rule, where a configuration names neither it nor them.
     """
 
     title: ClassVar[str]
     space: ClassVar[Space]
     learning_rate: ClassVar[float]
     rule: ClassVar[str]
+    rule_parameters: ClassVar[Mapping[str, Any]] = {}
+
+    def form(self, *, shared_noise: bool = False) -> Form | None:
+        """Return what clients send of an update; ``None`` where the keys of a run say so.
+
+        Parameters
+        ----------
+        shared_noise : bool
+            Whether codings use that both sides know the noise of a draw.
+        """
+        return None
+
+    def refuses(self, rule: str) -> str:
+        """Say why a rule on its space cannot work on what it sends; empty where it can."""
+        return ""
 
     @abstractmethod
     def trainer(self, module: nn.Module, training: Training) -> Trainer:

@@ -6,17 +6,20 @@ The mask of each weight (:mod:`frl.training.masked_weight`) is attached to a pla
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from frl.training.masked_weight import MaskBy, Supermask
-from frl.training.parameters import Treatment, parameters_of, ranked
+from frl.training.parameters import ParameterSpec, Treatment, parameters_of, ranked
+
+MakeMask: TypeAlias = Callable[[ParameterSpec, Tensor], nn.Module]
+"""Makes the mask of a parameter of its fixed weights, with ``layer``, ``rows`` and ``apply_to``."""
 
 
 def output_units(module: nn.Module) -> dict[str, int]:
@@ -56,12 +59,9 @@ def attach(
     InputError
         If it has nothing to rank, or a parameter that can be neither ranked nor frozen.
     """
-    chosen = ranked(module)
-    for parameter in module.parameters():
-        parameter.requires_grad_(False)
-    for spec in chosen:
-        theta = spec.tensor.detach().clone()
-        mask = Supermask(
+
+    def make(spec: ParameterSpec, theta: Tensor) -> Supermask:
+        return Supermask(
             theta,
             keep,
             mask_by,
@@ -70,6 +70,28 @@ def attach(
             coats=coats,
             binarised=binarised,
         )
+
+    attach_masks(module, scores, make)
+
+
+def attach_masks(
+    module: nn.Module, scores: Mapping[str, NDArray[np.float32]], make: MakeMask
+) -> None:
+    """Turn a module's weights into fixed ones behind masks of any kind, as :func:`attach` does.
+
+    Parameters
+    ----------
+    module : nn.Module
+    scores : mapping of layer name to float32 array of n values
+    make : callable
+        Makes the mask of a parameter from it and its fixed weights.
+    """
+    chosen = ranked(module)
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    for spec in chosen:
+        theta = spec.tensor.detach().clone()
+        mask = make(spec, theta)
         begin = np.array(scores[spec.layer], dtype=np.float32)
         trained = nn.Parameter(torch.from_numpy(begin).to(theta.device).view_as(theta))
         for slot in spec.slots:

@@ -22,7 +22,7 @@ class Base:
     round : int
         Round that began with this state, 0 to 2**32 - 1.
     state : mapping of layer name to array
-        int32 positions, or float32 weights.
+        int32 positions, or float32 values.
     """
 
     round: int
@@ -30,9 +30,11 @@ class Base:
 
     @cached_property
     def digest(self) -> int:
-        """CRC-32 over all layers of a ranking, ascending by name."""
+        """CRC-32 over all layers, ascending by name."""
         crc = 0
         for name in sorted(self.state):
             crc = zlib.crc32(name.encode(), crc)
-            crc = zlib.crc32(np.ascontiguousarray(self.state[name], dtype="<i4").data, crc)
+            values = self.state[name]
+            kind = "<f4" if values.dtype.kind == "f" else "<i4"
+            crc = zlib.crc32(np.ascontiguousarray(values, dtype=kind).data, crc)
         return crc

@@ -95,20 +95,32 @@ def test_a_run_is_measured_on_what_its_next_client_would_send(finished: Path) ->
     assert sizes["ballot 1 bit"] < sizes["ballot 4 bits"] < sizes["delta"] < sizes["fixed"]
 
 
-@pytest.mark.parametrize(
-    ("model", "message"), [("lenet", "the run is of 'conv2'"), ("", "takes a run of strategy")]
-)
-def test_what_cannot_be_measured_is_refused(
-    tmp_path: Path, finished: Path, model: str, message: str
-) -> None:
-    folder = finished
-    if not model:
-        folder = tmp_path / "weights"
-        keys = ["rounds=1", "clients=4", "clients_per_round=2", "train.epochs=1"]
-        execute(read(None, [*keys, "strategy.name=fedavg"]), RunDirectory(folder))
+def test_what_cannot_be_measured_is_refused(finished: Path) -> None:
+    with pytest.raises(InputError, match="the run is of 'conv2'"):
+        sample("lenet", finished)
 
-    with pytest.raises(InputError, match=message):
-        sample(model, folder)
+
+@pytest.mark.parametrize("method", ["fedavg", "fedpm", "sign_sgd"])
+def test_a_run_that_sends_no_rankings_shows_its_own_messages(
+    method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = ["rounds=2", "clients=4", "clients_per_round=2", "train.epochs=1"]
+    directory = RunDirectory(tmp_path)
+    execute(read(None, [*keys, f"strategy.name={method}", "checkpoint_every=1"]), directory)
+
+    measured = sample(run=tmp_path)
+    rows = costs(measured)
+    print_costs(measured, rows)
+
+    coding = {"fedavg": "float32", "fedpm": "bernoulli", "sign_sgd": "signs"}[method]
+    assert [row.coding for row in rows] == ["float32", f"the run's {coding}"]
+    assert rows[1].bytes == measured.total[0].up
+    if method == "fedavg":
+        assert rows[0].bytes == rows[1].bytes == measured.total[0].down
+    else:
+        assert rows[1].bytes < rows[0].bytes / 30
+        assert measured.total[0].down < rows[0].bytes / 5
+    assert "as this run sends it" in capsys.readouterr().out
 
 
 def test_without_a_history_the_checkpoints_say_what_a_participation_costs(
@@ -161,16 +173,19 @@ def test_bytes_add_up_both_ways_and_run_by_run() -> None:
     a = [2 * 10 + 2 * 30, 1 * 10 + 2 * 30, 2 * 12 + 2 * 30]
     b = [70 + 90, 0 + 90]
     assert found.tolist() == [*np.cumsum(a), *np.cumsum(b)]
+    assert exchanged(rounds, ["up"]).tolist() == [*np.cumsum([20, 10, 24]), 70, 70]
+    assert exchanged(rounds, ["down"]).tolist() == [60, 120, 180, 90, 180]
 
 
 def test_accuracy_is_drawn_over_bytes(finished: Path, tmp_path: Path) -> None:
     rounds = load(finished)
 
-    for over in ("rounds", "bytes"):
+    overs = ("rounds", "bytes", "up", "down")
+    for over in overs:
         accuracy_curves(rounds, tmp_path / f"{over}.svg", over=over)
 
-    assert (tmp_path / "bytes.svg").read_text() != (tmp_path / "rounds.svg").read_text()
-    with pytest.raises(InputError, match="--over: got 'hours'; takes rounds or bytes"):
+    assert len({(tmp_path / f"{over}.svg").read_text() for over in overs}) == len(overs)
+    with pytest.raises(InputError, match="--over: got 'hours'; takes rounds, bytes, up, down"):
         accuracy_curves(rounds, tmp_path / "x.svg", over="hours")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,21 @@ def accuracy(path: Path, module: nn.Module) -> float:
     with torch.inference_mode():
         found = module(inputs).argmax(dim=1).numpy()
     return float((found == digits.test.labels).mean())
+
+
+def test_an_export_of_an_earlier_round_than_the_last_is_said(
+    tmp_path: Path, undisturbed: Result, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = shutil.copytree(undisturbed[0].path, tmp_path / "run")
+    last, before = sorted((run / "checkpoint").iterdir())[::-1]
+    last.unlink()
+
+    done = export(run, tmp_path / "model.safetensors")
+
+    assert f"{done.about.round:08d}" in before.name
+    assert f"the checkpoint of the last round is gone; that of round {done.about.round} is" in (
+        caplog.text
+    )
 
 
 @pytest.mark.parametrize("form", ["weights", "mask"])

@@ -17,6 +17,7 @@ from experiments.rounds.loop import execute
 from experiments.sweep.grid import Point
 from experiments.sweep.sweep import sweep
 from frl.errors import InputError
+from tests.experiments.federation import Federation
 from tests.experiments.portable_runs import RUNS, SMALL
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +64,49 @@ def test_a_run_of_a_sweep_has_it_too(here: dict[str, dict[str, str]], tmp_path: 
     assert outcome.result is not None
     assert outcome.result["digest"] == here["digests"]["rankings"]
     assert outcome.result["made_by"]["instruction_set"] == "AVX2"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_supernodes_have_the_digest_of_a_run_without_them(tmp_path: Path) -> None:
+    small = dict(key.split("=") for key in SMALL) | {"clients": "2", "clients_per_round": "2"}
+    keys = [f"{key}={value}" for key, value in small.items()]
+    given = [word for key in keys for word in ("-o", key)]
+    out = str(tmp_path / "alone")
+    alone = subprocess.run(
+        [sys.executable, "-m", "experiments.cli", "run", *given, "--out", out, "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={k: v for k, v in os.environ.items() if k not in PINNED},
+    )
+
+    with Federation(tmp_path / "federation") as federation:
+        federation.superlink()
+        for client in range(2):
+            federation.supernode(f"node{client}", f"partition-id={client}")
+        federation.run(keys)
+        found = federation.result()
+
+    assert found["digest"] == json.loads(alone.stdout)["digest"]
+    assert found["made_by"]["instruction_set"] == "AVX2"
+
+
+def test_a_client_sets_the_arithmetic_before_anything_loads_torch() -> None:
+    """As a SuperNode's process does, whose first message is one to train on."""
+    program = """
+import sys
+from types import SimpleNamespace as Of
+
+from experiments.setup.client import Answers
+
+def resident_of(message, context):
+    sys.exit("torch" in sys.modules)
+
+message = Of(metadata=Of(message_type="train"))
+Answers(resident_of).adversary(message, None, None)
+"""
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
 def test_it_is_refused_where_torch_is_loaded_with_other_settings(

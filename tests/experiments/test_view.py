@@ -307,6 +307,18 @@ def test_rules_are_paired_and_numbers_downloaded(app: Starlette) -> None:
     assert [line.split(",")[1] for line in worst[1:]] == ["FRL change_vote", "FRL"]
     curves = get(app, "/compare/curves.csv?q=clean").text.splitlines()
     assert [line.split(",")[3] for line in curves] == ["accuracy", "0.2", "0.9"]
+    weights = get(app, "/compare/weights.csv?q=swap").text.splitlines()
+    assert weights[1].split(",")[1:] == ["1", "0", "0.01", "against", "True"]
+
+
+def test_every_picture_has_its_numbers(app: Starlette) -> None:
+    page = get(app, "/compare").text
+    figures = re.findall(r"<figure>.*?</figure>", page, re.DOTALL)
+
+    assert len(figures) == len(PICTURES)
+    for figure in figures:
+        (numbers,) = re.findall(r'<a href="(/compare/[^"]+\.csv\?[^"]*)">CSV</a>', figure)
+        assert get(app, unescape(numbers)).text.count("\n") > 1
 
 
 def test_pictures_in_every_format_and_their_errors(app: Starlette) -> None:

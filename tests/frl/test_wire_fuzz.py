@@ -17,6 +17,7 @@ LAYERS = {"tiny": 7, "small": 90, "middle": 1500}
 ROWS = {"tiny": 1, "small": 9, "middle": 30}
 BASE = wire.Base(3, base_ranking(LAYERS, 0))
 RANKING = moved_ranking(BASE.state, ROWS, 1)
+SHARES = wire.Base(3, {name: (p % 26 / 25).astype(np.float32) for name, p in BASE.state.items()})
 CODINGS = (
     wire.codings.make("fixed"),
     wire.codings.make("delta"),
@@ -27,7 +28,12 @@ CODINGS = (
     wire.codings.make("sparse-delta", share=0.5),
     wire.codings.make("mask", keep=0.5),
     wire.codings.make("topk", share=0.1),
+    wire.codings.make("bernoulli"),
+    wire.codings.make("bernoulli", shared=True),
+    wire.codings.make("palette"),
+    wire.codings.make("multiples"),
 )
+ON_REALS = ("Bernoulli", "Palette", "Multiples")
 
 
 def update_for(coding):
@@ -38,10 +44,32 @@ def update_for(coding):
         return {layer: top_mask(positions, coding.keep) for layer, positions in RANKING.items()}
     if name == "TopK":
         return {layer: positions.astype(np.float32) for layer, positions in RANKING.items()}
+    if name == "Bernoulli":
+        rng = np.random.default_rng(0)
+        return {layer: (rng.random(p.size) < p).astype(np.uint8) for layer, p in base_for(coding)}
+    if name == "Palette":
+        return {layer: (RANKING[layer] % 26 / 25).astype(np.float32) for layer in LAYERS}
+    if name == "Multiples":
+        return {
+            layer: (p + RANKING[layer] % 3 / 4).astype(np.float32) for layer, p in base_for(coding)
+        }
     return RANKING
 
 
-MESSAGES = [wire.encode(update_for(coding), coding, base=BASE, rows=ROWS) for coding in CODINGS]
+def base_for(coding):
+    """Layers and values of the base that a coding takes."""
+    if type(coding).__name__ == "Multiples":
+        return [(layer, np.round(p * 25) / np.float32(4)) for layer, p in SHARES.state.items()]
+    return list(SHARES.state.items())
+
+
+def given(coding):
+    return wire.Base(3, dict(base_for(coding))) if type(coding).__name__ in ON_REALS else BASE
+
+
+MESSAGES = [
+    wire.encode(update_for(coding), coding, base=given(coding), rows=ROWS) for coding in CODINGS
+]
 
 
 def sizes_of(values):
@@ -63,6 +91,10 @@ def is_valid(coding, n, values):
         return np.array_equal(np.sort(values), np.sort(expected))
     if name == "Mask":
         return values.sum() == kept_edges(n, coding.keep)
+    if name == "Bernoulli":
+        return values.dtype == np.uint8 and (values <= 1).all()
+    if name in ("Palette", "Multiples"):
+        return values.dtype == np.float32
     return np.count_nonzero(values) <= kept_edges(n, coding.share)
 
 
@@ -124,7 +156,7 @@ def admitted(count, seed):
         else:
             message = sealed(mutate_payload(message, rng))
         try:
-            decoded = wire.decode(message, LAYERS, coding, base=BASE)
+            decoded = wire.decode(message, LAYERS, coding, base=given(coding))
         except wire.WireError as error:
             reasons[error.reason] = reasons.get(error.reason, 0) + 1
             continue
@@ -140,6 +172,14 @@ def test_mutated_messages_are_refused_or_valid():
     reasons = admitted(3_000, seed=0)
     assert {"checksum", "truncated", "corrupt", "wrong-counts", "not-a-permutation"} <= set(reasons)
     assert reasons.get("admitted", 0) < 1_000
+
+
+@pytest.mark.parametrize("coding", CODINGS[-4:], ids=str)
+def test_what_few_symbols_cost_is_entropy_coded_where_the_fuzz_finds_it(coding):
+    """The messages that are mutated above are the interesting kind, not the fallback."""
+    message = MESSAGES[CODINGS.index(coding)]
+    sizes = wire.payload_sizes(message, LAYERS)
+    assert sizes["middle"] < coding.limit(LAYERS["middle"]) / 1.1
 
 
 def test_mutated_messages_take_bounded_memory():

@@ -22,6 +22,7 @@ from frl.errors import InputError
 _BANDS = 8
 """Lines in one panel above which bands would hide each other."""
 _COLUMNS, _PANELS = 2, 8
+_WAYS: dict[str, tuple[str, ...]] = {"bytes": ("up", "down"), "up": ("up",), "down": ("down",)}
 _SHORT = 36
 """Characters of a legend's entries that leave room for a second column, for each panel's width."""
 
@@ -39,7 +40,8 @@ class Accuracy(Plot):
         rounds = runs.rounds
         if self.column not in rounds or rounds[self.column].isna().all():
             raise InputError(f"nothing to draw: {self.missing}")
-        at = rounds["round"] if options.over == "rounds" else exchanged(rounds) / 1e6
+        ways = _WAYS.get(options.over, ())
+        at = exchanged(rounds, ways) / 1e6 if ways else rounds["round"]
         evaluated = rounds.assign(at=at).dropna(subset=[self.column])
         evaluated = evaluated.assign(shown=100 * evaluated[self.column].astype(float))
         first = evaluated.drop_duplicates("run")
@@ -62,8 +64,8 @@ class Accuracy(Plot):
                 plain = replace(options, band="none") if len(of_panel) > _BANDS else options
                 _line(axes, chosen, name, lines.index(name), plain)
             axes.set_title(title or options.title_of(first), loc="left", fontsize=10)
-            axes.set_xlabel("round" if options.over == "rounds" else "megabytes up and down, coded")
-            if options.over == "bytes":
+            axes.set_xlabel(f"megabytes {' and '.join(ways)}, coded" if ways else "round")
+            if ways:
                 axes.set_xscale("log")
             else:
                 axes.xaxis.set_major_locator(MaxNLocator(integer=True))

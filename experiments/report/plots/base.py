@@ -29,7 +29,7 @@ _MARKERS = 10
 _WIDE = 6.0
 """Inches of a picture that is not narrow."""
 
-Over = Literal["rounds", "bytes"]
+Over = Literal["rounds", "bytes", "up", "down"]
 Band = Literal["sd", "ci", "none"]
 
 
@@ -39,8 +39,8 @@ class Options:
 
     Attributes
     ----------
-    over : {"rounds", "bytes"}
-        What accuracy is drawn over.
+    over : {"rounds", "bytes", "up", "down"}
+        What accuracy is drawn over; bytes are both ways together.
     band : {"sd", "ci", "none"}
         What is drawn around a mean over seeds: one standard deviation, or the 95 % confidence
         interval of the mean.

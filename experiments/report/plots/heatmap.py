@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,6 +14,8 @@ from experiments.report.plots.style import LEAST_WIDTH, MAP
 from experiments.report.run_labels import CLEAN
 
 _DARK_BELOW = 55.0
+_TITLE, _LETTER = 0.5, 0.05
+"""Inches of a title, and of the height that a letter of a slanted name adds."""
 
 
 @register("heatmap")
@@ -25,7 +29,8 @@ class Heatmap(Plot):
         maps = [_table(finished[finished["setting"] == setting]) for setting in settings]
         attacks = max(len(table.columns) for table in maps)
         rules = sum(len(table) for table in maps)
-        size = (max(LEAST_WIDTH, 2.6 + 0.62 * attacks), 1.7 + 0.36 * rules + 0.5 * len(maps))
+        below = _room_below(maps[:-1])
+        size = (max(LEAST_WIDTH, 2.6 + 0.62 * attacks), 2.2 + 0.36 * rules + below)
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(
             len(maps), squeeze=False, height_ratios=[len(table) for table in maps]
@@ -43,6 +48,12 @@ class Heatmap(Plot):
             fontsize=10,
         )
         return figure
+
+
+def _room_below(maps: Sequence[pd.DataFrame]) -> float:
+    """Return inches for the slanted names below maps that are above another, and its title."""
+    longest = [max(map(len, table.columns)) for table in maps]
+    return sum(_TITLE + _LETTER * letters for letters in longest)
 
 
 def _table(finished: pd.DataFrame) -> pd.DataFrame:

@@ -12,8 +12,6 @@ from experiments.report.plots.base import Options, Plot, Runs
 from experiments.report.plots.style import COLOURS, MAP
 from frl.errors import InputError
 
-_MOST = 100
-
 
 @register("shards")
 class Shards(Plot):
@@ -25,25 +23,20 @@ class Shards(Plot):
             raise InputError("nothing to draw: there is no run")
         # Here, because these need torch, which no other picture waits for.
         from experiments.setup.setup import Setup
+        from experiments.setup.shard_labels import shard_labels
 
         directory = RunDirectory(runs.directories[0])
         config = directory.config()
         setup = Setup(config)
         directory.refuse_other_data(setup.data.fingerprint)
         dataset, partition = setup.data, setup.partition
-        shown = np.unique(
-            np.linspace(0, config.clients - 1, min(_MOST, config.clients)).astype(int)
-        )
-        labels = dataset.train.labels
-        counts = np.array(
-            [np.bincount(labels[partition.of(int(c))], minlength=dataset.classes) for c in shown]
-        )
+        found = shard_labels(dataset, partition)
         how = f"{config.data.partition}"
         if config.data.partition == "dirichlet":
             how += f", alpha {config.data.alpha:g}"
-        few = "" if len(shown) == config.clients else f"{len(shown)} of "
+        few = "" if len(found.clients) == config.clients else f"{len(found.clients)} of "
         title = f"{dataset.name}, {how}, seed {config.seed}: {few}{config.clients} clients"
-        return _drawn(counts, title)
+        return _drawn(found.counts, title)
 
 
 def _drawn(counts: NDArray[np.int64], title: str) -> Figure:

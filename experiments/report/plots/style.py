@@ -21,6 +21,7 @@ MAP = "cividis"
 FORMATS = (".png", ".pdf", ".svg")
 LEAST_WIDTH = 6.0
 """Inches across that a title needs."""
+_MARGIN = 0.1
 _SMALL, _FLAT = 8.0, 0.75
 """Size of words in narrow pictures, and the least share of the height that is kept."""
 STYLE: Any = {
@@ -89,6 +90,17 @@ def fit(figure: Figure, width: float, labels: Mapping[str, str]) -> None:
         for text in found:
             text.set_fontsize(min(_SMALL, text.get_fontsize()))
     figure.set_size_inches(width, height * max(_FLAT, width / before))
+
+
+def widen(figure: Figure) -> None:
+    """Make a picture as wide as the legend below it, where that would be cut."""
+    if not figure.legends:
+        return
+    figure.draw_without_rendering()
+    needed = max(box.get_window_extent().width for box in figure.legends) / figure.dpi + _MARGIN
+    width, height = figure.get_size_inches()
+    if needed > width:
+        figure.set_size_inches(needed, height)
 
 
 def check_format(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -26,7 +28,8 @@ class WorstCase(Plot):
             raise InputError("nothing to draw: no run was attacked")
         figure = Figure(figsize=(7.2, 1.7 + 0.62 * len(rows)), layout="constrained")
         axes = figure.add_subplot()
-        for number, (offset, colour, label, hatch) in enumerate(_BARS):
+        for number, (offset, colour, name, hatch) in enumerate(_BARS):
+            label: str | None = name
             for place, row in enumerate(rows):
                 attack = CLEAN if number == 0 else row.attack
                 values = _values(finished, row, attack)
@@ -43,8 +46,9 @@ class WorstCase(Plot):
                     hatch=hatch,
                     edgecolor="white",
                     linewidth=0,
-                    label=label if place == 0 else None,
+                    label=label,
                 )
+                label = None
                 if high > low:
                     axes.plot([low, high], [at, at], color="black", linewidth=1.1)
                 axes.plot(values, np.full(len(values), at), "o", color="black", markersize=2.6)
@@ -72,7 +76,10 @@ def _worst(row: Worst) -> str:
 
 
 def _name(row: Worst) -> str:
-    return ", ".join(part for part in (row.defence, row.setting) if part)
+    name = ", ".join(part for part in (row.defence, row.setting) if part)
+    return fill(name, _LETTERS, break_long_words=False, break_on_hyphens=False)
 
 
+_LETTERS = 40
+"""Of a line of a name."""
 _BARS = ((0.19, COLOURS[5], "no attack", ""), (-0.19, COLOURS[1], "worst attack", "///"))

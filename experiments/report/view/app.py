@@ -48,6 +48,7 @@ def view_app(index: Index) -> Starlette:
             Route("/compare/picture/{kind}.{form}", pages.picture),
             Route("/compare/table/{table}.csv", pages.table),
             Route("/compare/curves.csv", pages.curves),
+            Route("/compare/weights.csv", pages.weights),
             Mount("/static", static),
         ],
         middleware=[
@@ -129,6 +130,10 @@ class _Pages:
     def curves(self, request: Request) -> Response:
         runs, _ = self._chosen(request)
         return _answer(lambda: compared(runs).curves(), "text/csv")
+
+    def weights(self, request: Request) -> Response:
+        runs, _ = self._chosen(request)
+        return _answer(lambda: compared(runs).weights(), "text/csv")
 
     def _chosen(self, request: Request) -> tuple[list[ViewedRun], Selection]:
         selection = Selection.of(request.query_params.multi_items())

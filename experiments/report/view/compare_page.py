@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from experiments.report.view.comparison import KINDS, TABLES, compared_or_why
+from experiments.report.view.comparison import KINDS, NUMBERS, TABLES, compared_or_why
 from experiments.report.view.reading.viewed_run import ViewedRun
 from experiments.report.view.selection import Selection
 
@@ -37,5 +37,6 @@ def compare_page(
         "rules": found.rules if found else [],
         "versus": [*rules, "", ""][:2],
         "tables": list(zip(TABLES, found.tables(rules), strict=False)) if found else [],
+        "csv": NUMBERS,
         "kinds": [(kind, KINDS[kind]) for kind in found.kinds()] if found else [],
     }

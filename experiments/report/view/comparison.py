@@ -28,6 +28,13 @@ KINDS = {
     "detection": "Weights of honest and malicious clients over rounds",
 }
 """Pictures of ``frl plot`` that compare, and what each shows."""
+NUMBERS = {kind: "table/runs" for kind in KINDS} | {
+    "accuracy": "curves",
+    "worst": "table/worst",
+    "backdoor": "curves",
+    "detection": "weights",
+}
+"""Where the numbers of each picture are, below the comparison's address."""
 TABLES = ("runs", "worst", "compare")
 FORMATS = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
 _ONE_AT_A_TIME = threading.Lock()
@@ -88,6 +95,12 @@ class Comparison(NamedTuple):
         """Return accuracy of every run and round as CSV."""
         columns = ["run", "seed", "round", "accuracy", "loss", "attack_success_rate"]
         return str(self.rounds[columns].to_csv(index=False, lineterminator="\n"))
+
+    def weights(self) -> str:
+        """Return the weight of every vote that a rule weighed, next to the truth, as CSV."""
+        from experiments.report.detection import weighed_votes
+
+        return str(weighed_votes(self.rounds).to_csv(index=False, lineterminator="\n"))
 
     def _rows(self, rules: Sequence[str]) -> tuple[list[Any], list[Any], list[Any]]:
         from experiments.report.outcomes import outcomes, paired, worst_cases

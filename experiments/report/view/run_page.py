@@ -15,10 +15,12 @@ from experiments.records.record import read_record
 from experiments.records.rows import read_rows
 from experiments.report.view.charts.axes import Span
 from experiments.report.view.charts.lines import Line, line_chart
+from experiments.report.view.charts.shards import shards_chart
 from experiments.report.view.charts.strip import strip
 from experiments.report.view.charts.weights import weight_chart
 from experiments.report.view.config_table import config_table
 from experiments.report.view.reading.growing_file import file_state
+from experiments.report.view.reading.recorded_shards import RecordedShards, recorded_shards
 from experiments.report.view.reading.viewed_run import FINISHED, ViewedRun
 from experiments.report.view.shown import shown
 from experiments.report.view.voters import REJECTED, Voter, are_weighed, voters
@@ -57,6 +59,8 @@ def run_page(run: ViewedRun, until: int = 0) -> dict[str, Any]:
         "strip": _strip(fates, until),
         "weights": weight_chart(fates) if are_weighed(rows) else None,
         "rejections": _rejections(fates),
+        "shards": (shards := _shards(run)),
+        "shards_chart": shards_chart(shards) if shards else None,
         "config": config_table(run.config),
         "commands": _commands(run),
         "files": _files(run.path),
@@ -110,15 +114,15 @@ def _charts(rows: Sequence[Mapping[str, Any]], rounds: int) -> Iterator[tuple[st
         shares["backdoor success"] = _line(rows, "attack_success_rate", 100)
     losses = {"test loss": _line(rows, "loss"), "training loss": _line(rows, "train_loss")}
     sizes = {"up": _line(rows, "bytes_up"), "down": _line(rows, "bytes_down")}
-    times = {"training and vote": _line(rows, "seconds"), "evaluation": _line(rows, "eval_seconds")}
+    times = {"training, vote": _line(rows, "seconds"), "evaluation": _line(rows, "eval_seconds")}
     churn, agreement = _layers(rows, "churn"), _layers(rows, "agreement")
     for name, unit, lines, span in (
-        ("Accuracy over rounds", "percent", shares, whole),
+        ("Accuracy over rounds, in percent", "percent", shares, whole),
         ("Loss over rounds", "loss", losses, None),
         ("Bytes of all clients in each round", "bytes", sizes, None),
         ("Seconds of each round", "seconds", times, None),
-        ("Churn: edges of the mask replaced, by layer", "percent", churn, None),
-        ("Agreement of voters: Kendall's W, by layer", "percent", agreement, whole),
+        ("Churn: percent of the mask's edges replaced, by layer", "percent", churn, None),
+        ("Agreement of voters: Kendall's W in percent, by layer", "percent", agreement, whole),
     ):
         yield name, line_chart(name, unit, lines, rounds, span)
 
@@ -155,6 +159,10 @@ def _strip(fates: Mapping[int, Sequence[Voter]], until: int) -> dict[str, Any]:
         "earlier": first - 1 if first > 1 else 0,
         "later": min(last + length, len(fates)) if last < len(fates) else 0,
     }
+
+
+def _shards(run: ViewedRun) -> RecordedShards | None:
+    return None if (run.path / IDENTITY).is_symlink() else recorded_shards(run.path)
 
 
 def _rejections(fates: Mapping[int, Sequence[Voter]]) -> list[tuple[str, int, int]]:

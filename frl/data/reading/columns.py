@@ -35,6 +35,8 @@ class Table:
         The file or folder they came from.
     origin : int64 array, optional
         The row of the split that each was, where some were left out.
+    notes : tuple[str, ...]
+        What is odd about where they came from.
     """
 
     split: str
@@ -42,6 +44,7 @@ class Table:
     classes: dict[str, list[str]]
     place: str
     origin: NDArray[np.int64] | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return int(self.columns.num_rows)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 _SAVED = ("dataset_dict.json", "state.json")
 """Files in a folder that ``save_to_disk`` of the ``datasets`` library wrote."""
+_ABOUT = ("README.md", "LICENSE", "dataset_infos.json")
+_BESIDE_PICTURES = (".zip", "metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 
 def read_tables(where: str, *, single: bool = False) -> dict[str, Table]:
@@ -46,7 +49,11 @@ def read_tables(where: str, *, single: bool = False) -> dict[str, Table]:
         if any((Path(where) / name).is_file() for name in _SAVED):
             return _of_saved(where)
         with _real(Path(where)) as folder:
-            return _of_builder(str(folder), where, single)
+            tables, read = _of_builder(str(folder), where, single)
+            passed_over = _passed_over(folder, read)
+        if passed_over and "train" in tables:
+            tables["train"] = replace(tables["train"], notes=passed_over)
+        return tables
     except FRLError:
         raise
     except Exception as error:
@@ -87,12 +94,26 @@ def _of_saved(folder: str) -> dict[str, Table]:
     return {name: _of_dataset(name, split, folder) for name, split in splits.items()}
 
 
-def _of_builder(folder: str, where: str, single: bool) -> dict[str, Table]:
+def _passed_over(folder: Path, read: Iterable[str]) -> tuple[str, ...]:
+    """Say which files of a folder were not read: not a hidden one, nor what describes the data."""
+    if not folder.is_dir():
+        return ()
+    known = {Path(path).resolve() for path in read}
+    found = [path.relative_to(folder) for path in files_of(folder) if path.resolve() not in known]
+    odd = [p for p in found if p.name not in _ABOUT and not any(x[0] == "." for x in p.parts)]
+    if not odd:
+        return ()
+    few = ", ".join(repr(path.as_posix()) for path in odd[:3])
+    return (f"files that are not read: {len(odd):,}, {few}{' and others' * (len(odd) > 3)}",)
+
+
+def _of_builder(folder: str, where: str, single: bool) -> tuple[dict[str, Table], list[str]]:
+    """Return the tables of a folder, and the files that they were read from."""
     import datasets
 
     formats = formats_of(Path(folder))
     if formats and all(readable(how.module, {"": files}) for how, files in formats.values()):
-        return {
+        tables = {
             split: one_table(
                 how.module,
                 split,
@@ -101,21 +122,26 @@ def _of_builder(folder: str, where: str, single: bool) -> dict[str, Table]:
             )
             for split, (how, files) in formats.items()
         }
+        return tables, [path for _, files in formats.values() for path in files]
     builder = datasets.load_dataset_builder(folder)
     module = type(builder).__module__.rpartition(".")[2]
     files = getattr(builder.config, "data_files", None) or {}
     paths = {str(name): [str(path) for path in found] for name, found in files.items()}
+    read = [path for found in paths.values() for path in found]
     own = builder.info.features is None and getattr(builder.config, "features", None) is None
     if module in TABLES and own and readable(module, paths):
-        return {
+        tables = {
             name: one_table(module, name, found, builder.config) for name, found in paths.items()
         }
+        return tables, read
     if module == "imagefolder":
+        kinds = (*builder.EXTENSIONS, *_BESIDE_PICTURES)
+        read = [path for path in read if path.lower().endswith(kinds)]
         splits = datasets.load_dataset(folder, **({"drop_labels": False} if single else {}))
         _check_class_folders(splits, where)
     else:
         splits = datasets.load_dataset(folder)
-    return {name: _of_dataset(name, split, where) for name, split in splits.items()}
+    return {name: _of_dataset(name, split, where) for name, split in splits.items()}, read
 
 
 def _of_dataset(name: str, split: Any, place: str) -> Table:

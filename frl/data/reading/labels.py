@@ -41,10 +41,16 @@ class Classes(NamedTuple):
     def notes(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> list[str]:
         """Say what is odd about the labels, in a few words each."""
         notes = []
-        unseen = np.setdiff1d(test, train)
-        if unseen.size:
-            few = ", ".join(repr(self.names[code]) for code in unseen[:3])
-            notes.append(f"no training example has the class {few} of the test examples")
+        every = np.arange(len(self.names))
+        trained, tested = np.isin(every, train), np.isin(every, test)
+        for odd, what in (
+            (tested & ~trained, "no training example has the class {} of the test examples"),
+            (trained & ~tested, "no test example has the class {}"),
+            (~trained & ~tested, "no example has the class {}"),
+        ):
+            if odd.any():
+                few = ", ".join(repr(self.names[code]) for code in np.flatnonzero(odd)[:3])
+                notes.append(what.format(f"{few} and others" if odd.sum() > 3 else few))
         if len(self.names) == 1:
             notes.append(f"label {self.column!r} has one class only")
         fractions = [v for v in self.values if isinstance(v, float) and v != int(v)]

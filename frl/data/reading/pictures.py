@@ -17,6 +17,8 @@ from frl.errors import InputError
 
 _DEEP = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "I;16N": 65535, "I": 2**31 - 1}
 """Modes of grey pictures with more than 8 bits, and their largest pixel."""
+_PLAIN = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX")
+"""Modes of pictures that hold the colours they show."""
 _FEWEST = 8
 """Steps of grey that must be left of a deep picture."""
 _SCALED = "scaled to 8 bits by the range of their type"
@@ -215,6 +217,8 @@ def _array(
         kind = np.uint8 if deepest == 255 else np.int32
         return np.repeat(values[None].astype(kind), channels, axis=0), deepest
     grey = mode in ("L", "1") if reading.convert in ("", "stretch") else reading.convert == "L"
+    if mode not in _PLAIN:
+        seen[f"converted from {mode} to {'grey' if grey else 'RGB'}"] += 1
     flat = picture.convert("L" if grey else "RGB")
     if reading.size:
         from PIL import Image

@@ -47,7 +47,7 @@ def choose(tables: Mapping[str, Table], reading: Reading) -> Chosen:
         raise InputError(f"data: takes the splits train and test; found {', '.join(tables)}")
     whole = train = tables["train"]
     _check_rows(train)
-    notes: list[str] = []
+    notes = list(whole.notes)
     held: dict[str, Table] = {}
     for number, key in enumerate(("test", "validation")):
         share = share_of(key, getattr(reading, key))

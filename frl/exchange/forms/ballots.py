@@ -87,6 +87,21 @@ class Ballots(Form):
             for number, (name, positions) in enumerate(update.items())
         }
 
+    def undithered(self, sent: Arrays, base: Base, task: Task) -> Arrays:
+        """Rebuild a ranking as far from the global one as the ballot is from that with the noise.
+
+        In the ranking with this ballot that is nearest to the jittered global ranking, an edge
+        moved only if its bucket did.
+        """
+        if not self.dither:
+            return super().undithered(sent, base, task)
+        given = self.given(base, task).state
+        found = {}
+        for name, ranks in base.state.items():
+            moved = self.restore(sent[name], given[name]) - given[name]
+            found[name] = refine(ranks + moved, ranks)
+        return found
+
     def jittered(self, positions: Positions, rng: np.random.Generator) -> Positions:
         """Jitter the positions of a layer; the same generator does the same to everyone's."""
         return dithered(positions, self.bits, rng, strength=self.dither)

@@ -28,10 +28,14 @@ class Form(ABC):
         NumPy type of what is sent.
     snapshot : Coding
         Of a whole global state, given nothing.
+    state : Coding or None
+        Of a global state given one that the client holds; ``None`` where that is what rankings
+        have of their own (:mod:`frl.exchange.downlink`), or states travel whole.
     """
 
     dtype: ClassVar[str] = "int32"
     snapshot: ClassVar[Coding] = Fixed()
+    state: ClassVar[Coding | None] = None
 
     @abstractmethod
     def codings(self) -> dict[str, Coding]:
@@ -40,6 +44,13 @@ class Form(ABC):
     @abstractmethod
     def of(self, update: NDArray[Any]) -> NDArray[Any]:
         """Make what is sent of the update of a layer, an array of shape (n,)."""
+
+    def drawn(self, update: Arrays, state: Arrays, task: Task) -> Arrays:
+        """Make what is sent at random of an update, by numbers that follow from the task.
+
+        By default nothing is random. What was sent, restored, is drawn as it is.
+        """
+        return update
 
     def codable(self, update: NDArray[Any]) -> NDArray[Any]:
         """Make what the codings take of the update of a layer; by default what is sent."""
@@ -57,6 +68,10 @@ class Form(ABC):
         """Return what a rule takes: ranks, 0 to ``n - 1``, or differences."""
         return sent
 
+    def moved(self, sent: NDArray[Any], state: NDArray[Any]) -> NDArray[Any]:
+        """Return what a rule takes of a layer whose global state both sides know."""
+        return self.values(sent)
+
     def unmoved(self, state: NDArray[Any]) -> NDArray[Any]:
         """Return what a rule takes, in the mean, of a client that leaves the state as it is."""
         return self.values(self.of(state))
@@ -64,6 +79,10 @@ class Form(ABC):
     def restore(self, sent: NDArray[Any], previous: NDArray[Any]) -> NDArray[Any]:
         """Rebuild the update; ranks that were not told apart keep the order they had."""
         return sent
+
+    def undithered(self, sent: Arrays, base: Base, task: Task) -> Arrays:
+        """Rebuild an update without the noise that its client put in and anybody can make again."""
+        return {name: self.restore(part, base.state[name]) for name, part in sent.items()}
 
     def dithered(self, update: Arrays, task: Task) -> Arrays:
         """Add the noise that a client's update gets before it is sent; none by default.

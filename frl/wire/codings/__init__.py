@@ -2,7 +2,8 @@
 
 >>> from frl.wire import codings
 >>> codings.list()
-('ballot', 'delta', 'fixed', 'float32', 'mask', 'signs', 'sparse', 'sparse-delta', 'topk')
+('ballot', 'bernoulli', 'delta', 'fixed', 'float32', 'mask',
+'multiples', 'palette', 'signs', 'sparse', 'sparse-delta', 'topk')
 """
 
 from frl.registry import Registry

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from frl.wire.compression.bitpack import pack, packed_size, unpack
 from frl.wire.compression.entropy import decode_runs, encode_runs
-from frl.wire.compression.tables import quantise
+from frl.wire.compression.tables import quantise, read_tables
 from frl.wire.errors import WireError
 from frl.wire.reader import Reader
 
@@ -71,7 +71,7 @@ def decode_integers(
         raise WireError("corrupt", f"alphabet of {alphabet} classes")
     counts = np.array([n]) if contexts is None else np.bincount(contexts)
     counts = counts[counts > 0]
-    tables = _tables(reader.take(table_bytes), counts.size, alphabet)
+    tables = read_tables(reader.take(table_bytes), counts.size, alphabet)
     symbols = decode_runs(reader.take(4 * word_count), counts.tolist(), tables)
     classes = symbols
     if contexts is not None:
@@ -130,18 +130,3 @@ def _by_length(
     lengths = (classes[places] + np.uint8(1)) >> np.uint8(1)
     counts = np.bincount(lengths, minlength=(alphabet + 1) // 2 + 1)[2:]
     return places[np.argsort(lengths, kind="stable")], counts
-
-
-def _tables(packed: memoryview, rows: int, alphabet: int) -> NDArray[np.uint8]:
-    size = rows * alphabet
-    inflate = zlib.decompressobj()
-    try:
-        raw = inflate.decompress(packed, size + 1)
-    except zlib.error as error:
-        raise WireError("corrupt", f"frequency tables: {error}") from None
-    if len(raw) != size or not inflate.eof or inflate.unused_data:
-        raise WireError("corrupt", f"frequency tables are not {size} bytes")
-    tables = np.frombuffer(raw, dtype=np.uint8).reshape(rows, alphabet)
-    if not tables.any(axis=1).all():
-        raise WireError("corrupt", "a frequency table is all zero")
-    return tables

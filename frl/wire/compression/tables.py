@@ -6,8 +6,12 @@ such number is exact in a float, so sender and receiver build the very same entr
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 from numpy.typing import NDArray
+
+from frl.wire.errors import WireError
 
 
 def _values() -> NDArray[np.float64]:
@@ -29,3 +33,25 @@ def quantise(counts: NDArray[np.int64]) -> NDArray[np.uint8]:
     """
     middles = (WEIGHTS[1:] + WEIGHTS[:-1]) / 2
     return np.searchsorted(middles, counts, side="right").astype(np.uint8)
+
+
+def read_tables(packed: memoryview, rows: int, alphabet: int) -> NDArray[np.uint8]:
+    """Read compressed tables that may be anything, in memory bounded by their number.
+
+    Raises
+    ------
+    WireError
+        If they are not that many, or one is all zero.
+    """
+    size = rows * alphabet
+    inflate = zlib.decompressobj()
+    try:
+        raw = inflate.decompress(packed, size + 1)
+    except zlib.error as error:
+        raise WireError("corrupt", f"frequency tables: {error}") from None
+    if len(raw) != size or not inflate.eof or inflate.unused_data:
+        raise WireError("corrupt", f"frequency tables are not {size} bytes")
+    tables = np.frombuffer(raw, dtype=np.uint8).reshape(rows, alphabet)
+    if not tables.any(axis=1).all():
+        raise WireError("corrupt", "a frequency table is all zero")
+    return tables

@@ -174,6 +174,30 @@ def test_transparency_that_is_lost_is_said(tmp_path: Path) -> None:
     assert found.schema.notes == ("pictures of train that lose their transparency: 20",)
 
 
+def test_another_colour_space_is_said(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "p", lambda *which: grey(*which).convert("CMYK"), "jpg")
+
+    found = data.load(str(folder))
+
+    assert found.train.inputs.shape[1] == 3
+    assert found.schema.notes == (
+        "pictures of train converted from CMYK to RGB: 30",
+        "pictures of test converted from CMYK to RGB: 9",
+    )
+
+
+def test_files_that_are_not_read_are_named(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "p", grey)
+    for name in ("train/c0/9.heic", "train/notes.txt", "test/Thumbs.db", ".DS_Store", "README.md"):
+        (folder / name).write_bytes(b"anything")
+
+    found = data.load(str(folder))
+
+    said = "files that are not read: 3, 'test/Thumbs.db', 'train/c0/9.heic', 'train/notes.txt'"
+    assert found.schema.notes == (said,)
+    np.testing.assert_array_equal(found.train.inputs, expected("train"))
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -531,3 +531,27 @@ def test_decimals_dictionaries_and_times(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         found.train.inputs, np.stack([numbers / 4, numbers / 4, numbers % 4], axis=1)
     )
+
+
+@pytest.mark.parametrize(
+    ("split", "labels", "said"),
+    [
+        ("test", [0, 1], "no test example has the class '2'"),
+        ("train", [0, 1, 3], "no test example has the class '3'"),
+    ],
+)
+def test_a_class_that_a_split_lacks_is_said(
+    tmp_path: Path, split: str, labels: list[int], said: str
+) -> None:
+    def change(table: Frame, name: str) -> Frame:
+        kept = np.resize(labels if name == split else [0, 1], len(table))
+        return table.assign(label=kept if split == "train" or name == split else table.label)
+
+    assert said in data.load(str(write_table(tmp_path / "t", change))).schema.notes
+
+
+def test_a_table_that_is_in_no_split_is_said(tmp_path: Path) -> None:
+    folder = write_table(tmp_path / "t")
+    (folder / "more.csv").write_text("u,v,label\n1,2,0\n")
+
+    assert data.load(str(folder)).schema.notes == ("files that are not read: 1, 'more.csv'",)

@@ -77,7 +77,7 @@ def draw_axes(root: Element, frame: Frame, x_label: str, y_label: str) -> None:
     write(root, (left + right) / 2, foot + 30, x_label, class_="label", text_anchor="middle")
     middle = (top + foot) / 2
     turn = f"rotate(-90 12 {middle:.1f})"
-    write(root, 12, middle, y_label, class_="label", text_anchor="middle", transform=turn)
+    write(root, 12, middle, y_label, class_="label upright", text_anchor="middle", transform=turn)
 
 
 def number(value: float) -> str:

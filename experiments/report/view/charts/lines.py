@@ -65,7 +65,7 @@ def _legend(root: Element, names: Sequence[str]) -> None:
         row, column = divmod(place, _IN_A_ROW)
         x, y = 52 + column * (_WIDTH - 60) / _IN_A_ROW, _HEIGHT + LEGEND * (row + 1) - 5
         add(root, "path", d=f"M{x:.1f} {y - 4:.1f}h22", class_=_look(place))
-        write(root, x + 27, y, name[:_LETTERS], class_="tick")
+        write(root, x + 27, y, name[:_LETTERS], class_="tick entry")
 
 
 def _look(place: int) -> str:

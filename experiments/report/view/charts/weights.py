@@ -40,9 +40,9 @@ def weight_chart(rounds: Mapping[int, Sequence[Voter]]) -> Markup | None:
             add(root, "path", d="".join(map(_MARKS[kind], dots)), class_=f"dots {kind}")
         means = [frame.at(x, fmean(weights)) for x, weights in found.items()]
         add(root, "path", d=path([*means]), class_=f"line mean-{kind}")
-        x, y = 52 + 190 * place, _HEIGHT - 5
+        x, y = 52 + 290 * place, _HEIGHT - 5
         add(root, "path", d=f"M{x:g} {y - 4:g}h18", class_=f"line mean-{kind}")
-        write(root, x + 23, y, f"{kind}: votes and their mean", class_="tick")
+        write(root, x + 23, y, f"{kind}: votes and their mean", class_="tick entry")
     return markup(root)
 
 

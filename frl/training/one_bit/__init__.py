@@ -1,0 +1,1 @@
+"""Training of clients that send one bit an edge."""
