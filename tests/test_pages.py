@@ -125,6 +125,9 @@ def checked(arguments: list[str]):
 def test_a_page_names_what_there_is(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     written = {Path(block.file).stem for block in blocks(page) if block.file}
+    for block in blocks(page):
+        begun = [words for words in commands(block) if words[:2] == ["frl", "init"]]
+        written |= {words[-1] for words in begun if words[-2] in ("--attack", "--rule")}
 
     for block in blocks(page):
         for words in commands(block):

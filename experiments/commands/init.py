@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from experiments.commands.program import typed
+from experiments.commands.options import typed
 
 
 def init(

@@ -1,7 +1,10 @@
-"""What commands share: options, help as plain text, and how they complain."""
+"""What commands share: options, help as plain text, and how they speak to whoever typed them."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from shutil import which
 from typing import Annotated
 
 import typer
@@ -32,3 +35,21 @@ class PlainHelp(TyperCommand):
 def complain(message: str) -> None:
     """Say on standard error what is wrong, in one line."""
     typer.echo(f"frl: {' '.join(message.split())}", err=True)
+
+
+def typed(arguments: str) -> str:
+    """Return a command that works as it is printed, whether or not the environment is activated."""
+    called = Path(sys.argv[0])
+    outside = called.name == "frl" and which("frl") is None
+    return f"{called if outside else 'frl'} {arguments}"
+
+
+def show(markdown: str) -> None:
+    """Write Markdown to standard output, laid out where that is a terminal."""
+    if not sys.stdout.isatty():
+        typer.echo(markdown)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(markdown))

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from experiments.commands.program import typed
+from experiments.commands.options import typed
 from experiments.config import Config
 from experiments.config.parts import NO_ATTACK
 from experiments.config.run_name import title

@@ -46,6 +46,7 @@ def redteam(
     from experiments import config as configuration
 
     settings = configuration.read(config, override or (), profile)
+    from experiments.commands.options import show
     from experiments.records.atomic_files import write_atomically
     from experiments.records.json_text import json_text
     from experiments.redteam import Budget, search
@@ -75,4 +76,7 @@ def redteam(
     everything = render(found, base, configuration.flatten(settings))
     text = json_text(everything, indent=2)
     write_atomically(folder / FOUND, (text + "\n").encode())
-    typer.echo(text if as_json else markdown(found, base))
+    if as_json:
+        typer.echo(text)
+    else:
+        show(markdown(found, base))

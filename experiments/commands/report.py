@@ -56,8 +56,9 @@ def _renamed(labels: Sequence[str]) -> dict[str, str]:
 def report(
     directories: Directories,
     format: Annotated[
-        Literal["md", "csv", "json", "latex"], typer.Option(help="How to print it.")
-    ] = "md",
+        Literal["auto", "md", "csv", "json", "latex"],
+        typer.Option(help="How to print it; auto: tables in a terminal, else md."),
+    ] = "auto",
     table: Annotated[
         Literal["all", "runs", "worst", "compare"],
         typer.Option(help="Which table; csv takes one of them, by default runs."),
@@ -101,7 +102,7 @@ def report(
     if table == "compare" and compare is None:
         raise InputError("--table compare: takes --compare A B")
     if detection:
-        _write(_detection(rounds, runs, format), output)
+        _write(_detection(rounds, runs, format), output, laid_out=format == "auto")
         return
     rows = outcomes(runs)
     worst = worst_cases(rows)
@@ -114,9 +115,9 @@ def report(
     else:
         found = report_tables.tables(rows, worst, pairs, reach)
         wanted = {"runs": found[:1], "worst": found[1:2] if worst else [], "compare": found[-1:]}
-        render = report_tables.markdown if format == "md" else report_tables.latex
+        render = report_tables.latex if format == "latex" else report_tables.markdown
         text = render(wanted.get(table, found))
-    _write(text, output)
+    _write(text, output, laid_out=format == "auto")
 
 
 def _detection(rounds: pd.DataFrame, runs: pd.DataFrame, format: str) -> str:
@@ -129,22 +130,23 @@ def _detection(rounds: pd.DataFrame, runs: pd.DataFrame, format: str) -> str:
         return json_text([row._asdict() for row in found], indent=2)
     if format == "csv":
         return report_tables.as_csv(found)
-    render = report_tables.markdown if format == "md" else report_tables.latex
+    render = report_tables.latex if format == "latex" else report_tables.markdown
     return render([report_tables.without_empty(detection_table(found))])
 
 
 def _write_page(directories: Sequence[Path], rules: Sequence[str], file: Path) -> None:
     from experiments.report.view.html_file import html_report
 
-    _write(html_report(directories, rules).rstrip("\n"), file, "--html")
+    _write(html_report(directories, rules).rstrip("\n"), file, option="--html")
     typer.echo(file)
 
 
-def _write(text: str, output: Path | None, option: str = "-o") -> None:
+def _write(text: str, output: Path | None, *, option: str = "-o", laid_out: bool = False) -> None:
+    from experiments.commands.options import show
     from frl.errors import InputError
 
     if output is None:
-        typer.echo(text)
+        show(text) if laid_out else typer.echo(text)
         return
     try:
         output.write_text(text + "\n", encoding="utf-8")

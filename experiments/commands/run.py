@@ -11,8 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.commands.options import AsJson, Overrides, Profile, Track, complain
-from experiments.commands.program import typed
+from experiments.commands.options import AsJson, Overrides, Profile, Track, complain, typed
 
 
 def run(

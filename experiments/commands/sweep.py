@@ -27,6 +27,7 @@ def sweep(
     from experiments.sweep.job import prepare
 
     prepare()
+    from experiments.commands.options import show
     from experiments.records.json_text import json_text
     from experiments.sweep.grid import read_grid
     from experiments.sweep.summary import markdown, summarise
@@ -45,7 +46,10 @@ def sweep(
         complain("interrupted; the same command carries on where it was")
         raise
     rows = summarise(outcomes)
-    typer.echo(json_text([row._asdict() for row in rows]) if as_json else markdown(rows))
+    if as_json:
+        typer.echo(json_text([row._asdict() for row in rows]))
+    else:
+        show(markdown(rows))
     failed = [outcome for outcome in outcomes if outcome.result is None]
     if failed:
         raise StoppedError(

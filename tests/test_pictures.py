@@ -9,11 +9,11 @@ from statistics import fmean
 
 import pytest
 
-from experiments.analysis.kept_results import kept_results
+from docs.pictures import kept_results
 from experiments.report.metrics import measure
 from frl.errors import InputError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 GRID = ROOT / "experiments" / "configs" / "mnist_defences.toml"
 ROWS = ROOT / "experiments" / "results" / "mnist_defences.csv"
 

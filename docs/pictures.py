@@ -1,6 +1,6 @@
 """Pictures of results that the repository keeps: a grid, and the CSV of its evaluations.
 
-``python -m experiments.analysis.kept_results GRID.toml ROWS.csv -o FILE``; options are ``--kind``,
+``python docs/pictures.py GRID.toml ROWS.csv -o FILE``; options are ``--kind``,
 as of ``frl plot``, and ``--run NAME`` for each run that is wanted, by default all.
 """
 
