@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from experiments.setup.shard_labels import shard_labels
 from frl.arrays import Arrays
 from frl.errors import InputError
 
+log = logging.getLogger(__name__)
+
 
 def identity_of(setup: Setup) -> Identity:
     """Return what a run is, from its parts.
@@ -28,6 +31,7 @@ def identity_of(setup: Setup) -> Identity:
         about["shards"] = shard_labels(setup.data, setup.partition).record()
     if weights := setup.config.model.weights:
         about["weights"] = _sha256(weights)
+    about["rounds"] = setup.config.rounds
     return Identity(flatten(setup.recorded), setup.data.fingerprint, about)
 
 
@@ -46,6 +50,10 @@ def carried_on(setup: Setup, directory: RunDirectory, start: Checkpoint) -> Chec
         identity.refuse_other(flatten(setup.recorded), directory.path / CONFIG)
         identity.refuse_other_data(setup.data.fingerprint, directory.path)
         _refuse_other_weights(identity.about.get("weights"), setup.config.model.weights)
+        planned = identity.about.get("rounds", setup.config.rounds)
+        if planned != setup.config.rounds:
+            more = directory.path, planned, setup.config.rounds
+            log.warning("%s: of %s rounds when it began, of %d now", *more)
     refuse_other_model(setup.config.model.name, setup.trainer.initial, directory, start)
     if start.round > setup.config.rounds:
         raise InputError(

@@ -101,6 +101,15 @@ def test_what_may_change_does(stopped: RunDirectory, finished: RunDirectory) -> 
     assert resume(stopped)["digest"] == (finished.result() or {})["digest"]
 
 
+def test_another_number_of_rounds_is_said(
+    stopped: RunDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    replace(stopped.path / "config.toml", "rounds = 3", "rounds = 4")
+
+    assert resume(stopped)["rounds"] == 4
+    assert f"{stopped.path}: of 3 rounds when it began, of 4 now" in caplog.messages
+
+
 @pytest.mark.parametrize(
     ("file", "change", "told"),
     [
