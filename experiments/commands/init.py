@@ -80,14 +80,23 @@ from attacks import Attack, register
 @register("{name}")
 @dataclass(frozen=True)
 class {made}(Attack):
-    """Move every edge by a share of the layer, round and round."""
+    """Move every edge by a share of the layer, round and round.
+
+    Threat model: each malicious client knows its own honest ranking.
+
+    Formula: ``p'[e] = (p[e] + floor(share n)) mod n``, for a layer of ``n`` edges.
+
+    Parameters
+    ----------
+    share : float
+        How far, in layers: ``-o attack.share=0.5``.
+    """
 
     share: float = 0.25
-    """A parameter: -o attack.share=0.5."""
 
     space = "ranks"
-    formula = "p[e] + share n mod n"
-    paper = "mine"
+    formula = "p'[e] = p[e] + share n mod n"
+    paper = "unpublished"
 
     def tamper(self, update, view, rng):
         """Change the honest ranking of one client: int32 positions by layer, 0 the worst edge.
@@ -112,14 +121,17 @@ from strategies.rules.base import Aggregate, Rule
 @register("{name}")
 @dataclass(frozen=True)
 class {made}(Rule):
-    """Rank edges by the sum of their positions."""
+    """Rank edges by the sum of their positions.
+
+    One client moves the sum of an edge by at most ``n - 1``, in a layer of ``n`` edges.
+    """
 
     space = "ranks"
     formula = "Σ p_i[e]"
     breakdown = "not known"
     cost = "O(n d)"
     influence = "n_l - 1 on an edge"
-    paper = "mine"
+    paper = "unpublished"
 
     def _combine(self, updates, context, state):
         """Return what edges are ranked by: a larger value is a better edge.

@@ -19,6 +19,7 @@ from experiments.config import flatten, from_flat, read
 from experiments.config.run_name import folder_name, title
 
 QUICK = ["rounds=2", "clients=8", "clients_per_round=3", "train.epochs=1"]
+TESTS = Path(__file__).parents[1]
 
 
 def frl(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -349,6 +350,17 @@ def test_what_init_writes_is_run(
         for keys in ([], parts, [*parts, *attack])
     ]
 
+    suites = ["strategies/test_rules_conformance.py", "attacks/test_conformance.py"]
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-qpspun_rule", "-pspun_attack", "-kspun", *suites],
+        cwd=TESTS,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{TESTS.parent}"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert tested.returncode == 0, tested.stdout
     assert flatten(read(Path("run.toml"))) == flatten(read(None))
     plain, summed, attacked = (result["digest"] for result in results)
     assert plain == summed != attacked
