@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import attacks
 from experiments.commands.catalogue import catalogue
@@ -18,20 +19,26 @@ from tests.pages import ROOT
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    built = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "NO_MKDOCS_2_WARNING": "1",
-            "FRL_PROFILE": "quick",
-        },
-    )
-    assert built.returncode == 0, built.stderr
+    """The site, built once for all processes of a test run."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "site"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            work = folder.with_name("site-unfinished")
+            built = subprocess.run(
+                [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(work)],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(ROOT),
+                    "NO_MKDOCS_2_WARNING": "1",
+                    "FRL_PROFILE": "quick",
+                },
+            )
+            assert built.returncode == 0, built.stderr
+            work.rename(folder)
     return folder
 
 

@@ -167,6 +167,7 @@ READING = {
     "convert": "L",
     "missing": "mean",
     "categories": "one_hot",
+    "text": "characters",
     "path": "here",
 }
 
@@ -190,7 +191,8 @@ def test_keys_with_which_a_data_set_was_read_may_stay(tmp_path: Path) -> None:
 
 
 def test_no_key_of_reading_is_forgotten() -> None:
-    assert set(vars(data.Reading())) - set(READING) == {"group"}, "which a given data set obeys"
+    """A given data set obeys ``group``; ``length`` and ``stride`` take ``text`` beside them."""
+    assert set(vars(data.Reading())) - set(READING) == {"group", "length", "stride"}
 
 
 def test_a_part_is_made_once_and_a_copy_makes_its_own() -> None:
