@@ -9,14 +9,22 @@ from experiments.config.configuration import Config
 from experiments.config.parts import NO_ATTACK
 
 
+def data_name(name: str, path: str) -> str:
+    """Name data: after their folder where ``data.path`` is given alone."""
+    alone = path and name == Config().data.name
+    return Path(path if alone else name).name
+
+
 def folder_name(config: Config) -> str:
     """Return it as the name of a folder, e.g. ``digits-frl-krum_position-boundary-20``."""
-    return "-".join([Path(config.data.name).name, *_method(config), *_attack(config)])
+    data = data_name(config.data.name, config.data.path)
+    return "-".join([data, *_method(config), *_attack(config)])
 
 
 def title(config: Config) -> str:
     """Return it for people, e.g. ``digits · conv2 · frl krum_position · boundary 20 %``."""
-    parts = [Path(config.data.name).name, config.model.name, " ".join(_method(config))]
+    data = data_name(config.data.name, config.data.path)
+    parts = [data, config.model.name, " ".join(_method(config))]
     if attack := list(_attack(config)):
         parts.append(f"{' '.join(attack)} %")
     return " · ".join(parts)

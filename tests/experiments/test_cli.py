@@ -328,6 +328,8 @@ def test_a_run_is_named_after_what_is_tried() -> None:
 
     clean, attacked = from_flat({}), from_flat({**keys, "attack.fraction": 0.25})
 
+    assert folder_name(read(None, ["data.path=/lab/scans"])) == "scans-frl"
+    assert folder_name(read(None, ["data.name=mnist", "data.path=/lab/scans"])) == "mnist-frl"
     assert (folder_name(clean), title(clean)) == ("digits-frl", "digits · conv2 · frl")
     assert folder_name(attacked) == "digits-frl-krum_position-boundary-25"
     assert title(attacked) == "digits · conv2 · frl krum_position · boundary 25 %"

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from experiments.config.run_name import data_name
 from experiments.records import find_runs, load, unfinished
 from experiments.report.metrics import measure
 from experiments.report.plots.style import look
@@ -220,9 +221,11 @@ def title_of(runs: pd.DataFrame) -> str:
         values = runs[key].unique()
         return values[0] if len(values) == 1 else None
 
-    data, model = common("data.name"), common("model.name")
+    model = common("model.name")
+    places = runs["data.path"] if "data.path" in runs else [""] * len(runs)
+    data = {data_name(*where) for where in zip(runs["data.name"], places, strict=True)}
     clients, sampled = common("clients"), common("clients_per_round")
-    parts = [Path(str(data)).name if data else "", str(model or "")]
+    parts = [data.pop() if len(data) == 1 else "", str(model or "")]
     if clients and sampled:
         parts.append(f"{sampled} of {clients} clients a round")
     attacked = runs.loc[runs["attack.name"] != "none", "attack.fraction"]
