@@ -117,11 +117,11 @@ def print_result(result: dict[str, Any], path: Path) -> None:
 
 def _next(config: Config, path: Path) -> tuple[str, str, str]:
     """Return what to type to look at a run and to go on from it."""
-    look = f"view {quote(str(path.parent))}"
+    folder = quote(str(path.parent))
+    look = f"view {folder}"
     if config.attack.name == NO_ATTACK:
         poison = "run -o attack.name=shift_reversal -o attack.fraction=0.2"
         return look, poison, f"export {quote(str(path))} -o model.safetensors"
-    folder = quote(str(path.parent))
     return look, f"plot {folder} -o compare.png", f"report {folder}"
 
 

@@ -43,10 +43,10 @@ def carried_on(setup: Setup, directory: RunDirectory, start: Checkpoint) -> Chec
     InputError
         If the configuration, the data or the model are not those of the run.
     """
-    if directory.identity() is None and not start.round and not directory.rows():
-        directory.identify(setup.recorded, identity_of(setup))
     identity = directory.identity()
-    if identity is not None:
+    if identity is None and not start.round and not directory.rows():
+        directory.identify(setup.recorded, identity_of(setup))
+    elif identity is not None:
         identity.refuse_other(flatten(setup.recorded), directory.path / CONFIG)
         identity.refuse_other_data(setup.data.fingerprint, directory.path)
         _refuse_other_weights(identity.about.get("weights"), setup.config.model.weights)

@@ -16,6 +16,7 @@ _UNNAMED = re.compile(r"(Unnamed: \d+|__index_level_\d+__|)")
 _ID = re.compile(
     r"(.*[_ ])?(id|ids|uuid|user|client|owner|patient|index|row)|.*[a-z]I[dD]", re.ASCII
 )
+_FOR_TEXT = '; data.categories = "one_hot" takes a few values, data.text sentences'
 
 
 def roles_of(table: Table, label: str, reading: Reading) -> tuple[tuple[Column, ...], list[str]]:
@@ -54,8 +55,7 @@ def roles_of(table: Table, label: str, reading: Reading) -> tuple[tuple[Column, 
     if not inputs:
         found = ", ".join(map(str, columns)) or "nothing"
         text = any(kinds[column.name][0] in KINDS for column in columns if column.name != label)
-        hint = '; data.categories = "one_hot" takes a few values, data.text sentences'
-        hint = hint if text else ""
+        hint = _FOR_TEXT if text else ""
         raise InputError(f"data: no picture and no numeric column among the columns: {found}{hint}")
     ordered = sorted(inputs, key=lambda column: asked.index(column.name)) if asked else inputs
     rest = tuple(column for column in columns if column.use != "input")

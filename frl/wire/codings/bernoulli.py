@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from frl.wire.coding import Coding, require_base
 from frl.wire.codings import register
 from frl.wire.compression.bitpack import pack, packed_size, unpack
-from frl.wire.compression.contexts import FEW, decode_symbols, encode_symbols
+from frl.wire.compression.contexts import FEW, decode_symbols, encode_symbols, equal_parts
 from frl.wire.errors import WireError
 from frl.wire.reader import Reader
 
@@ -86,9 +86,7 @@ class Bernoulli(Coding):
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Class of each edge, and the bit that is likely."""
         if not self.shared:
-            levels = 4**fineness
-            level = np.clip(base * np.float32(levels), 0, levels - 1).astype(np.uint8)
-            return level, np.zeros(base.size, np.uint8)
+            return equal_parts(base, 4**fineness), np.zeros(base.size, np.uint8)
         likely = (base > 0).astype(np.uint8)
         size = np.maximum(base * base, np.float32(4.0**-_OCTAVES))
         halves = np.frexp(size)[1].astype(np.int8) + np.int8(2 * _OCTAVES)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from frl.wire.coding import Coding, require_base
 from frl.wire.codings import register
-from frl.wire.compression.contexts import FEW, decode_symbols, encode_symbols
+from frl.wire.compression.contexts import FEW, decode_symbols, encode_symbols, equal_parts
 from frl.wire.errors import WireError
 from frl.wire.reader import Reader
 
@@ -53,7 +53,7 @@ class Palette(Coding):
         alphabet = max(2, different.size)
         head = bytes([different.size - 1]) + different.astype(_FLOAT).tobytes()
         coded = [
-            bytes([count]) + head + encode_symbols(symbols, _contexts(held, count), alphabet)
+            bytes([count]) + head + encode_symbols(symbols, equal_parts(held, count), alphabet)
             for count in (_CONTEXTS if values.size < FEW else _CONTEXTS[-1:])
         ]
         return min([*coded, raw], key=len)
@@ -70,7 +70,7 @@ class Palette(Coding):
             different = np.frombuffer(reader.take(4 * (reader.take(1)[0] + 1)), dtype=_FLOAT)
             if not (different[1:] > different[:-1]).all():
                 raise WireError("corrupt", "the values do not ascend")
-            contexts = _contexts(require_base("palette", base), count)
+            contexts = equal_parts(require_base("palette", base), count)
             symbols = decode_symbols(reader, contexts, max(2, different.size))
             if int(symbols.max()) >= different.size:
                 raise WireError("corrupt", "a value that there is not")
@@ -79,7 +79,3 @@ class Palette(Coding):
             raise WireError("corrupt", f"{count} contexts")
         reader.finish()
         return values
-
-
-def _contexts(base: NDArray[Any], count: int) -> NDArray[np.uint8]:
-    return np.clip(base * np.float32(count), 0, count - 1).astype(np.uint8)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,13 @@ from frl.wire.errors import WireError
 from frl.wire.reader import Reader
 
 _HEAD = struct.Struct("<II")
-
-
 FEW = 1 << 15
 """Edges of a layer from which only the finest contexts are tried."""
+
+
+def equal_parts(base: NDArray[Any], count: int) -> NDArray[np.uint8]:
+    """Return in which of ``count`` equal parts of [0, 1] each base value lies, as a context."""
+    return np.clip(base * np.float32(count), 0, count - 1).astype(np.uint8)
 
 
 def encode_symbols(symbols: NDArray[np.uint8], contexts: NDArray[np.uint8], alphabet: int) -> bytes:

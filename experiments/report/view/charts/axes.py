@@ -75,9 +75,13 @@ def draw_axes(root: Element, frame: Frame, x_label: str, y_label: str) -> None:
         write(root, x, foot + 15, number(value), class_="tick", text_anchor="middle")
     add(root, "line", x1=left, x2=right, y1=foot, y2=foot, class_="axis")
     write(root, (left + right) / 2, foot + 30, x_label, class_="label", text_anchor="middle")
-    middle = (top + foot) / 2
+    write_upright(root, (top + foot) / 2, y_label)
+
+
+def write_upright(root: Element, middle: float, text: str) -> None:
+    """Write from below upwards at the left edge."""
     turn = f"rotate(-90 12 {middle:.1f})"
-    write(root, 12, middle, y_label, class_="label upright", text_anchor="middle", transform=turn)
+    write(root, 12, middle, text, class_="label upright", text_anchor="middle", transform=turn)
 
 
 def number(value: float) -> str:

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from markupsafe import Markup
 
-from experiments.report.view.charts.axes import number
+from experiments.report.view.charts.axes import number, write_upright
 from experiments.report.view.charts.svg import add, markup, picture, write
 from experiments.report.view.reading.recorded_shards import RecordedShards
 
@@ -43,9 +43,8 @@ def shards_chart(found: RecordedShards) -> Markup:
             write(root, _LEFT - 6, y, name[:_LETTERS], class_="tick", text_anchor="end")
     below = "clients, by their most frequent label"
     write(root, (_LEFT + _WIDTH) / 2, height - 6, below, class_="label", text_anchor="middle")
-    for name, middle in (("examples", _GAP + _BARS / 2), ("label", top + _ROW * labels / 2)):
-        turn = f"rotate(-90 12 {middle:.1f})"
-        write(root, 12, middle, name, class_="label upright", text_anchor="middle", transform=turn)
+    write_upright(root, _GAP + _BARS / 2, "examples")
+    write_upright(root, top + _ROW * labels / 2, "label")
     return markup(root)
 
 
