@@ -128,6 +128,11 @@ def test_a_run_that_sends_no_rankings_shows_its_own_messages(
         assert measured.total[0].down == rows[0].bytes
     else:
         assert measured.total[0].down < rows[0].bytes / 5
+    if method in ("fedavg", "fedmrn"):
+        assert [(row.rounds, row.down) for row in measured.total] == [
+            (1, measured.total[0].down),
+            (0, measured.total[0].down),
+        ]
     assert "as this run sends it" in capsys.readouterr().out
 
 
