@@ -10,7 +10,7 @@ from statistics import fmean
 import pytest
 
 from docs.pictures import kept_results
-from experiments.report.metrics import measure
+from experiments.report.metrics import exchanged, measure
 from frl.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -40,3 +40,16 @@ def test_runs_are_chosen_by_name() -> None:
     assert set(kept_results(GRID, ROWS, ["mean-clean"])["strategy.name"]) == {"fedavg"}
     with pytest.raises(InputError, match=r"holds no nobody of .*mnist_defences.toml"):
         kept_results(GRID, ROWS, ["nobody"])
+
+
+def test_kept_totals_of_bytes_are_those_that_are_drawn() -> None:
+    grid = ROOT / "experiments" / "configs" / "digits_bits.toml"
+    rows = ROOT / "experiments" / "results" / "digits_bits.csv"
+    with rows.open(encoding="utf-8") as file:
+        kept = [row for row in csv.DictReader(file) if row["run"] in ("frl-clean", "sign_sgd-ipm")]
+
+    found = kept_results(grid, rows, ["frl-clean", "sign_sgd-ipm"])
+
+    for ways in (("up",), ("down",), ("up", "down")):
+        total = [sum(float(row[f"megabytes_{way}"]) for way in ways) for row in kept]
+        assert (exchanged(found, ways) / 1e6).tolist() == pytest.approx(total)

@@ -52,7 +52,7 @@ def participations(
         Of the run.
     checkpoint : Checkpoint
         Where the run kept a history (``strategy.down_history``), the oldest state in it is that of
-        long ago.
+        long ago. Where states travel whole, how long ago is no matter.
     before : mapping of layer to array, or None
         The global state of the round before, where its checkpoint is kept.
     up : int
@@ -64,6 +64,8 @@ def participations(
     if states.kept:
         for round in sorted({states.kept[0], states.kept[-1]}, reverse=True):
             yield Participation(base.round - round, up, len(states.encoded_since(base, round)))
+    elif not channel.first:
+        yield Participation(1, up, len(channel.encode_state(base)))
     elif before is not None:
         held = Base(checkpoint.round, {name: before[name] for name in channel.layers})
         yield Participation(1, up, len(channel.encode_state(base, held)))

@@ -31,6 +31,7 @@ METHODS = {
         "strategy.shared_noise=true",
     ],
     "sign_sgd": ["strategy.name=sign_sgd"],
+    "fedmrn": ["strategy.name=fedmrn"],
 }
 
 
@@ -68,6 +69,9 @@ CASES = {
     "labels": ["strategy.name=fedpm", "attack.name=label_flip"],
     "the rule asked": ["strategy.name=fedpm", "attack.name=dyn_opt"],
     "no numbers": ["strategy.name=fedpm", "attack.name=infinite"],
+    "other parts of the noise": ["strategy.name=fedmrn", "attack.name=sign_flip"],
+    "noise, together": ["strategy.name=fedmrn", "attack.name=ipm", "attack.epsilon=100"],
+    "noise, no numbers": ["strategy.name=fedmrn", "attack.name=infinite"],
     "signs": ["strategy.name=sign_sgd", "attack.name=sign_flip"],
     "signs, together": ["strategy.name=sign_sgd", "attack.name=ipm"],
 }
@@ -116,6 +120,9 @@ def test_rules_on_weights_estimate_a_share_of_ones(rule: str, tmp_path: Path) ->
         (["strategy.name=fedpm", "strategy.ballot_bits=2"], "strategy.ballot_bits: takes 0"),
         (["strategy.name=fedpm", "strategy.coding=signs"], "strategy.coding: got 'signs'"),
         (["strategy.name=fedpm", "attack.name=half_swap", "attack.fraction=.2"], "attack on ranks"),
+        (["strategy.name=fedmrn", "strategy.rule=sign_sgd"], "'sign_sgd' does not work with"),
+        (["strategy.name=fedmrn", "strategy.upload_top=0.5"], "strategy.upload_top: takes 1 for"),
+        (["strategy.name=fedmrn", "strategy.shared_noise=true"], "strategy.shared_noise: got"),
         (["strategy.name=sign_sgd", "strategy.rule=mean"], "clients send signs, which only a vote"),
         (["strategy.name=sign_sgd", "strategy.prior_rounds=2"], "strategy.prior_rounds: got 2"),
         (["strategy.shared_noise=true"], "strategy.shared_noise: got True; takes False, or"),

@@ -100,7 +100,7 @@ def test_what_cannot_be_measured_is_refused(finished: Path) -> None:
         sample("lenet", finished)
 
 
-@pytest.mark.parametrize("method", ["fedavg", "fedpm", "sign_sgd"])
+@pytest.mark.parametrize("method", ["fedavg", "fedmrn", "fedpm", "sign_sgd"])
 def test_a_run_that_sends_no_rankings_shows_its_own_messages(
     method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,14 +112,27 @@ def test_a_run_that_sends_no_rankings_shows_its_own_messages(
     rows = costs(measured)
     print_costs(measured, rows)
 
-    coding = {"fedavg": "float32", "fedpm": "bernoulli", "sign_sgd": "signs"}[method]
+    coding = {
+        "fedavg": "float32",
+        "fedmrn": "masked-noise",
+        "fedpm": "bernoulli",
+        "sign_sgd": "signs",
+    }[method]
     assert [row.coding for row in rows] == ["float32", f"the run's {coding}"]
     assert rows[1].bytes == measured.total[0].up
     if method == "fedavg":
         assert rows[0].bytes == rows[1].bytes == measured.total[0].down
     else:
         assert rows[1].bytes < rows[0].bytes / 30
+    if method in ("fedavg", "fedmrn"):
+        assert measured.total[0].down == rows[0].bytes
+    else:
         assert measured.total[0].down < rows[0].bytes / 5
+    if method in ("fedavg", "fedmrn"):
+        assert [(row.rounds, row.down) for row in measured.total] == [
+            (1, measured.total[0].down),
+            (0, measured.total[0].down),
+        ]
     assert "as this run sends it" in capsys.readouterr().out
 
 

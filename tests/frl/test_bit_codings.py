@@ -131,6 +131,33 @@ def test_steps_of_one_size_take_their_entropy(rounds: int) -> None:
     assert bits * 0.999 < size < bits * 1.15 + 8 * 100
 
 
+@given(st.integers(0, 3000), st.floats(0, 1), st.integers(0, 99))
+@example(0, 0.5, 0)
+def test_parts_of_noise_come_back(n: int, share: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    noise = rng.random(n, dtype=np.float32) - np.float32(0.5)
+
+    roundtrip(wire.codings.make("masked-noise"), noise * (rng.random(n) < share), noise)
+
+
+def test_masks_of_noise_take_what_its_size_says() -> None:
+    """An update of one size is the larger a share of noise, the smaller that is."""
+    rng = np.random.default_rng(0)
+    noise = (rng.random(N, dtype=np.float32) - np.float32(0.5)) / 50
+    share = np.clip(np.float32(0.001) * rng.choice([-1, 1], N) / noise, 0, 1)
+
+    size = 8 * roundtrip(wire.codings.make("masked-noise"), noise * (rng.random(N) < share), noise)
+
+    by_size = np.clip(0.001 / np.abs(noise), 0, 1) / 2
+    assert entropy(by_size) * 0.98 < size < entropy(by_size) * 1.05 + 8 * 100
+
+
+def test_what_is_no_part_of_the_noise_is_refused() -> None:
+    coding, held = wire.codings.make("masked-noise"), wire.Base(1, {"a": np.ones(9, np.float32)})
+    with pytest.raises(wire.WireError, match="neither 0 nor the noise"):
+        wire.encode({"a": np.full(9, 0.5, np.float32)}, coding, base=held)
+
+
 def test_a_bit_is_a_bit() -> None:
     coding, held = wire.codings.make("bernoulli"), wire.Base(1, {"a": np.zeros(9, np.float32)})
     with pytest.raises(wire.WireError, match="a bit is not 0 or 1"):

@@ -140,4 +140,4 @@ def test_the_default_rule_of_a_method_takes_what_it_sends(name: str) -> None:
 
 def test_methods_are_told_apart_by_what_they_send() -> None:
     assert methods.on("ranks") == ("frl",)
-    assert methods.on("weights") == ("fedavg", "fedpm", "sign_sgd")
+    assert methods.on("weights") == ("fedavg", "fedmrn", "fedpm", "sign_sgd")

@@ -8,7 +8,7 @@ import torch
 
 from frl import models
 from frl.exchange.channel import Channel
-from frl.exchange.forms import Bits, Form, Signs
+from frl.exchange.forms import Bits, Form, MaskedNoise, Signs
 from frl.models import DataShape
 from frl.task import Task
 from frl.training.one_bit.bernoulli_mask import BernoulliMask
@@ -115,7 +115,7 @@ STATE = {
 }
 
 
-@pytest.mark.parametrize("form", [Bits(), Bits(shared=True), Signs()], ids=str)
+@pytest.mark.parametrize("form", [Bits(), Bits(shared=True), Signs(), MaskedNoise(0.3)], ids=str)
 def test_coded_or_not_the_same_is_read_and_what_was_read_is_drawn_as_it_is(form: Form) -> None:
     rng = np.random.default_rng(0)
     update = {n: rng.normal(0, 0.2, p.size).astype(np.float32) for n, p in STATE.items()}
@@ -161,6 +161,8 @@ def test_a_rule_takes_the_difference_to_the_probabilities() -> None:
         (Bits(), np.array([0, 2], np.uint8)),
         (Signs(), np.array([1, 0], np.float32)),
         (Signs(), np.array([1, np.nan], np.float32)),
+        (MaskedNoise(0.3), np.array([0, -0.31], np.float32)),
+        (MaskedNoise(0.3), np.array([0, np.nan], np.float32)),
     ],
 )
 def test_anything_else_is_a_fault(form: Form, wrong: np.ndarray) -> None:

@@ -32,8 +32,9 @@ CODINGS = (
     wire.codings.make("bernoulli", shared=True),
     wire.codings.make("palette"),
     wire.codings.make("multiples"),
+    wire.codings.make("masked-noise"),
 )
-ON_REALS = ("Bernoulli", "Palette", "Multiples")
+ON_REALS = ("Bernoulli", "Palette", "Multiples", "MaskedNoise")
 
 
 def update_for(coding):
@@ -47,6 +48,8 @@ def update_for(coding):
     if name == "Bernoulli":
         rng = np.random.default_rng(0)
         return {layer: (rng.random(p.size) < p).astype(np.uint8) for layer, p in base_for(coding)}
+    if name == "MaskedNoise":
+        return {layer: p * (RANKING[layer] % 16 == 0) for layer, p in base_for(coding)}
     if name == "Palette":
         return {layer: (RANKING[layer] % 26 / 25).astype(np.float32) for layer in LAYERS}
     if name == "Multiples":
@@ -93,7 +96,7 @@ def is_valid(coding, n, values):
         return values.sum() == kept_edges(n, coding.keep)
     if name == "Bernoulli":
         return values.dtype == np.uint8 and (values <= 1).all()
-    if name in ("Palette", "Multiples"):
+    if name in ("Palette", "Multiples", "MaskedNoise"):
         return values.dtype == np.float32
     return np.count_nonzero(values) <= kept_edges(n, coding.share)
 
@@ -174,7 +177,7 @@ def test_mutated_messages_are_refused_or_valid():
     assert reasons.get("admitted", 0) < 1_000
 
 
-@pytest.mark.parametrize("coding", CODINGS[-4:], ids=str)
+@pytest.mark.parametrize("coding", CODINGS[-5:], ids=str)
 def test_what_few_symbols_cost_is_entropy_coded_where_the_fuzz_finds_it(coding):
     """The messages that are mutated above are the interesting kind, not the fallback."""
     message = MESSAGES[CODINGS.index(coding)]

@@ -3,7 +3,7 @@
 >>> from frl.wire import codings
 >>> codings.list()
 ('ballot', 'bernoulli', 'delta', 'fixed', 'float32', 'mask',
-'multiples', 'palette', 'signs', 'sparse', 'sparse-delta', 'topk')
+'masked-noise', 'multiples', 'palette', 'signs', 'sparse', 'sparse-delta', 'topk')
 """
 
 from frl.registry import Registry
