@@ -152,4 +152,5 @@ def test_the_shipped_configurations_are_valid(path: Path, tmp_path: Path) -> Non
     if "[runs]" in path.read_text() or "[blocks." in path.read_text():
         assert read_grid(path, tmp_path)
     else:
-        assert configuration.read(path).clients == (20 if path.stem == "digits_low" else 1000)
+        clients = {"digits_low": 20, "mnist_low": 500}.get(path.stem, 1000)
+        assert configuration.read(path).clients == clients
