@@ -78,11 +78,14 @@ class Config(Table):
 
     @model_validator(mode="before")
     @classmethod
-    def _keep_of_loaded(cls, tables: Any) -> Any:
-        """Keep most edges of loaded weights where ``strategy.keep`` is not given."""
+    def _mask_of_loaded(cls, tables: Any) -> Any:
+        """Keep most edges of loaded weights, in several coats, where nothing else is said."""
         model, strategy = (tables.get(key, {}) for key in ("model", "strategy"))
         if isinstance(model, dict) and isinstance(strategy, dict) and model.get("weights"):
-            return {**tables, "strategy": {"keep": KEEP_OF_LOADED, **strategy}}
+            given: dict[str, Any] = {"keep": KEEP_OF_LOADED}
+            if strategy.get("name", "frl") == "frl" and not strategy.get("binarised"):
+                given["coats"] = COATS_OF_LOADED
+            return {**tables, "strategy": {**given, **strategy}}
         return tables
 
     @field_serializer("plugins")
@@ -120,6 +123,8 @@ class Config(Table):
 
 KEEP_OF_LOADED = 0.95
 """Default of ``strategy.keep`` where ``model.weights`` is given."""
+COATS_OF_LOADED = 7
+"""Default of ``strategy.coats`` there, by ``frl`` and not binarised."""
 FLOWER_KEYS = {"resume": ""}
 """Keys that only runs under Flower have: what to do, not what to run."""
 ENGINES = {

@@ -230,3 +230,17 @@ def test_of_loaded_weights_most_edges_are_kept_by_default() -> None:
     assert read(None, ["model.weights=x"]).strategy.keep == 0.95
     assert read(None, ["model.weights=x", "strategy.keep=0.7"]).strategy.keep == 0.7
     assert read(None, []).strategy.keep == 0.5
+
+
+@pytest.mark.parametrize(
+    ("overrides", "coats"),
+    [
+        (["model.weights=x"], 7),
+        (["model.weights=x", "strategy.coats=1"], 1),
+        (["model.weights=x", "strategy.binarised=true"], 1),
+        (["model.weights=x", "strategy.name=fedavg"], 1),
+        ([], 1),
+    ],
+)
+def test_loaded_weights_are_ranked_in_coats_by_default(overrides: list[str], coats: int) -> None:
+    assert read(None, overrides).strategy.coats == coats
