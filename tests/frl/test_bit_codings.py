@@ -158,6 +158,29 @@ def test_what_is_no_part_of_the_noise_is_refused() -> None:
         wire.encode({"a": np.full(9, 0.5, np.float32)}, coding, base=held)
 
 
+@pytest.mark.parametrize("place", [0, 20_000, 39_999])
+def test_one_value_of_a_finer_grain_is_found_wherever_it_is(place: int) -> None:
+    rng = np.random.default_rng(0)
+    base = np.zeros(N, np.float32)
+    values = (rng.integers(-3, 4, N) / 512).astype(np.float32)
+    values[place] += np.float32(2.0**-15)
+
+    size = roundtrip(wire.codings.make("multiples"), values, base)
+
+    assert size < 4 * N
+
+
+@pytest.mark.parametrize("different", [255, 256, 257])
+def test_many_values_are_told_apart_and_more_travel_as_they_are(different: int) -> None:
+    rng = np.random.default_rng(different)
+    palette = rng.random(different, dtype=np.float32)
+    values = palette[np.concatenate([rng.integers(0, 50, 70_000), np.arange(different)])]
+
+    size = roundtrip(wire.codings.make("palette"), values, np.zeros(values.size, np.float32))
+
+    assert (size == 1 + 4 * values.size) == (different > 256)
+
+
 def test_a_bit_is_a_bit() -> None:
     coding, held = wire.codings.make("bernoulli"), wire.Base(1, {"a": np.zeros(9, np.float32)})
     with pytest.raises(wire.WireError, match="a bit is not 0 or 1"):

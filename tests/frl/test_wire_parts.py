@@ -7,14 +7,15 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frl.wire.boundaries import boundaries, bucket_table
 from frl.wire.compression.activity import CLASSES, decode_activity, encode_activity, measure
 from frl.wire.compression.bitpack import pack, packed_size, unpack, width_for
 from frl.wire.compression.blocks import BLOCK, decode_orders, encode_orders
-from frl.wire.compression.integers import decode_integers, encode_integers
+from frl.wire.compression.grouping import grouped, scattered
+from frl.wire.compression.integers import decode_integers, encode_integers, integers_size
 from frl.wire.compression.places import PLACES, place_table
 from frl.wire.compression.tables import WEIGHTS, quantise
 from frl.wire.errors import WireError
@@ -207,3 +208,29 @@ def test_activity_tells_quiet_rows_and_columns_from_lively_ones():
     classes = measure(movement.reshape(-1), 64).classes(64 * 64).reshape(64, 64)
     assert classes[5, 0] < classes[1, 0] < classes[20, 0]
     assert classes[1, 9] < classes[1, 0]
+
+
+@given(st.integers(0, 99), st.sampled_from([1, 5, 70_000, 140_001]), st.integers(1, 256))
+@settings(max_examples=20)
+def test_symbols_are_grouped_by_context_and_put_back(seed: int, n: int, contexts: int) -> None:
+    rng = np.random.default_rng(seed)
+    symbols, held = (rng.integers(0, most, n).astype(np.uint8) for most in (7, contexts))
+
+    runs = grouped(symbols, held)
+
+    expected = [symbols[held == context] for context in np.unique(held)]
+    assert len(runs) == len(expected)
+    for run, wanted in zip(runs, expected, strict=True):
+        np.testing.assert_array_equal(run, wanted)
+    np.testing.assert_array_equal(scattered(np.concatenate(runs), held), symbols)
+
+
+@pytest.mark.parametrize(("n", "spread"), [(500, 1.0), (20_000, 0.2), (20_000, 300.0)])
+def test_integers_take_as_much_as_was_estimated(n: int, spread: float) -> None:
+    rng = np.random.default_rng(0)
+    values = np.rint(rng.normal(0, spread, n)).astype(np.int32)
+    contexts = rng.integers(0, 9, n).astype(np.uint8)
+
+    size = len(encode_integers(values, contexts))
+
+    assert abs(integers_size(values, contexts) - size) < 16 + 0.01 * size

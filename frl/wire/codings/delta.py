@@ -17,6 +17,7 @@ from frl.wire.compression.activity import (
     decode_activity,
     encode_activity,
     measure,
+    smallest,
     ways,
 )
 from frl.wire.compression.bitpack import pack, packed_size, unpack, width_for
@@ -75,12 +76,17 @@ def encode_delta(positions: Positions, base: Positions, rows: int | None) -> byt
     drift = _drift(positions, base)
     moved = (positions >> 4) - _predicted(base, drift)
     activity = measure(_movement(moved), rows)
-    integers = min((_coded(moved, base, *way) for way in ways(_REGIONS, activity, n)), key=len)
+
+    def contexts(regions: int, way: Activity) -> NDArray[np.uint8]:
+        return _contexts(base, regions, way)
+
+    regions, chosen = smallest(ways(_REGIONS, activity, n), moved, contexts)
+    integers = encode_integers(moved, contexts(regions, chosen))
     filled = np.arange(-(-n // BLOCK) * BLOCK, dtype=np.int32)
     filled[:n] = invert(positions)
     orders = encode_orders(filled.reshape(-1, BLOCK))
     drifts = encode_integers(np.diff(drift, prepend=np.int32(0)))
-    coded = integers[:1] + drifts + integers[1:] + orders
+    coded = bytes([regions]) + drifts + encode_activity(chosen) + integers + orders
     return coded if len(coded) < delta_limit(n) else _packed(positions)
 
 
@@ -146,12 +152,6 @@ def _predicted(base: Positions, drift: NDArray[np.int32]) -> NDArray[np.int32]:
 
 def _movement(moved: NDArray[np.int32]) -> NDArray[np.uint8]:
     return np.minimum(np.abs(moved), 255).astype(np.uint8)
-
-
-def _coded(moved: NDArray[np.int32], base: Positions, regions: int, activity: Activity) -> bytes:
-    contexts = _contexts(base, regions, activity)
-    head = bytes([regions]) + encode_activity(activity)
-    return head + encode_integers(moved, contexts)
 
 
 def _contexts(base: Positions, regions: int, activity: Activity) -> NDArray[np.uint8]:

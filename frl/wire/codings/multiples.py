@@ -21,6 +21,8 @@ _FLOAT = np.dtype("<f4")
 _HEAD = struct.Struct("<Bb")
 _RAW, _CODED = 0, 1
 _LEAST, _MOST = -100, 100
+_NO_GRAIN = _MOST + 1
+_BLOCK = 1 << 15
 
 
 @register("multiples")
@@ -49,10 +51,10 @@ class Multiples(Coding):
         """Encode the values of one layer."""
         held = require_base("multiples", base)
         raw = _HEAD.pack(_RAW, 0) + values.astype(_FLOAT).tobytes()
-        exponent = _grain(np.concatenate([values, held]))
+        exponent = _common_grain(values, held)
         if not values.size or exponent is None:
             return raw
-        steps = np.ldexp(values.astype(np.float64) - held, -exponent)
+        steps = (values.astype(np.float64) - held) * 2.0**-exponent
         if np.abs(steps).max() >= 1 << MAX_BITS:
             return raw
         whole = steps.astype(np.int32)
@@ -86,9 +88,29 @@ class Multiples(Coding):
 
 
 def _moved(base: NDArray[Any], steps: NDArray[np.int32], exponent: int) -> NDArray[np.float32]:
-    return (base.astype(np.float64) + np.ldexp(steps.astype(np.float64), exponent)).astype(
-        np.float32
-    )
+    moved = np.empty(base.size, dtype=np.float32)
+    for start in range(0, base.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        moved[block] = base[block].astype(np.float64) + steps[block] * 2.0**exponent
+    return moved
+
+
+def _common_grain(*arrays: NDArray[Any]) -> int | None:
+    """Return what :func:`_grain` does of all arrays, of most values by checking a first guess."""
+    exponent = _NO_GRAIN
+    for values in arrays:
+        for start in range(0, values.size, _BLOCK):
+            block = values[start : start + _BLOCK]
+            if exponent != _NO_GRAIN:
+                scaled = block.astype(np.float64) * 2.0**-exponent
+                if np.array_equal(scaled, np.rint(scaled)) and np.isfinite(block).all():
+                    continue
+            found = _grain(block)
+            if found is None:
+                return None
+            if block.any():
+                exponent = found if exponent == _NO_GRAIN else min(exponent, found)
+    return 0 if exponent == _NO_GRAIN else exponent
 
 
 def _grain(values: NDArray[Any]) -> int | None:

@@ -18,6 +18,8 @@ _FLOAT = np.dtype("<f4")
 _RAW = 0
 _CONTEXTS = (1, 8, 32)
 _MOST = 256
+_BLOCK = 1 << 16
+_FACTORS = np.array([0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F], dtype=np.uint32)
 
 
 @register("palette")
@@ -46,10 +48,10 @@ class Palette(Coding):
         """Encode the values of one layer."""
         held = require_base("palette", base)
         raw = bytes([_RAW]) + values.astype(_FLOAT).tobytes()
-        different = np.unique(values)
+        different = _different(values)
         if not 1 <= different.size <= _MOST or not np.isfinite(different).all():
             return raw
-        symbols = np.searchsorted(different, values).astype(np.uint8)
+        symbols = _which(different, values)
         alphabet = max(2, different.size)
         head = bytes([different.size - 1]) + different.astype(_FLOAT).tobytes()
         coded = [
@@ -79,3 +81,31 @@ class Palette(Coding):
             raise WireError("corrupt", f"{count} contexts")
         reader.finish()
         return values
+
+
+def _different(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the values that occur, ascending; of too many only more than can be coded."""
+    found = values[:0]
+    for start in range(0, values.size, _BLOCK):
+        found = np.union1d(found, values[start : start + _BLOCK])
+        if found.size > _MOST:
+            break
+    return found
+
+
+def _which(different: NDArray[Any], values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return which of few ascending values each one is.
+
+    Looked up by 16 bits that a product spreads the values over; where no product of those tried
+    tells all apart, or zero has both signs, by search.
+    """
+    bits = (values + np.float32(0)).view(np.uint32)
+    own = (different + np.float32(0)).view(np.uint32)
+    for factor in _FACTORS:
+        places = (own * factor) >> np.uint32(16)
+        if np.unique(places).size == own.size:
+            table = np.zeros(1 << 16, dtype=np.uint8)
+            table[places] = np.arange(own.size)
+            found: NDArray[np.uint8] = table.take((bits * factor) >> np.uint32(16))
+            return found
+    return np.searchsorted(different, values).astype(np.uint8)

@@ -8,13 +8,13 @@ column, sent with the message, tells quiet edges from lively ones at next to no 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from frl.wire.compression.integers import decode_integers, encode_integers
+from frl.wire.compression.integers import decode_integers, encode_integers, integers_size
 from frl.wire.errors import WireError
 from frl.wire.reader import Reader
 
@@ -101,6 +101,28 @@ def ways(options: Sequence[int], activity: Activity, n: int) -> list[tuple[int, 
     if n >= _FEW:
         return [(options[-1], activity)]
     return [(option, how) for option in options for how in (activity, uniform(n))]
+
+
+def smallest(
+    tried: Sequence[tuple[int, Activity]],
+    values: NDArray[np.int32],
+    contexts: Callable[[int, Activity], NDArray[np.uint8]],
+) -> tuple[int, Activity]:
+    """Return the way of :func:`ways` that makes integers about the smallest.
+
+    Parameters
+    ----------
+    tried : sequence of (int, Activity)
+    values : int32 array of shape (n,)
+    contexts : callable
+        The contexts of the values in such a way.
+    """
+    if len(tried) == 1:
+        return tried[0]
+    return min(
+        tried,
+        key=lambda way: len(encode_activity(way[1])) + integers_size(values, contexts(*way)),
+    )
 
 
 def encode_activity(activity: Activity) -> bytes:

@@ -22,6 +22,7 @@ from frl.wire.compression.activity import (
     decode_activity,
     encode_activity,
     measure,
+    smallest,
     ways,
 )
 from frl.wire.compression.bitpack import pack, packed_size, unpack, width_for
@@ -60,9 +61,16 @@ def encode_buckets(
     require_counts(values, np.diff(edges))
     if not n:
         return packed
-    moved = values.astype(np.int16) - bucket_table(edges).take(base)
+    moved = values.astype(np.int32)
+    moved -= bucket_table(edges).take(base)
     activity = measure(np.minimum(np.abs(moved), 64).astype(np.uint8), rows)
-    coded = min((_coded(moved, edges, base, *way) for way in ways(PLACES, activity, n)), key=len)
+
+    def contexts(places: int, way: Activity) -> NDArray[np.uint8]:
+        return _contexts(edges, base, places, way)
+
+    places, chosen = smallest(ways(PLACES, activity, n), moved, contexts)
+    integers = encode_integers(moved, contexts(places, chosen))
+    coded = b"".join([bytes([places]), encode_activity(chosen), integers])
     return (
         coded
         if len(coded) < buckets_limit(n, buckets)
@@ -93,17 +101,6 @@ def decode_buckets(
     if n and int(values.view(np.uint32).max()) >= buckets:
         raise WireError("out-of-range", f"a bucket is not in 0 .. {buckets - 1}")
     return require_counts(values.astype(np.uint8), np.diff(edges))
-
-
-def _coded(
-    moved: NDArray[np.int16],
-    edges: NDArray[np.int64],
-    base: Positions,
-    places: int,
-    activity: Activity,
-) -> bytes:
-    integers = encode_integers(moved.astype(np.int32), _contexts(edges, base, places, activity))
-    return b"".join([bytes([places]), encode_activity(activity), integers])
 
 
 def _contexts(

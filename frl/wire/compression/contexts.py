@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.wire.compression.entropy import decode_runs, encode_runs
+from frl.wire.compression.grouping import grouped, scattered
 from frl.wire.compression.tables import quantise, read_tables
 from frl.wire.errors import WireError
 from frl.wire.reader import Reader
@@ -39,12 +40,12 @@ def encode_symbols(symbols: NDArray[np.uint8], contexts: NDArray[np.uint8], alph
     alphabet : int
         2 to 256.
     """
-    joint = symbols + contexts.astype(np.int64) * alphabet
+    joint = contexts.astype(np.uint16) * np.uint16(alphabet)
+    joint += symbols
     counts = np.bincount(joint, minlength=256 * alphabet).reshape(256, alphabet)
     counts = counts[counts.any(axis=1)]
     tables = quantise(counts)
-    ordered = symbols.take(np.argsort(contexts, kind="stable"))
-    words = encode_runs(np.split(ordered, np.cumsum(counts.sum(axis=1))[:-1]), tables)
+    words = encode_runs(grouped(symbols, contexts), tables)
     packed = zlib.compress(tables.tobytes(), 9)
     return b"".join([_HEAD.pack(len(packed), len(words) // 4), packed, words])
 
@@ -61,9 +62,7 @@ def decode_symbols(reader: Reader, contexts: NDArray[np.uint8], alphabet: int) -
     counts = np.bincount(contexts)
     counts = counts[counts > 0]
     tables = read_tables(reader.take(table_bytes), counts.size, alphabet)
-    found = np.empty(contexts.size, dtype=np.uint8)
     ordered = decode_runs(reader.take(4 * word_count), counts.tolist(), tables)
     if int(ordered.max()) >= alphabet:
         raise WireError("corrupt", f"a symbol is not below {alphabet}")
-    found[np.argsort(contexts, kind="stable")] = ordered
-    return found
+    return scattered(ordered, contexts)

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from frl.wire.compression.bitpack import pack, packed_size, unpack
 from frl.wire.compression.entropy import decode_runs, encode_runs
-from frl.wire.compression.tables import quantise, read_tables
+from frl.wire.compression.grouping import grouped, scattered
+from frl.wire.compression.tables import coded_bits, quantise, read_tables
 from frl.wire.errors import WireError
 from frl.wire.reader import Reader
 
@@ -43,8 +44,8 @@ def encode_integers(values: NDArray[np.int32], contexts: NDArray[np.uint8] | Non
     alphabet = max(2, int(classes.max()) + 1)
     counts = _histogram(classes, contexts, alphabet)
     tables = quantise(counts)
-    symbols = classes if contexts is None else classes.take(_grouping(contexts))
-    words = encode_runs(np.split(symbols, np.cumsum(counts.sum(axis=1))[:-1]), tables)
+    runs = [classes] if contexts is None else grouped(classes, contexts)
+    words = encode_runs(runs, tables)
     packed_tables = zlib.compress(tables.tobytes(), 9)
     parts = [_HEAD.pack(alphabet, len(packed_tables), len(words) // 4), packed_tables, words]
     places, lengths = _by_length(classes, alphabet)
@@ -52,6 +53,19 @@ def encode_integers(values: NDArray[np.int32], contexts: NDArray[np.uint8] | Non
     for bits, chosen in enumerate(magnitudes, start=2):
         parts.append(pack(chosen & ((1 << (bits - 1)) - 1), bits - 1))
     return b"".join(parts)
+
+
+def integers_size(values: NDArray[np.int32], contexts: NDArray[np.uint8]) -> float:
+    """Return about how many bytes :func:`encode_integers` makes, in a fraction of its time."""
+    if not values.size:
+        return 0.0
+    largest = max(int(values.max()), -int(values.min()))
+    classes = _classes(largest).take(values + largest)
+    alphabet = max(2, int(classes.max()) + 1)
+    counts = _histogram(classes, contexts, alphabet)
+    tables = quantise(counts)
+    bits = coded_bits(counts, tables) + float(counts.sum(axis=0) @ _LOW_BITS[:alphabet])
+    return _HEAD.size + len(zlib.compress(tables.tobytes(), 9)) + bits / 8
 
 
 def decode_integers(
@@ -73,10 +87,7 @@ def decode_integers(
     counts = counts[counts > 0]
     tables = read_tables(reader.take(table_bytes), counts.size, alphabet)
     symbols = decode_runs(reader.take(4 * word_count), counts.tolist(), tables)
-    classes = symbols
-    if contexts is not None:
-        classes = np.empty_like(symbols)
-        classes[_grouping(contexts)] = symbols
+    classes = symbols if contexts is None else scattered(symbols, contexts)
     values = _SMALLEST.take(classes)
     places, lengths = _by_length(classes, alphabet)
     if places.size:
@@ -104,10 +115,8 @@ def _smallest() -> NDArray[np.int32]:
 
 
 _SMALLEST = _smallest()
-
-
-def _grouping(contexts: NDArray[np.uint8]) -> NDArray[np.int64]:
-    return np.argsort(contexts, kind="stable")
+_LOW_BITS = np.maximum((np.arange(2 * MAX_BITS + 1) + 1) // 2 - 1, 0)
+"""Bits below the leading one of each class."""
 
 
 def _histogram(

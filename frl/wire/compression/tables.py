@@ -35,6 +35,13 @@ def quantise(counts: NDArray[np.int64]) -> NDArray[np.uint8]:
     return np.searchsorted(middles, counts, side="right").astype(np.uint8)
 
 
+def coded_bits(counts: NDArray[np.int64], tables: NDArray[np.uint8]) -> float:
+    """Return the bits of symbols so often, each row coded under its own table."""
+    weights = WEIGHTS[tables]
+    shares = weights / weights.sum(axis=1, keepdims=True)
+    return float(-(counts * np.log2(np.where(counts > 0, shares, 1.0))).sum())
+
+
 def read_tables(packed: memoryview, rows: int, alphabet: int) -> NDArray[np.uint8]:
     """Read compressed tables that may be anything, in memory bounded by their number.
 
