@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from attacks.adversary.backdoor_success import attack_success_rate
 from attacks.base import Attack, Backdoor
 from frl.arrays import Arrays
 from frl.data import DataSet, Split
 from frl.training.batch_statistics import least_batch
-from frl.training.evaluation import Evaluation, batches, evaluate
+from frl.training.evaluation import Evaluation, evaluate
+from frl.training.forward_passes import batches, in_order, outputs
 from frl.training.ranks import Trainer
 
 _BATCH = 250
@@ -58,13 +60,13 @@ class Evaluator:
             attack, np.asarray(self._data.test.inputs), self._data.test.labels, self._predict
         )
 
-    @torch.inference_mode()
     def _predict(self, inputs: NDArray[Any]) -> NDArray[np.int64]:
-        self._trainer.module.eval()
-        found = [np.empty(0, dtype=np.int64)]
-        for start, stop in batches(len(inputs), _BATCH, least_batch(self._trainer.module)):
+        def predicted(copy: nn.Module, start: int, stop: int) -> NDArray[np.int64]:
             part = inputs[start:stop]
-            tensors, _ = self._data.tensors(Split(part, np.zeros(len(part), dtype=np.int64)))
-            logits = self._trainer.module(tensors.to(self._device))
-            found.append(logits.argmax(dim=1).cpu().numpy())
-        return np.concatenate(found)
+            split = Split(part, np.zeros(len(part), dtype=np.int64))
+            tensors, _ = self._data.tensors(split, self._device)
+            return outputs(copy, tensors).argmax(dim=1).cpu().numpy()
+
+        module = self._trainer.module
+        spans = batches(len(inputs), _BATCH, least_batch(module))
+        return np.concatenate([np.empty(0, dtype=np.int64), *in_order(module, spans, predicted)])
