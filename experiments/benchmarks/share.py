@@ -1,4 +1,4 @@
-"""The share of local training in the time of a round of MNIST LeNet on Ray."""
+"""What a round of MNIST LeNet on Ray is spent on: local training, and evaluation beside it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 from experiments.benchmarks.row import Row
 from experiments.config import from_flat
@@ -14,18 +15,40 @@ from experiments.rounds.loop import execute
 from frl.errors import InputError
 
 _WORKERS, _ROUNDS = 2, 6
-NAMES = ("training-share",)
+NAMES = ("training-share", "evaluation")
 
 
 def measure(name: str) -> Row:
-    """Run a few rounds; the first, in which workers start, does not count, nor does evaluation."""
-    figure = "MNIST LeNet round, 25 clients, 2 Ray workers: optimisation steps / all worker time"
+    """Run a few rounds; the first, in which workers start, does not count."""
+    bar: tuple[float, Literal["lower", "higher"]]
+    if name == "evaluation":
+        figure = "evaluation of MNIST's 10,000 test images / round of 25 clients, 2 Ray workers"
+        bar, eval_every = (0.5, "lower"), 1
+    else:
+        figure = "MNIST LeNet round, 25 clients, 2 Ray workers: optimisation steps / worker time"
+        bar, eval_every = (0.85, "higher"), _ROUNDS
+    try:
+        rows = _rounds(eval_every)
+    except InputError as error:
+        return Row(name, figure, None, *bar, {"not_measured": str(error)})
+    seconds = median(row["seconds"] for row in rows)
+    if name == "evaluation":
+        ratio = median(row["eval_seconds"] / row["seconds"] for row in rows)
+        evaluation = median(row["eval_seconds"] for row in rows)
+        return Row(name, figure, ratio, *bar, {"round_s": seconds, "evaluation_s": evaluation})
+    share = median(row["train_seconds"] / (_WORKERS * row["seconds"]) for row in rows)
+    training = median(row["train_seconds"] for row in rows)
+    details = {"round_s": seconds, "training_s_all_workers": training}
+    return Row(name, figure, share, *bar, details)
+
+
+def _rounds(eval_every: int) -> list[dict[str, Any]]:
     config = from_flat(
         {
             "rounds": _ROUNDS,
             "clients": 1000,
             "clients_per_round": 25,
-            "eval_every": _ROUNDS,
+            "eval_every": eval_every,
             "data.name": "mnist",
             "data.path": mnist_folder(),
             "model.name": "lenet",
@@ -35,23 +58,8 @@ def measure(name: str) -> Row:
     )
     with TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder))
-        try:
-            execute(config, directory)
-        except InputError as error:
-            return Row(name, figure, None, 0.85, "higher", {"not_measured": str(error)})
-        rows = directory.rows()[1:]
-    shares = [row["train_seconds"] / (_WORKERS * row["seconds"]) for row in rows]
-    return Row(
-        name,
-        figure,
-        median(shares),
-        0.85,
-        "higher",
-        {
-            "round_s": median(row["seconds"] for row in rows),
-            "training_s_all_workers": median(row["train_seconds"] for row in rows),
-        },
-    )
+        execute(config, directory)
+        return directory.rows()[1:]
 
 
 def mnist_folder() -> str:
