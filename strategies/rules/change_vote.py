@@ -50,7 +50,9 @@ class ChangeVote(Rule):
     memory: Decay = 0.8
 
     space = "ranks"
-    formula = "q + Σ w_i c_i / Σ w_i, c_i = p_i - q of at most the usual length, none against the others"
+    formula = (
+        "q + Σ w_i c_i / Σ w_i, c_i = p_i - q of at most the usual length, none against the others"
+    )
     breakdown = "f < n/2 on average over the last rounds; no proof"
     cost = "O(n² d)"
     influence = "a layer moves at most the usual length of a change"
@@ -127,7 +129,8 @@ class _Changes:
         along = (counts * self._shares()[:, :-1]).sum(dim=2)
         device = self._votes.device
         out = [
-            torch.empty(self._votes.shape[1], dtype=torch.float64, device=device) for _ in weightings
+            torch.empty(self._votes.shape[1], dtype=torch.float64, device=device)
+            for _ in weightings
         ]
         for layer, (start, stop) in enumerate(layer_bounds(self._layers)):
             factors = counts[:, layer].to(device)

@@ -125,7 +125,7 @@ def standing(grams: Tensor, recent: Tensor | None = None, trust: Tensor | None =
       is below 0. Honest changes that are unlike each other are no opposition.
 
     A client has uniqueness times trust votes. If its change opposes the mean of the others, it has
-    ``4 u - 3`` of them with uniqueness ``u``, and none from three quarters down: who opposes alone may
+    all of them with a uniqueness of 0.6 or more, and none from one of 0.5 down: who opposes alone may
     hold data that nobody else has, who opposes in company does not. From what votes, each layer's
     part along the mean of the others, weighed by what clients count under the strict support, is
     taken out where it points the other way: nobody takes back what the others agree on, and what
@@ -219,7 +219,7 @@ def _votes(found: _Agreement, voices: Tensor, uniqueness: Tensor) -> Tensor:
     """Take votes from who opposes the others' mean in company; all if nobody is borne out."""
     if not found.weights.any():
         return torch.zeros_like(voices)
-    alone = torch.where(found.cosine < 0, (4 * uniqueness - 3).clamp(min=0), 1.0)
+    alone = torch.where(found.cosine < 0, (10 * uniqueness - 5).clamp(0, 1), 1.0)
     return alone * voices
 
 
