@@ -22,7 +22,8 @@ from strategies.stack.trust import after, trust
 class ChangeMean(Rule):
     """Average updates weighed by direction and likeness: the change vote, on weights.
 
-    In each layer an update longer than is usual is scaled down to that; the result is
+    In each layer an update longer than is usual is scaled down to that, and what opposes the mean
+    of what the others agree on is left out; the result is
     ``sum w_i x_i / sum w_i``, or 0 where nobody counts, with the weights of
     :func:`strategies.stack.standing.standing`. The memory becomes ``memory`` times itself plus what
     the round agreed on. One client, and any number of them, moves a layer at most by the usual
@@ -38,7 +39,7 @@ class ChangeMean(Rule):
     memory: Decay = 0.8
 
     space = "weights"
-    formula = "Σ w_i x_i / Σ w_i, x_i of at most the usual length, w_i by direction and likeness"
+    formula = "Σ w_i x_i / Σ w_i, x_i of at most the usual length, none against the others"
     breakdown = "f < n/2 on average over the last rounds; no proof"
     cost = "O(n² d)"
     influence = "a layer moves at most by the usual length of an update"
@@ -57,8 +58,9 @@ class ChangeMean(Rule):
             state.get("recent"),
             trust(state, context.clients),
         )
-        moved = _mean(updates, context.layers, judged.weights, judged.scales)
-        remembered = _mean(updates, context.layers, judged.agreed, judged.scales)
+        agreed = judged.scales * judged.agreed
+        moved = _mean(updates, context.layers, judged.shares, judged.votes)
+        remembered = _mean(updates, context.layers, agreed, judged.agreed)
         if memory is not None:
             remembered.add_(memory, alpha=self.memory)
         return Aggregate(
@@ -73,10 +75,10 @@ class ChangeMean(Rule):
         )
 
 
-def _mean(updates: Tensor, layers: tuple[int, ...], weights: Tensor, scales: Tensor) -> Tensor:
-    """Average scaled rows by weight, layer by layer; 0 where nothing has weight."""
+def _mean(updates: Tensor, layers: tuple[int, ...], factors: Tensor, weights: Tensor) -> Tensor:
+    """Add up rows by factors of shape (layers, n), over all weights; 0 where nothing has weight."""
     total = weights.sum()
-    shares = weights * scales / total if total > 0 else torch.zeros_like(scales)
+    shares = factors / total if total > 0 else torch.zeros_like(factors)
     parts = [
         weighted_sum(updates[:, start:stop], share)
         for (start, stop), share in zip(layer_bounds(layers), shares, strict=True)

@@ -29,12 +29,13 @@ class ChangeVote(Rule):
     """Move the ranking by the mean of what clients changed, weighed by direction and likeness.
 
     With ``q`` the ranking the round began with: ``c_i = p_i - q``, in each layer without its part
-    along ``q - mean(q)``, which moves no edge past another, and no longer than is usual. The weight
-    of a client is its support times its uniqueness times its trust: how far the others' changes
-    bear ``c_i`` out, how little it repeats what others send, and how far its earlier changes were
-    borne out; see :mod:`strategies.stack.standing` and :mod:`strategies.stack.trust`. Where the
-    round as a whole opposes the memory, nobody counts. The reputation is
-    ``q + sum w_i c_i / sum w_i``, or ``q`` where nobody counts. The memory becomes ``memory`` times
+    along ``q - mean(q)``, which moves no edge past another, no longer than is usual, and without
+    what opposes the mean of what the others agree on. The weight of a client is its uniqueness
+    times its trust: how little it repeats what others send, and how far its earlier changes were
+    borne out; who opposes the others and repeats has none; see
+    :mod:`strategies.stack.standing` and :mod:`strategies.stack.trust`. Where the round as a whole
+    opposes the memory, nobody counts. The reputation is ``q + sum w_i c_i / sum w_i``, or ``q``
+    where nobody counts. The memory becomes ``memory`` times
     itself plus what the round agreed on, whatever the memory says of it, so that a spoiled memory
     turns round. One client, and any number of them, moves a layer at most as far as the usual
     change is long. Nothing is assumed about the number of malicious clients. It remembers one int32
@@ -49,7 +50,9 @@ class ChangeVote(Rule):
     memory: Decay = 0.8
 
     space = "ranks"
-    formula = "q + Σ w_i c_i / Σ w_i, c_i = p_i - q of at most the usual length, w_i by direction"
+    formula = (
+        "q + Σ w_i c_i / Σ w_i, c_i = p_i - q of at most the usual length, none against the others"
+    )
     breakdown = "f < n/2 on average over the last rounds; no proof"
     cost = "O(n² d)"
     influence = "a layer moves at most the usual length of a change"
@@ -59,7 +62,9 @@ class ChangeVote(Rule):
     def _combine(self, updates: Tensor, context: RuleContext, state: RuleState) -> Aggregate:
         changes = _Changes(updates, context, state.get("memory"))
         judged = standing(changes.products(), state.get("recent"), trust(state, context.clients))
-        moved, remembered = changes.means(judged.scales, judged.weights, judged.agreed)
+        moved, remembered = changes.means(
+            (judged.shares, judged.votes), (judged.scales * judged.agreed, judged.agreed)
+        )
         if changes.memory is not None:
             remembered.add_(changes.memory, alpha=self.memory)
         widest = max(context.layers)
@@ -105,29 +110,27 @@ class _Changes:
         along = self._grams[:, :-1, -1]
         return self._grams[:, :-1, :-1] - along[:, :, None] * self._shares()[:, None, :]
 
-    def means(self, scales: Tensor, *weightings: Tensor) -> list[Tensor]:
+    def means(self, *weightings: tuple[Tensor, Tensor]) -> list[Tensor]:
         """Average the changes under each weighting, in 1/64 ranks; 0 if nothing has weight.
 
         Parameters
         ----------
-        scales : Tensor
-            Shape (layers, n).
-        weightings : Tensor
-            Each of shape (n,).
+        weightings : tuple of Tensor
+            Factors of shape (layers, n), and weights of shape (n,), whose sum is divided by.
 
         Returns
         -------
         list of Tensor
             Each of shape (d,), float64.
         """
-        weights = torch.stack(weightings)
-        totals = (weights * _STEPS).round().sum(dim=1)
+        totals = torch.stack([(weights * _STEPS).round().sum() for _, weights in weightings])
         units = torch.where(totals > 0, UNIT / totals.clamp(min=1), 0.0)
-        counts = (weights[:, None] * scales * _STEPS).round()
+        counts = torch.stack([(factors * _STEPS).round() for factors, _ in weightings])
         along = (counts * self._shares()[:, :-1]).sum(dim=2)
         device = self._votes.device
         out = [
-            torch.empty(self._votes.shape[1], dtype=torch.float64, device=device) for _ in weights
+            torch.empty(self._votes.shape[1], dtype=torch.float64, device=device)
+            for _ in weightings
         ]
         for layer, (start, stop) in enumerate(layer_bounds(self._layers)):
             factors = counts[:, layer].to(device)

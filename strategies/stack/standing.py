@@ -36,12 +36,17 @@ class Standing(NamedTuple):
 
     Attributes
     ----------
+    votes : Tensor
+        Shape (n,), 0 to 1: uniqueness times trust, less for who opposes the others and repeats.
+    shares : Tensor
+        Shape (layers, n): factors of the changes that add up to the votes, each without what
+        opposes the others; over the sum of votes they are the mean. A factor may be negative.
     weights : Tensor
-        Shape (n,), 0 to 1: what a client's change counts, support times uniqueness times trust.
+        Shape (n,), 0 to 1: votes times the share of the squared length that opposes nobody.
     agreed : Tensor
-        Shape (n,), 0 to 1: the same with the strict support; what is to be remembered.
+        Shape (n,), 0 to 1: uniqueness times trust times strict support; what is to be remembered.
     support : Tensor
-        Shape (n,), 0 to 1: how far its change is borne out by the others'.
+        Shape (n,), 0 to 1: how far its change is borne out by the others'; what records hold.
     uniqueness : Tensor
         Shape (n,), 0 to 1: how little it repeats what others changed.
     trust : Tensor
@@ -56,6 +61,8 @@ class Standing(NamedTuple):
         Shape (m, layers + 4): what to hand in next round; lengths, likenesses, cosines.
     """
 
+    votes: Tensor
+    shares: Tensor
     weights: Tensor
     agreed: Tensor
     support: Tensor
@@ -70,24 +77,21 @@ class Standing(NamedTuple):
         """Say what took most of each client's weight.
 
         ``"against"``: its change opposes the others', or the round as a whole opposes the memory;
-        ``"apart"``: it is borne out less than is usual; ``"alike"``: others changed the same;
-        ``"before"``: its earlier changes were not borne out; ``""``: three quarters are left.
+        ``"alike"``: others changed the same; ``"before"``: its earlier changes were not borne out;
+        ``""``: three quarters are left.
         """
-        parts = (self.weights, self.support, self.uniqueness, self.trust, self.cosines)
+        parts = (self.weights, self.uniqueness, self.trust)
         rows = zip(*(part.tolist() for part in parts), strict=True)
         return tuple(self._reason(*row) for row in rows)
 
-    def _reason(
-        self, weight: float, support: float, uniqueness: float, trust: float, cosine: float
-    ) -> str:
+    def _reason(self, weight: float, uniqueness: float, trust: float) -> str:
         if self.waits:
             return "against"
         if weight >= 0.75:
             return ""
-        least = min(support, uniqueness, trust)
-        if support == least:
-            return "apart" if cosine > 0 else "against"
-        return "alike" if uniqueness == least else "before"
+        if weight <= min(uniqueness, trust) * uniqueness * trust:
+            return "against"
+        return "alike" if uniqueness <= trust else "before"
 
 
 def standing(grams: Tensor, recent: Tensor | None = None, trust: Tensor | None = None) -> Standing:
@@ -120,9 +124,15 @@ def standing(grams: Tensor, recent: Tensor | None = None, trust: Tensor | None =
       below the cosines' median, both weighed by what clients count under the strict one, where that
       is below 0. Honest changes that are unlike each other are no opposition.
 
-    A client counts its support times its uniqueness times its trust. Where the mean of all changes,
-    weighed by uniqueness and trust, opposes a memory of ``RIPE_ROUNDS`` or more, nobody counts: one
-    of them has been captured, and waiting costs a round.
+    A client has uniqueness times trust votes. If its change opposes the mean of the others, it has
+    all of them with a uniqueness of 0.6 or more, and none from one of 0.5 down: who opposes alone may
+    hold data that nobody else has, who opposes in company does not. From what votes, each layer's
+    part along the mean of the others, weighed by what clients count under the strict support, is
+    taken out where it points the other way: nobody takes back what the others agree on, and what
+    else a change says counts.
+
+    Where the mean of all changes, weighed by uniqueness and trust, opposes a memory of
+    ``RIPE_ROUNDS`` or more, nobody counts: one of them has been captured, and waiting costs a round.
     """
     n, depth = grams.shape[1] - 1, len(grams)
     past = grams.new_empty(0, depth + 4) if recent is None else recent
@@ -141,9 +151,16 @@ def standing(grams: Tensor, recent: Tensor | None = None, trust: Tensor | None =
     found = _agreement(cosines, voices, past[:, -2:])
     support = _relaxed(found)
     waits = len(past) >= RIPE_ROUNDS * n and _cosine_with_last(product, voices) < OPPOSED
+    votes = _votes(found, voices, uniqueness)
+    if waits:
+        votes = torch.zeros_like(votes)
+    bounded = grams[:, :n, :n] * scales[:, :, None] * scales[:, None, :]
+    factors, opposed = _opposition(bounded, found.weights)
     now = torch.cat([lengths.T, torch.stack([mean, square, found.median, found.cosine], 1)], dim=1)
     return Standing(
-        weights=torch.zeros_like(voices) if waits else support * voices,
+        votes=votes,
+        shares=(votes + votes @ factors) * scales,
+        weights=votes * (1 - opposed),
         agreed=found.weights,
         support=support,
         uniqueness=uniqueness,
@@ -196,6 +213,39 @@ def _relaxed(found: _Agreement) -> Tensor:
     low = (centre - DEVIATIONS * spread).clamp(max=0)
     high = torch.minimum(found.full, centre)
     return ((found.cosine - low) / (high - low).clamp(min=_TINY)).clamp(0, 1)
+
+
+def _votes(found: _Agreement, voices: Tensor, uniqueness: Tensor) -> Tensor:
+    """Take votes from who opposes the others' mean in company; all if nobody is borne out."""
+    if not found.weights.any():
+        return torch.zeros_like(voices)
+    alone = torch.where(found.cosine < 0, (10 * uniqueness - 5).clamp(0, 1), 1.0)
+    return alone * voices
+
+
+def _opposition(products: Tensor, agreed: Tensor) -> tuple[Tensor, Tensor]:
+    """Find what of each change points against the others' agreed mean, layer by layer.
+
+    Parameters
+    ----------
+    products : Tensor
+        Shape (layers, n, n): inner products of the changes.
+    agreed : Tensor
+        Shape (n,): what each counts in the mean.
+
+    Returns
+    -------
+    tuple of Tensor
+        Shape (layers, n, n): row i the factors of all changes that added to change i take out what
+        opposes. Shape (n,), 0 to 1: its share of the squared length, mean of the layers.
+    """
+    others = agreed.expand(len(agreed), -1).clone().fill_diagonal_(0)
+    along = (others * products).sum(dim=2)
+    squares = ((others @ products) * others).sum(dim=2)
+    lengths = products.diagonal(dim1=1, dim2=2)
+    against = _ratio(along.clamp(max=0), squares)
+    part = _ratio(along.clamp(max=0).square(), squares * lengths).clamp(max=1)
+    return -against[:, :, None] * others, part.mean(dim=0)
 
 
 def _in_units(grams: Tensor, scales: Tensor, usual: Tensor) -> Tensor:

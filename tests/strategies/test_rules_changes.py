@@ -19,6 +19,7 @@ from strategies.stack.standing import (
     OPPOSED,
     RIPE_ROUNDS,
     TURNS,
+    Standing,
     standing,
 )
 from strategies.stack.trust import KEPT, after, trust
@@ -27,6 +28,7 @@ LAYERS = (30, 60)
 SLICES = (slice(0, 30), slice(30, 90))
 N = 9
 OPPOSING = (3, 8, 13)
+REPEATING = (1, 3, 5, 8, 11, 13)
 
 
 def positions(scores: np.ndarray) -> np.ndarray:
@@ -129,15 +131,26 @@ class Direct:
         )
         low, high = min(0.0, centre - DEVIATIONS * 1.4826 * off), min(full, centre)
         support = np.clip((np.array(agreement) - low) / (high - low), 0, 1)
-        weights = support * voices
+        votes, left = voices.copy(), bounded.copy()
+        for i in range(n):
+            if agreement[i] < 0:
+                votes[i] *= min(1.0, max(0.0, 10 * unique[i] - 5))
+            for part in SLICES:
+                mean = sum(agreed[j] * bounded[j, part] for j in range(n) if j != i)
+                if left[i, part] @ mean < 0:
+                    left[i, part] -= left[i, part] @ mean / (mean @ mean) * mean
+        weights = votes * [
+            np.mean([np.sum(a[p] ** 2) / np.sum(b[p] ** 2) for p in SLICES])
+            for a, b in zip(left, bounded, strict=True)
+        ]
         together = cosine(sum(voices[i] * unit[i] for i in range(n)), memory_unit)
         if len(past) >= RIPE_ROUNDS * n and together < OPPOSED:
-            weights = np.zeros(n)
+            weights = votes = np.zeros(n)
         else:
             for client, value in zip(clients, support, strict=True):
                 self.support_of.setdefault(client, []).append(value)
         self.past += list(zip(lengths, means, squares, medians, agreement, strict=True))
-        moved = weights @ bounded / max(weights.sum(), 1e-12)
+        moved = votes @ left / max(votes.sum(), 1e-12)
         self.memory = self.share * self.memory + agreed @ bounded / max(agreed.sum(), 1e-12)
         return weights, moved
 
@@ -159,8 +172,8 @@ def test_change_vote_is_what_its_page_says(seed: int) -> None:
         votes = votes_of(random, previous)
         votes[0] = votes[1]
         clients = drawn(random)
-        for row in np.flatnonzero(np.isin(clients, OPPOSING)):
-            votes[row] = positions(2.0 * previous - votes[row])
+        for row in np.flatnonzero(np.isin(clients, REPEATING)):
+            votes[row] = positions(2.0 * previous - votes[2])
         given = context(previous, clients=clients)
         got = rule.aggregate(torch.from_numpy(votes), given, state)
         changes = np.stack([without_ramp(vote - previous, previous) for vote in votes])
@@ -227,6 +240,29 @@ def grams_of(changes: np.ndarray, memory: np.ndarray | None = None) -> torch.Ten
     return layer_grams(lambda block: rows[:, block], rows, LAYERS)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_who_agrees_elsewhere_cannot_oppose_in_one_layer(seed: int) -> None:
+    random, signal = np.random.default_rng(seed), np.random.default_rng(99).standard_normal(90)
+    changes = signal + 0.8 * random.standard_normal((25, 90))
+    changes[:8, :30] -= 3 * signal[:30]
+
+    judged = standing(grams_of(changes))
+
+    part = SLICES[0]
+    plain = (judged.votes * judged.scales[0]).numpy() @ changes[:, part]
+    moved = judged.shares[0].numpy() @ changes[:, part]
+    assert judged.votes[:8].mean() > 0.5
+    assert cosine(moved, signal[part]) > cosine(plain, signal[part]) + 0.1
+    assert cosine(moved, signal[part]) > 0.8
+
+
+def along(judged: Standing, changes: np.ndarray, signal: np.ndarray) -> float:
+    """Cosine of what a round moves with the signal."""
+    shares = judged.shares.numpy()
+    moved = [share @ changes[:, part] for share, part in zip(shares, SLICES, strict=True)]
+    return cosine(np.concatenate(moved), signal)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 12))
 def test_clones_share_the_votes_that_likeness_leaves_them(seed: int, clones: int) -> None:
@@ -242,7 +278,7 @@ def test_clones_share_the_votes_that_likeness_leaves_them(seed: int, clones: int
     assert judged.uniqueness[:clones].max() - judged.uniqueness[:clones].min() < 1e-9
 
 
-def test_clones_against_the_others_count_nothing_even_in_a_majority() -> None:
+def test_clones_against_the_others_move_nothing_and_lose_their_votes() -> None:
     random, state = np.random.default_rng(3), None
     signal, sent = random.standard_normal(90), []
     for malicious in (3, 13):
@@ -251,10 +287,12 @@ def test_clones_against_the_others_count_nothing_even_in_a_majority() -> None:
         judged = standing(grams_of(changes), state)
         state = judged.recent
         sent.append((judged.weights[:malicious].sum(), judged.weights[malicious:].mean()))
+        assert along(judged, changes, signal) > 0.7
 
-    for evil, good in sent:
-        assert evil == 0
-        assert good > 0.5
+    (few, good), (many, rest) = sent
+    assert few < 0.02 * 22 * good
+    assert many == 0
+    assert min(good, rest) > 0.5
 
 
 def test_a_round_that_opposes_a_ripe_memory_moves_nothing() -> None:
@@ -330,12 +368,14 @@ def test_who_opposed_before_does_not_win_as_a_majority() -> None:
         state = after(judged, state, (*range(5), *range(20, 40)))
         judged = standing(grams_of(sent(8)), None, trust(state, (*range(5, 13), *range(20, 37))))
         state = after(judged, state, (*range(5, 13), *range(20, 37)))
-    majority = grams_of(sent(13))
-    known = standing(majority, None, trust(state, range(13 + 12))).weights
-    unknown = standing(majority).weights
+    changes = sent(13)
+    known = standing(grams_of(changes), None, trust(state, range(13 + 12)))
+    unknown = standing(grams_of(changes))
 
-    assert unknown[:13].sum() > unknown[13:].sum()
-    assert known[:13].sum() < 0.1 * known[13:].sum()
+    assert unknown.weights[:13].sum() > unknown.weights[13:].sum()
+    assert along(unknown, changes, signal) < -0.5
+    assert along(known, changes, signal) > 0.5
+    assert known.weights[:13].sum() < 0.2 * known.weights[13:].sum()
 
 
 def test_a_round_in_which_nobody_counts_leaves_no_record() -> None:
