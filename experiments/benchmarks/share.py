@@ -20,26 +20,28 @@ NAMES = ("training-share", "evaluation")
 
 def measure(name: str) -> Row:
     """Run a few rounds; the first, in which workers start, does not count."""
-    bar: tuple[float, Literal["lower", "higher"]]
+    better: Literal["lower", "higher"]
     if name == "evaluation":
         figure = "evaluation of MNIST's 10,000 test images / round of 25 clients, 2 Ray workers"
-        bar, eval_every = (0.5, "lower"), 1
+        bar, better, eval_every = 0.5, "lower", 1
     else:
         figure = "MNIST LeNet round, 25 clients, 2 Ray workers: optimisation steps / worker time"
-        bar, eval_every = (0.85, "higher"), _ROUNDS
+        bar, better, eval_every = 0.85, "higher", _ROUNDS
     try:
         rows = _rounds(eval_every)
     except InputError as error:
-        return Row(name, figure, None, *bar, {"not_measured": str(error)})
+        return Row(name, figure, None, bar, better, {"not_measured": str(error)})
     seconds = median(row["seconds"] for row in rows)
     if name == "evaluation":
         ratio = median(row["eval_seconds"] / row["seconds"] for row in rows)
         evaluation = median(row["eval_seconds"] for row in rows)
-        return Row(name, figure, ratio, *bar, {"round_s": seconds, "evaluation_s": evaluation})
+        return Row(
+            name, figure, ratio, bar, better, {"round_s": seconds, "evaluation_s": evaluation}
+        )
     share = median(row["train_seconds"] / (_WORKERS * row["seconds"]) for row in rows)
     training = median(row["train_seconds"] for row in rows)
     details = {"round_s": seconds, "training_s_all_workers": training}
-    return Row(name, figure, share, *bar, details)
+    return Row(name, figure, share, bar, better, details)
 
 
 def _rounds(eval_every: int) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from frl.arrays import Arrays
 from frl.data import DataSet, Split
 from frl.training.batch_statistics import least_batch
 from frl.training.evaluation import Evaluation, evaluate
-from frl.training.forward_passes import batches, in_order, outputs
+from frl.training.forward.passes import batches, in_order, outputs
 from frl.training.ranks import Trainer
 
 _BATCH = 250

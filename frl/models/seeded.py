@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from frl.errors import InputError
-from frl.training.forward_randomness import seeded_forward
+from frl.training.forward.randomness import seeded_forward
 
 
 def build(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from frl.training.batch_statistics import least_batch
-from frl.training.forward_passes import batches, in_order, outputs
+from frl.training.forward.passes import batches, in_order, outputs
 
 
 class Evaluation(NamedTuple):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from frl.randomness import Purpose, generator
 from frl.task import Task
-from frl.training.forward_passes import batches
+from frl.training.forward.passes import batches
 
 if TYPE_CHECKING:
     from frl.training.ranks import Shard

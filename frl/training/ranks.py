@@ -19,7 +19,7 @@ from frl.ranking import Ranking, rank, unrank
 from frl.task import Task
 from frl.training.augmentation import augment
 from frl.training.batch_statistics import least_batch, use_batch_statistics
-from frl.training.forward_randomness import seeded_forward
+from frl.training.forward.randomness import seeded_forward
 from frl.training.local_steps import last_pass, local_steps, rows_of
 from frl.training.masked_weight import MaskBy
 from frl.training.parameters import ranked

@@ -12,6 +12,8 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
+from strategies.stack.opposition import opposition
+
 _Judge: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From weights to each client's cosine with the others, and whether there are any."""
 
@@ -125,14 +127,12 @@ def standing(grams: Tensor, recent: Tensor | None = None, trust: Tensor | None =
       is below 0. Honest changes that are unlike each other are no opposition.
 
     A client has uniqueness times trust votes. If its change opposes the mean of the others, it has
-    all of them with a uniqueness of 0.6 or more, and none from one of 0.5 down: who opposes alone may
-    hold data that nobody else has, who opposes in company does not. From what votes, each layer's
-    part along the mean of the others, weighed by what clients count under the strict support, is
-    taken out where it points the other way: nobody takes back what the others agree on, and what
-    else a change says counts.
+    all of them with a uniqueness of 0.6 or more, and none from one of 0.5 down: who opposes alone
+    may hold data that nobody else has, who opposes in company does not. What of a change opposes
+    what the others agree on is taken out of it; see :func:`strategies.stack.opposition.opposition`.
 
     Where the mean of all changes, weighed by uniqueness and trust, opposes a memory of
-    ``RIPE_ROUNDS`` or more, nobody counts: one of them has been captured, and waiting costs a round.
+    ``RIPE_ROUNDS`` or more, nobody counts: one of the two was captured, and waiting costs a round.
     """
     n, depth = grams.shape[1] - 1, len(grams)
     past = grams.new_empty(0, depth + 4) if recent is None else recent
@@ -155,7 +155,7 @@ def standing(grams: Tensor, recent: Tensor | None = None, trust: Tensor | None =
     if waits:
         votes = torch.zeros_like(votes)
     bounded = grams[:, :n, :n] * scales[:, :, None] * scales[:, None, :]
-    factors, opposed = _opposition(bounded, found.weights)
+    factors, opposed = opposition(bounded, found.weights)
     now = torch.cat([lengths.T, torch.stack([mean, square, found.median, found.cosine], 1)], dim=1)
     return Standing(
         votes=votes,
@@ -221,31 +221,6 @@ def _votes(found: _Agreement, voices: Tensor, uniqueness: Tensor) -> Tensor:
         return torch.zeros_like(voices)
     alone = torch.where(found.cosine < 0, (10 * uniqueness - 5).clamp(0, 1), 1.0)
     return alone * voices
-
-
-def _opposition(products: Tensor, agreed: Tensor) -> tuple[Tensor, Tensor]:
-    """Find what of each change points against the others' agreed mean, layer by layer.
-
-    Parameters
-    ----------
-    products : Tensor
-        Shape (layers, n, n): inner products of the changes.
-    agreed : Tensor
-        Shape (n,): what each counts in the mean.
-
-    Returns
-    -------
-    tuple of Tensor
-        Shape (layers, n, n): row i the factors of all changes that added to change i take out what
-        opposes. Shape (n,), 0 to 1: its share of the squared length, mean of the layers.
-    """
-    others = agreed.expand(len(agreed), -1).clone().fill_diagonal_(0)
-    along = (others * products).sum(dim=2)
-    squares = ((others @ products) * others).sum(dim=2)
-    lengths = products.diagonal(dim1=1, dim2=2)
-    against = _ratio(along.clamp(max=0), squares)
-    part = _ratio(along.clamp(max=0).square(), squares * lengths).clamp(max=1)
-    return -against[:, :, None] * others, part.mean(dim=0)
 
 
 def _in_units(grams: Tensor, scales: Tensor, usual: Tensor) -> Tensor:

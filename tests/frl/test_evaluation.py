@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from frl import models
 from frl.models import DataShape
 from frl.training.evaluation import Evaluation, evaluate
-from frl.training.forward_passes import in_order
-from frl.training.forward_randomness import seeded_forward
+from frl.training.forward.passes import in_order
+from frl.training.forward.randomness import seeded_forward
 from frl.training.ranks import RankTrainer
 from frl.training.settings import TrainSettings
 from frl.training.supermask import detach

@@ -16,7 +16,7 @@ from frl.errors import InputError
 from frl.model_file import About, load_model, pack_model
 from frl.task import Task
 from frl.training.evaluation import evaluate
-from frl.training.forward_randomness import seeded_forward
+from frl.training.forward.randomness import seeded_forward
 from frl.training.ranks import RankTrainer, Trainer
 from frl.training.settings import TrainSettings
 from frl.training.supermask import detach

@@ -15,7 +15,7 @@ from frl import models
 from frl.ranking import kept_edges
 from frl.task import Task
 from frl.training.evaluation import Evaluation, evaluate
-from frl.training.forward_randomness import seeded_forward
+from frl.training.forward.randomness import seeded_forward
 from frl.training.local_steps import local_steps
 from frl.training.masked_weight import Supermask
 from frl.training.parameters import Treatment, parameters_of, ranked

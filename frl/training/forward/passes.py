@@ -21,7 +21,7 @@ from torch.nn.utils import parametrize
 
 from frl.one_thread import one_thread
 from frl.training.batch_statistics import has_batch_statistics
-from frl.training.forward_randomness import seeded_forward
+from frl.training.forward.randomness import seeded_forward
 from frl.training.snapshot import Snapshot
 
 log = logging.getLogger(__name__)

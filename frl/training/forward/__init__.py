@@ -1,0 +1,1 @@
+"""Forward passes over examples, and what they draw."""
