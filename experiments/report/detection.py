@@ -27,6 +27,8 @@ class Detection(NamedTuple):
         See :class:`experiments.report.run_labels.Label`.
     first, last : int
         Rounds, both included.
+    idle : int
+        Rounds in which nobody counted: no word on anybody, and in none of the other figures.
     votes, malicious, dropped, caught : int
         Admitted votes; those of malicious clients; those that weigh less than ``DROPPED``; those
         that are both.
@@ -45,6 +47,7 @@ class Detection(NamedTuple):
     attack: str
     first: int
     last: int
+    idle: int
     votes: int
     malicious: int
     dropped: int
@@ -119,6 +122,7 @@ def detection_table(found: Sequence[Detection]) -> Table:
             row.defence,
             row.attack,
             f"{row.first}-{row.last}",
+            str(row.idle),
             str(row.malicious),
             str(row.dropped),
             _share(row.precision),
@@ -131,12 +135,14 @@ def detection_table(found: Sequence[Detection]) -> Table:
     ]
     return Table(
         f"Detection: votes of less weight than {DROPPED} are dropped; separation is the chance "
-        "that a malicious vote weighs less than an honest one (0.5: told apart by nothing)",
+        "that a malicious vote weighs less than an honest one (0.5: told apart by nothing); in an "
+        "idle round nobody counted, and it is left out",
         (
             "setting",
             "rule",
             "attack",
             "rounds",
+            "idle",
             "malicious votes",
             "dropped",
             "precision",
@@ -158,13 +164,16 @@ def _stretches(votes: pd.DataFrame) -> Iterator[pd.DataFrame]:
             yield stretch
 
 
-def _detection(label: tuple[str, str, str], votes: pd.DataFrame) -> Detection:
+def _detection(label: tuple[str, str, str], stretch: pd.DataFrame) -> Detection:
+    most = stretch.groupby(["run", "round"])["weight"].transform("max")
+    votes = stretch[most > 0]
     malicious, dropped = votes["malicious"], votes["weight"] < DROPPED
     caught = int((malicious & dropped).sum())
     return Detection(
         *label,
-        int(votes["round"].min()),
-        int(votes["round"].max()),
+        int(stretch["round"].min()),
+        int(stretch["round"].max()),
+        len(stretch[most == 0][["run", "round"]].drop_duplicates()),
         len(votes),
         int(malicious.sum()),
         int(dropped.sum()),

@@ -48,8 +48,21 @@ def test_what_was_dropped_against_the_truth() -> None:
         assert row.separation == pytest.approx((1 + 0.5) / 2)
         assert row.honest_weight == pytest.approx(0.52)
         assert row.malicious_weight == pytest.approx(0.45)
-    assert as_csv(found).splitlines()[0].startswith("setting,defence,attack,first,last,votes")
-    assert detection_table(found).rows[0][3:7] == ("1-2", "2", "3", "0.33")
+    assert as_csv(found).splitlines()[0].startswith("setting,defence,attack,first,last,idle,votes")
+    assert detection_table(found).rows[0][3:8] == ("1-2", "0", "2", "3", "0.33")
+
+
+def test_rounds_in_which_nobody_counted_are_left_out_and_counted() -> None:
+    rounds = attacked()
+    nobody = [(0, 0.0, "against"), (1, 0.0, "against"), (2, 0.0, "against")]
+    rounds["weights"] = [nobody, *rounds["weights"][1:6], nobody, nobody]
+
+    found = detections(rounds, measure(rounds))
+
+    assert [row.idle for row in found] == [1, 0, 0, 2]
+    assert [row.votes for row in found] == [3, 6, 6, 0]
+    assert (found[0].malicious, found[0].dropped, found[0].caught) == (1, 1, 0)
+    assert (found[3].precision, found[3].recall) == (None, None)
 
 
 def test_separation_is_a_chance_over_pairs() -> None:
