@@ -108,7 +108,7 @@ class AdversarialGrid(ForwardingGrid):
 
     @property
     def malicious(self) -> tuple[int, ...]:
-        """Ids of the malicious clients among those last asked to train, ascending."""
+        """Ids of the clients among those last asked to train that attacked, ascending."""
         return self._malicious
 
     def send_and_receive(

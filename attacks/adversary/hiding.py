@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -35,6 +36,8 @@ def hide(
     sampling: Sampling = "uniform",
     clients_per_round: int | None = None,
     clients: int | None = None,
+    start: int = 1,
+    every: int = 1,
     colluders: Literal["sampled", "all"] = "sampled",
     rule: RuleCall | None = None,
     accuracy: AccuracyCall | None = None,
@@ -67,6 +70,8 @@ def hide(
         ``"fixed_count"`` and is otherwise the number of clients asked.
     clients : int, optional
         Population, for a grid that does not know it.
+    start, every : int
+        Round of the first attack, and rounds from one to the next; not with a ``Population``.
     colluders, rule, accuracy
         See :class:`attacks.adversary.grid.AdversarialGrid`; ``rule`` is ``server.preview``.
     codec : Codec, optional
@@ -84,7 +89,14 @@ def hide(
     if app is not None:
         _require_space(chosen, app.network.space)
     population = _population(
-        _count(grid, clients), fraction, malicious, seed, sampling, clients_per_round
+        _count(grid, clients),
+        fraction,
+        malicious,
+        seed,
+        sampling,
+        clients_per_round,
+        start,
+        every,
     )
     roster = innermost(grid)
     codec = codec or AppCodec(grid)
@@ -168,17 +180,24 @@ def _population(
     seed: int,
     sampling: Sampling,
     clients_per_round: int | None,
+    start: int,
+    every: int,
 ) -> Population:
     if (fraction is None) == (malicious is None):
         raise InputError("hide: takes one of fraction= and malicious=")
     if isinstance(malicious, Population):
+        if (start, every) != (1, 1):
+            raise InputError("hide: start= and every= are those of malicious= if it is a Population")
         return malicious
     if malicious is not None:
-        return Population(seed, _members(malicious, clients), None)
+        nobody = malicious_clients(seed, clients, 0.0, "uniform", 0, start=start, every=every)
+        return dataclasses.replace(nobody, members=_members(malicious, clients))
     share = 0.0 if fraction is None else fraction
     if sampling == "fixed_count" and clients_per_round is None:
         raise InputError("clients_per_round: takes their number where sampling is 'fixed_count'")
-    population = malicious_clients(seed, clients, share, sampling, clients_per_round or 0)
+    population = malicious_clients(
+        seed, clients, share, sampling, clients_per_round or 0, start=start, every=every
+    )
     number = population.per_round if population.members is None else len(population.members)
     if share and not number:
         of = clients_per_round if population.members is None else clients

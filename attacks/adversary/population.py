@@ -26,16 +26,26 @@ class Population:
         Their ids, ascending; ``None`` if they are drawn anew each round.
     per_round : int or None
         How many of a round's clients are malicious, if they are drawn anew each round.
+    start : int
+        Round of their first attack; before it they behave like honest clients.
+    every : int
+        Rounds from one attack to the next; in those between they behave.
     """
 
     seed: int
     members: NDArray[np.int64] | None
     per_round: int | None
+    start: int = 1
+    every: int = 1
 
     @property
     def count(self) -> int:
         """How many are malicious: of all clients, or of those of a round if drawn anew."""
         return (self.per_round or 0) if self.members is None else len(self.members)
+
+    def attacks_in(self, round: int) -> bool:
+        """Whether the malicious clients of a round attack; otherwise they behave."""
+        return round >= self.start and (round - self.start) % self.every == 0
 
     def among(self, round: int, clients: Sequence[int]) -> frozenset[int]:
         """Return the malicious ones of the clients sampled in a round.
@@ -79,7 +89,14 @@ def nearest(fraction: float, clients: int) -> int:
 
 
 def malicious_clients(
-    seed: int, clients: int, fraction: float, sampling: Sampling, clients_per_round: int
+    seed: int,
+    clients: int,
+    fraction: float,
+    sampling: Sampling,
+    clients_per_round: int,
+    *,
+    start: int = 1,
+    every: int = 1,
 ) -> Population:
     """Draw the malicious clients of a run.
 
@@ -96,21 +113,28 @@ def malicious_clients(
         varies. ``"fixed_count"``: exactly ``nearest(fraction, clients_per_round)`` of each round's
         clients, others every time.
     clients_per_round : int
+    start, every : int
+        Round of the first attack, and rounds from one attack to the next. Who attacks only after a
+        while, or now and then, is borne out by the rounds in which it behaves.
 
     Raises
     ------
     InputError
-        If the fraction is not a share or the sampling is unknown.
+        If the fraction is not a share, the sampling is unknown, or ``start`` or ``every`` is below
+        1.
     """
+    for key, value in (("start", start), ("every", every)):
+        if value < 1:
+            raise InputError(f"attack.{key}: got {value!r}; takes 1 or more")
     if not 0 <= fraction <= 1:
         raise InputError(f"attack.fraction: got {fraction!r}; takes a share from 0 to 1")
     if sampling == "fixed_count":
-        return Population(seed, None, nearest(fraction, clients_per_round))
+        return Population(seed, None, nearest(fraction, clients_per_round), start, every)
     if sampling != "uniform":
         raise InputError(f"attack.sampling: got {sampling!r}; takes 'uniform' or 'fixed_count'")
     rng = generator(seed, Purpose.MALICIOUS)
     members = rng.permutation(clients)[: nearest(fraction, clients)]
-    return Population(seed, np.sort(members).astype(np.int64), None)
+    return Population(seed, np.sort(members).astype(np.int64), None, start, every)
 
 
 def _within(members: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.bool_]:

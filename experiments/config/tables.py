@@ -224,6 +224,8 @@ class AttackConfig(_Open):
     colluders: Literal["sampled", "all"] = Field(
         "sampled", description="whose honest updates the malicious clients of a round share"
     )
+    start: Positive = Field(1, description="round of the first attack; before it they behave")
+    every: Positive = Field(1, description="rounds from one attack to the next")
     redraw: bool = Field(False, description="draw rounds with a malicious majority again")
 
     @model_validator(mode="before")

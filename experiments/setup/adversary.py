@@ -89,6 +89,11 @@ def check_attackers(config: Config, attack: Attack | None, population: Populatio
             f"attack.fraction: {share} of {of} is 0 malicious clients to attack by "
             f"{config.attack.name!r}; takes a larger share, or attack.name 'none'"
         )
+    elif config.attack.start > config.rounds:
+        raise InputError(
+            f"attack.start: got {config.attack.start} with {config.rounds} rounds, so nobody "
+            f"attacks; takes 1 to {config.rounds}, or attack.name 'none'"
+        )
 
 
 def make_population(config: Config) -> Population:
@@ -99,6 +104,8 @@ def make_population(config: Config) -> Population:
         config.attack.fraction if config.attack.name != "none" else 0.0,
         config.attack.sampling,
         config.clients_per_round,
+        start=config.attack.start,
+        every=config.attack.every,
     )
 
 

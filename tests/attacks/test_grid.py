@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -254,6 +255,26 @@ def test_no_one_else_is_asked_in_a_round_without_malicious_clients() -> None:
     assert inner.answered == [0, 2]
     assert SEEN == []
     assert grid.malicious == ()
+
+
+def test_in_rounds_without_an_attack_the_malicious_reply_as_they_trained() -> None:
+    inner = FakeGrid(make_app())
+    patient = dataclasses.replace(BAD, start=6, every=2)
+    grid = grid_of(inner, Spy(), patient, colluders="all")
+
+    attacked = {}
+    for round in (5, 6, 7, 8):
+        replies = send(grid, round=round)
+        assert all(
+            update_of(replies[c].content)["fc"].tolist() == honest(c, round)["fc"].tolist()
+            for c in SAMPLED
+            if c not in grid.malicious
+        )
+        attacked[round] = grid.malicious
+
+    assert attacked == {5: (), 6: (1, 4, 6), 7: (), 8: (1, 4, 6)}
+    assert [view.setting.round for view in SEEN] == [6, 8]
+    assert len(inner.answered) == 4 * len(SAMPLED) + 2 * 4
 
 
 def test_a_colluder_that_crashes_stays_crashed() -> None:
