@@ -69,13 +69,11 @@ class Batch:
         self._sampled = {codec.client_of(message): message for message in train}
         self._round = codec.round_of(train[0]) if train else 0
         clients = tuple(self._sampled)
-        malicious = adversary.malicious
-        attacking = malicious.among(self._round, clients) if malicious.attacks_in(self._round) else ()
-        self.malicious = tuple(sorted(attacking))
+        self.malicious = tuple(sorted(adversary.malicious.attackers(self._round, clients)))
         self._extra: dict[int, Message] = {}
         if self.malicious and crafts(attack) and adversary.colluders == "all":
             number = adversary.setting.clients_per_round - len(self.malicious)
-            others = malicious.others(self._round, clients, number)
+            others = adversary.malicious.others(self._round, clients, number)
             asked = {client: codec.for_client(train[0], client) for client in others}
             self._extra = {client: request for client, request in asked.items() if request}
         obeys = poisons(attack) or tampers(attack)

@@ -43,9 +43,10 @@ class Population:
         """How many are malicious: of all clients, or of those of a round if drawn anew."""
         return (self.per_round or 0) if self.members is None else len(self.members)
 
-    def attacks_in(self, round: int) -> bool:
-        """Whether the malicious clients of a round attack; otherwise they behave."""
-        return round >= self.start and (round - self.start) % self.every == 0
+    def attackers(self, round: int, clients: Sequence[int]) -> frozenset[int]:
+        """Return those of :meth:`among` if they attack in that round, and nobody if they behave."""
+        attacks = round >= self.start and (round - self.start) % self.every == 0
+        return self.among(round, clients) if attacks else frozenset()
 
     def among(self, round: int, clients: Sequence[int]) -> frozenset[int]:
         """Return the malicious ones of the clients sampled in a round.

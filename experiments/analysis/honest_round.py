@@ -169,7 +169,7 @@ class _Benign:
     def send(self, messages: list[Message]) -> Iterator[Message]:
         """Yield the replies as they come."""
         clients = [read_task(message).client for message in messages]
-        self.malicious = self._population.among(self._round, clients)
+        self.malicious = self._population.attackers(self._round, clients)
         benign = [
             message
             for message, client in zip(messages, clients, strict=True)

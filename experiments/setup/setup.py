@@ -271,7 +271,7 @@ class Setup:
         )
 
     def _malicious_among(self, round: int, clients: Sequence[int]) -> int:
-        return len(self.population.among(round, clients))
+        return len(self.population.attackers(round, clients))
 
 
 def _path(model: MakeModel) -> str:

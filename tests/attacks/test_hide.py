@@ -18,6 +18,7 @@ import frl
 import strategies
 from attacks.adversary.channel_codec import ChannelCodec
 from attacks.adversary.orders import IGNORED, RECORD
+from attacks.adversary.population import Population
 from attacks.base import Attack
 from frl.exchange.messages import (
     Report,
@@ -276,6 +277,9 @@ class Nameless(Attack):
         ("reversal", {"malicious": ["a"]}, "malicious: got 'a'"),
         ("reversal", {"fraction": 0.2, "clients": 9}, "clients: got 9; the grid has 12"),
         ("reversal", {"fraction": 0.2, "sampling": "fixed_count"}, "clients_per_round: takes"),
+        ("reversal", {"fraction": 0.2, "start": 0}, "attack.start: got 0; takes 1 or more"),
+        ("reversal", {"malicious": [1], "every": 0}, "attack.every: got 0; takes 1 or more"),
+        ("reversal", {"malicious": Population(0, None, 2), "every": 2}, "are those of malicious="),
         ("adaptive", {"fraction": 0.2}, r"needs the server's rule; takes rule=server.preview"),
         ("reversal", {"fraction": 0.2, "colluders": "some"}, "attack.colluders: got 'some'"),
         (Nameless(), {"fraction": 0.2}, "Nameless is not a registered attack"),

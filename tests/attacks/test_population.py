@@ -89,8 +89,11 @@ def test_wrong_fractions_and_samplings_are_refused() -> None:
 def test_they_attack_from_a_round_on_and_now_and_then() -> None:
     population = malicious_clients(0, 100, 0.3, "uniform", 10, start=4, every=3)
 
-    assert [round for round in range(1, 13) if population.attacks_in(round)] == [4, 7, 10]
-    assert population.among(1, range(100)) == population.among(4, range(100))
+    members = population.among(1, range(100))
+    attackers = {round: population.attackers(round, range(100)) for round in range(1, 13)}
+
+    assert len(members) == 30
+    assert {r: c for r, c in attackers.items() if c} == dict.fromkeys((4, 7, 10), members)
     with pytest.raises(InputError, match=r"attack.start: got 0; takes 1 or more"):
         malicious_clients(0, 100, 0.3, "uniform", 10, start=0)
     with pytest.raises(InputError, match=r"attack.every: got -2; takes 1 or more"):
