@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -16,6 +17,7 @@ from experiments.config import read
 from experiments.records import RunDirectory
 from experiments.rounds.loop import execute
 from experiments.setup import Setup
+from frl.errors import InputError
 
 GROUPS, CLIENTS = 3, 12
 SMALL = [
@@ -80,6 +82,15 @@ def test_the_majority_of_the_models_is_certified(runs: list[Path]) -> None:
         len(agreed) / len(truth),
     ]
     assert found.certified[-1] == 0
+
+
+def test_runs_that_stopped_on_the_way_are_refused(runs: list[Path], tmp_path: Path) -> None:
+    copies = [Path(shutil.copytree(run, tmp_path / run.name)) for run in runs]
+    for copy in copies:
+        RunDirectory(copy).extend(2)
+
+    with pytest.raises(InputError, match=r"0 has not ended: frl resume"):
+        vote_of_groups(copies)
 
 
 def test_the_command_prints_a_table_or_json_and_draws(
