@@ -54,6 +54,8 @@ class SeededStrategy(StartableStrategy):
     seed : int
     redraw : callable, optional
         See :func:`strategies.sampling.sample_clients`.
+    members : int64 array, optional
+        Clients that are ever sampled; by default all.
     roster : Roster, optional
         Which node is which client; by default the grid is asked in the first round.
     channel : Channel, optional
@@ -84,6 +86,7 @@ class SeededStrategy(StartableStrategy):
         clients_per_round: int,
         seed: int = 0,
         redraw: Redraw | None = None,
+        members: NDArray[np.int64] | None = None,
         roster: Roster | None = None,
         channel: Channel | None = None,
         data_spec: ConfigRecord | None = None,
@@ -99,7 +102,7 @@ class SeededStrategy(StartableStrategy):
         self.report: RoundReport | None = None
         self.vote: Vote | None = None
         self.counted: tuple[Counted, ...] = ()
-        self._redraw = redraw
+        self._redraw, self._members = redraw, clients if members is None else members
         self._roster = roster
         self._asked: list[tuple[Message, int]] = []
         self._absent: list[int] = []
@@ -160,7 +163,7 @@ class SeededStrategy(StartableStrategy):
         if self._roster is None:
             self._roster = find_roster(grid, self.clients)
         drawn = sample_clients(
-            self.seed, server_round, self.clients, self.clients_per_round, redraw=self._redraw
+            self.seed, server_round, self._members, self.clients_per_round, redraw=self._redraw
         )
         self.round, self.vote = server_round, None
         self._base = Base(server_round, read_arrays(arrays))

@@ -64,7 +64,7 @@ class RuleStrategy(SeededStrategy):
 
     Parameters
     ----------
-    clients, clients_per_round, seed, redraw, roster, channel, data_spec, measured
+    clients, clients_per_round, seed, redraw, members, roster, channel, data_spec, measured
         See :class:`strategies.base.SeededStrategy`.
     rule : Rule
     steps : sequence of PreAggregation
@@ -101,6 +101,7 @@ class RuleStrategy(SeededStrategy):
         steps: Sequence[PreAggregation] = (),
         seed: int = 0,
         redraw: Redraw | None = None,
+        members: NDArray[np.int64] | None = None,
         roster: Roster | None = None,
         keep: float = _DEFAULTS.keep,
         server_lr: float = _DEFAULTS.server_lr,
@@ -120,6 +121,7 @@ class RuleStrategy(SeededStrategy):
             clients_per_round=clients_per_round,
             seed=seed,
             redraw=redraw,
+            members=members,
             roster=roster,
             channel=channel or Channel(form=_FORMS[rule.space]),
             data_spec=data_spec,
@@ -131,8 +133,7 @@ class RuleStrategy(SeededStrategy):
         self.server_momentum = server_momentum
         self.weighting, self.most_weight = weighting, most_weight
         self.most_norm = most_norm
-        self._root = root
-        self._oracle, self._posterior = oracle, posterior
+        self._root, self._oracle, self._posterior = root, oracle, posterior
         self._memory: dict[str, Tensor] = rule.initial_state()
         self._assumed: int | None = rule.assumed_f
         if rule.needs_root and root is None:

@@ -1,4 +1,4 @@
-"""Sampling of the clients of a round from the seed and the round, never from node ids."""
+"""Groups and sampling of clients from the seed and the round, never from node ids."""
 
 from __future__ import annotations
 
@@ -13,10 +13,33 @@ from frl.randomness import Purpose, generator
 _MOST_DRAWS = 10_000
 
 
+def group_of_clients(seed: int, clients: int, groups: int, group: int) -> NDArray[np.int64]:
+    """Return one of the disjoint groups that clients are dealt into at random.
+
+    Each client is in one group, and groups differ in size by at most one. Nothing that a client
+    does changes the group of another one.
+
+    Parameters
+    ----------
+    seed : int
+    clients : int
+        Population; clients are ``0 .. clients - 1``.
+    groups : int
+        At least 1.
+    group : int
+        Which, from 0.
+
+    Returns
+    -------
+    int64 array, ascending
+    """
+    return np.sort(generator(seed, Purpose.GROUPS).permutation(clients)[group::groups])
+
+
 def sample_clients(
     seed: int,
     round: int,
-    clients: int,
+    clients: int | NDArray[np.int64],
     per_round: int,
     *,
     redraw: Callable[[NDArray[np.int64]], bool] | None = None,
@@ -26,8 +49,8 @@ def sample_clients(
     Parameters
     ----------
     seed, round : int
-    clients : int
-        Population; clients are ``0 .. clients - 1``.
+    clients : int or int64 array
+        Population: clients are ``0 .. clients - 1``, or those of the array.
     per_round : int
     redraw : callable, optional
         Says whether a draw is to be thrown away, e.g. because malicious clients have the majority

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.analysis.certificate_report import ALL, share_left, total
 from experiments.analysis.certificates import HOWS, Proof
+from experiments.analysis.grouped_runs import GroupedRuns
 from experiments.report.plotting import COLOURS, FORMATS
 from frl.errors import InputError
 from strategies.certificates.vote_failure import cantelli, exact, half_sqrt
@@ -65,6 +66,32 @@ def certified_shares(proofs: Sequence[Proof], path: Path, title: str) -> None:
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower left", ncols=2, frameon=False)
         figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+        _save(figure, path)
+
+
+def certified_accuracy(found: GroupedRuns, path: Path) -> None:
+    """Draw the certified accuracy of the majority of groups over M, beside the groups' own.
+
+    Parameters
+    ----------
+    found : GroupedRuns
+    path : Path
+        Its suffix chooses the format.
+    """
+    check_format(path)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(5.2, 3.4), layout="constrained")
+        axes = figure.subplots()
+        shares = 100 * found.certified
+        axes.step(range(len(shares)), shares, where="post", label="majority, certified")
+        alone = [100 * accuracy for accuracy in found.alone]
+        axes.plot([0] * len(alone), alone, "_", color=COLOURS[1], label="one group, M = 0")
+        axes.set_xlabel("malicious clients M")
+        axes.set_ylabel("test accuracy (%)")
+        axes.set_ylim(-3, 103)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        figure.legend(loc="outside lower left", ncols=2, frameon=False)
+        figure.suptitle(found.name, x=0.01, ha="left", fontsize=10)
         _save(figure, path)
 
 

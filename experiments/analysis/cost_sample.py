@@ -123,9 +123,8 @@ def _of_run(directory: RunDirectory, source: str, model: str) -> Sample:
     directory.refuse_other_data(setup.data.fingerprint)
     partition, trainer, dataset = setup.partition, setup.trainer, setup.data
     following = checkpoint.round + 1
-    drawn = sample_clients(
-        settings.seed, following, settings.clients, settings.clients_per_round
-    ).tolist()
+    among = settings.clients if setup.members is None else setup.members
+    drawn = sample_clients(settings.seed, following, among, settings.clients_per_round).tolist()
     client = max(drawn, key=lambda drawn_client: len(partition.of(drawn_client)))
     chosen = partition.of(client)
     split = Split(dataset.train.inputs[chosen], dataset.train.labels[chosen])

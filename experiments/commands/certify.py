@@ -13,7 +13,10 @@ from frl.errors import InputError
 
 
 def certify(
-    directory: Annotated[Path | None, typer.Argument(help="Run directory.")] = None,
+    directories: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[DIR]...", help="Run directory; with --groups one a group."),
+    ] = None,
     malicious: Annotated[
         int | None, typer.Option(help="Malicious votes M; without it: a table over M.")
     ] = None,
@@ -30,6 +33,9 @@ def certify(
     bounds: Annotated[
         bool, typer.Option("--bounds", help="Bounds on a yes-or-no vote; needs no run.")
     ] = False,
+    groups: Annotated[
+        bool, typer.Option("--groups", help="Certify the majority of the models of all groups.")
+    ] = False,
     clients: Annotated[int, typer.Option(help="Voters, with --bounds.")] = 25,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Draw a PNG, PDF or SVG file.")
@@ -40,17 +46,23 @@ def certify(
     from experiments.config.portable import pin_where_asked
     from experiments.records import RunDirectory
 
-    if bounds == (directory is not None):
+    paths = directories or []
+    if groups and (bounds or not paths or instead or (malicious, round) != (None, None)):
+        raise InputError("certify --groups: takes the run directories of all groups, -o and --json")
+    if not groups and len(paths) != (not bounds):
         raise InputError("certify: takes a run directory, or --bounds and none")
-    if directory is not None:
-        pin_where_asked(RunDirectory(directory).config())
+    if paths:
+        pin_where_asked(RunDirectory(paths[0]).config())
     from experiments.analysis.certificate_pictures import check_format
 
     if output is not None:
         check_format(output)
-    if directory is not None:
+    if groups:
+        _certify_groups(paths, output, as_json=as_json)
+        return
+    if paths:
         _certify_run(
-            directory, malicious, round, instead or (), output, attack=attack, as_json=as_json
+            paths[0], malicious, round, instead or (), output, attack=attack, as_json=as_json
         )
         return
     from experiments.analysis.certificate_pictures import failure_bounds
@@ -64,6 +76,21 @@ def certify(
         print_failure_table(clients, rows)
     if output is not None:
         failure_bounds(clients, output)
+        typer.echo(output, err=as_json)
+
+
+def _certify_groups(paths: Sequence[Path], output: Path | None, *, as_json: bool) -> None:
+    from experiments.analysis.certificate_pictures import certified_accuracy
+    from experiments.analysis.grouped_runs import print_groups, report, vote_of_groups
+    from experiments.records.json_text import json_text
+
+    found = vote_of_groups(paths)
+    if as_json:
+        typer.echo(json_text(report(found), indent=2))
+    else:
+        print_groups(found)
+    if output is not None:
+        certified_accuracy(found, output)
         typer.echo(output, err=as_json)
 
 

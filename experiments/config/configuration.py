@@ -42,6 +42,8 @@ class Config(Table):
     rounds: Positive = Field(30, description="rounds of training")
     clients: Positive = Field(50, description="population")
     clients_per_round: Positive = Field(10, description="clients sampled in a round")
+    groups: Positive = Field(1, description="disjoint groups of clients, each a federation")
+    group: int = Field(0, ge=0, description="the group whose clients take part, from 0")
     eval_every: Positive = Field(1, description="rounds between evaluations; the last has one")
     checkpoint_every: Positive = Field(1, description="rounds between checkpoints")
     plugins: tuple[str, ...] = Field((), description="modules that register parts of your own")
@@ -94,11 +96,19 @@ class Config(Table):
 
     @model_validator(mode="after")
     def _together(self) -> Config:
-        if self.clients_per_round > self.clients:
+        if self.group >= self.groups:
             raise InputError(
-                f"clients_per_round: got {self.clients_per_round}; takes at most "
-                f"clients = {self.clients}"
+                f"group: got {self.group}; takes 0 to {self.groups - 1}, one of groups = "
+                f"{self.groups}"
             )
+        if self.clients_per_round > (smallest := self.clients // self.groups):
+            each = "clients" if self.groups == 1 else "clients // groups"
+            raise InputError(
+                f"clients_per_round: got {self.clients_per_round}; takes at most {each} = "
+                f"{smallest}"
+            )
+        if self.groups > 1 and self.attack.sampling != "uniform":
+            raise InputError("attack.sampling: takes 'uniform' where groups is more than 1")
         if self.engine.nodes > self.clients:
             raise InputError(
                 f"engine.nodes: got {self.engine.nodes}; takes at most clients = {self.clients}"

@@ -139,7 +139,7 @@ class Loop:
             patience.check(row)
         result = result_of(config.rounds, measured or self._measure(state), progress, state)
         result |= {
-            "malicious": self._setup.population.count if self._setup.attack else 0,
+            "malicious": self._setup.malicious,
             "attacked_rounds": progress.attacked,
             "made_by": made_by(config),
         }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from flwr.serverapp import Grid
+from numpy.typing import NDArray
 
 import attacks
 from attacks.adversary.channel_codec import ChannelCodec
@@ -107,6 +108,15 @@ def make_population(config: Config) -> Population:
         start=config.attack.start,
         every=config.attack.every,
     )
+
+
+def count_malicious(
+    attack: Attack | None, population: Population, members: NDArray[np.int64] | None
+) -> int:
+    """Count malicious clients: of all, of a group's members, or of a round if drawn anew."""
+    if attack is None:
+        return 0
+    return population.count if members is None else len(population.among(0, members.tolist()))
 
 
 def make_setting(config: Config, dataset: DataSet, trainer: Trainer) -> Setting:

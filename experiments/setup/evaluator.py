@@ -51,6 +51,11 @@ class Evaluator:
 
         return evaluate(self._trainer.module, batch, len(split.labels), _BATCH)
 
+    def predictions(self, state: Arrays) -> NDArray[np.int64]:
+        """Label that a global state gives each test example."""
+        self._trainer.load(state)
+        return self._predict(np.asarray(self._data.test.inputs))
+
     def attack_success(self, state: Arrays, attack: Attack | None) -> float | None:
         """Share of triggered test examples taken for the target; ``None`` without a backdoor."""
         if not isinstance(attack, Backdoor):

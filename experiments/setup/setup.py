@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from flwr.serverapp import Grid
+from numpy.typing import NDArray
 
 from attacks.adversary.population import Population
 from attacks.base import Attack, Setting
@@ -18,6 +20,7 @@ from experiments.setup.adversary import (
     check_attackers,
     check_fit,
     colluders_accuracy,
+    count_malicious,
     hide_adversary,
     make_attack,
     make_population,
@@ -28,6 +31,7 @@ from experiments.setup.data import check_own, load_data, load_partition
 from experiments.setup.engine import make_grid, warn_of_residuals
 from experiments.setup.evaluator import Evaluator
 from experiments.setup.strategy import (
+    make_members,
     make_posterior,
     make_redraw,
     make_rule,
@@ -135,6 +139,16 @@ class Setup:
         return make_population(self.config)
 
     @cached_property
+    def members(self) -> NDArray[np.int64] | None:
+        """The clients of this federation, ascending: those of its group; ``None`` for all."""
+        return make_members(self.config)
+
+    @property
+    def malicious(self) -> int:
+        """Malicious clients of this federation, or of a round where they are drawn anew."""
+        return count_malicious(self.attack, self.population, self.members)
+
+    @cached_property
     def setting(self) -> Setting:
         """The settings of the run that every client knows."""
         return make_setting(self.config, self.data, self.trainer)
@@ -208,6 +222,7 @@ class Setup:
             "clients_per_round": config.clients_per_round,
             "seed": config.seed,
             "redraw": self._redraw,
+            "members": self.members,
             "roster": roster,
             "channel": self.channel,
             "data_spec": data_spec_record(data_spec_of(self.data)) if self.deployed else None,

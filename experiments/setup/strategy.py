@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attacks.adversary.population import Population
 from experiments.config import Config
@@ -24,6 +25,7 @@ from strategies.base import Redraw
 from strategies.pre_aggregation import PreAggregation
 from strategies.rule_strategy import RootUpdate
 from strategies.rules import Rule
+from strategies.sampling import group_of_clients
 from strategies.stack.posterior import Posterior
 
 _SERVER = 2**32 - 1
@@ -82,6 +84,13 @@ def make_posterior(config: Config) -> Posterior | None:
     """Build what counts the bits of masks; ``None`` where clients send something else."""
     strategy = config.strategy
     return Posterior(strategy.prior_rounds) if isinstance(make_form(strategy), Bits) else None
+
+
+def make_members(config: Config) -> NDArray[np.int64] | None:
+    """Return the clients of a configuration's group; ``None`` where there is one group of all."""
+    if config.groups == 1:
+        return None
+    return group_of_clients(config.seed, config.clients, config.groups, config.group)
 
 
 def make_redraw(config: Config, population: Population) -> Redraw | None:

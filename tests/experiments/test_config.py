@@ -169,6 +169,9 @@ def test_overrides(override: str, key: str, value: object) -> None:
         ("data.partition=dirichlett", r"unknown data.partition 'dirichlett'; did you mean"),
         ("data.partition=natural", r"data.column: a natural partition takes the name"),
         ("clients=5", r"clients_per_round: got 10; takes at most clients = 5"),
+        ("groups=8", r"clients_per_round: got 10; takes at most clients // groups = 6"),
+        ("groups=0", r"groups: got 0; takes greater than or equal to 1"),
+        ("group=1", r"group: got 1; takes 0 to 0, one of groups = 1"),
         ("seed=-1", r"seed: got -1; takes greater than or equal to 0"),
         ("rounds", r"-o 'rounds': takes key=value"),
         ("seed.x=1", r"seed: got \{'x': 1\}; takes a valid integer"),
@@ -180,6 +183,11 @@ def test_bad_values_get_one_line_with_the_key(override: str, message: str) -> No
         read(None, [override])
 
     assert "\n" not in str(caught.value)
+
+
+def test_groups_take_malicious_clients_that_stay_the_same() -> None:
+    with pytest.raises(InputError, match="takes 'uniform' where groups is more"):
+        read(None, ["groups=2", "attack.sampling=fixed_count"])
 
 
 @pytest.mark.parametrize(
