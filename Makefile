@@ -9,7 +9,7 @@ export FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION ?= 1
 export RAY_USAGE_STATS_ENABLED ?= 0
 export RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER ?= 0
 
-.PHONY: demo test lint soak bench docs clean
+.PHONY: demo test lint soak bench gpu docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/frl run
@@ -36,6 +36,11 @@ soak: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed
 	$(BIN)/frl bench
+
+MINUTES ?= 10
+
+gpu: $(VENV)/.installed
+	$(BIN)/python -m experiments.benchmarks.gpu --minutes $(MINUTES) --out runs/gpu
 
 docs: $(VENV)/.installed-test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -88,7 +88,7 @@ CASES = {
     "all collude": [*FRL, "attack.name=promotion", "attack.fraction=0.3", "attack.colluders=all"],
     "on updates": [*FRL, "attack.name=rank_noise", "attack.fraction=0.3"],
     "on data": [*FRL, "attack.name=label_flip", "attack.fraction=0.3"],
-    "steps": [*FRL, "train.steps=3", "train.clip=0.5"],
+    "steps": [*FRL, "train.steps=3", "train.clip=0.5", "train.micro_batch=3"],
     "coats": [*FRL, "strategy.coats=3", "attack.name=boundary", "attack.fraction=0.3"],
     "by size": [*FRL, "strategy.mask_by=abs", "attack.name=boundary", "attack.fraction=0.3"],
     "weights": [*WEIGHTS, "attack.name=ipm", "attack.fraction=0.3"],
@@ -125,6 +125,7 @@ def test_a_script_is_the_run_that_a_configuration_is(case: str, tmp_path: Path) 
         epochs=config.train.epochs,
         steps=config.train.steps,
         clip=config.train.clip,
+        micro_batch=config.train.micro_batch,
     )
     if strategy.name == "frl":
         server: Any = strategies.FRL(clients=10, clients_per_round=8, seed=0)

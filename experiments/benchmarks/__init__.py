@@ -22,6 +22,7 @@ from experiments.benchmarks import (
     view,
     vote,
     wire_rows,
+    worker_memory,
 )
 from experiments.benchmarks.row import Row
 from frl.errors import unknown
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _GROUPS = (
     step,
+    worker_memory,
     vote,
     certify,
     engine,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.benchmarks.row import Row, cpu_seconds
-from experiments.benchmarks.share import mnist_folder
+from experiments.benchmarks.share import data_folder
 from frl import data
 from frl.data.dataset import DataSet, Split
 from frl.data.listing import listing_of
@@ -26,7 +26,7 @@ _TRIES = 400
 
 def measure(name: str) -> Row:
     """Load MNIST where ``$FRL_DATA_ROOT`` has it, else the digits: medians of pairs in turn."""
-    folder = mnist_folder()
+    folder = data_folder("mnist")
     known = "mnist" if folder else "digits"
     data.load(known, folder)
     with TemporaryDirectory() as temporary:

@@ -14,7 +14,7 @@ from flwr.app import ArrayRecord, Context, Message
 from flwr.clientapp import ClientApp
 
 from experiments.benchmarks.row import Row
-from experiments.benchmarks.share import mnist_folder
+from experiments.benchmarks.share import data_folder
 from experiments.config import Config, flatten, from_flat
 from experiments.records import RunDirectory
 from experiments.rounds.loop import execute
@@ -149,8 +149,8 @@ def _growth(name: str) -> Row:
 
 def _sharing(name: str) -> Row:
     """On MNIST where ``$FRL_DATA_ROOT`` has it, else on the embedded data."""
-    data = {"data.name": "mnist", "data.path": mnist_folder(), "data.partition": "iid"}
-    shape = {"rounds": 2, "clients": 200, "clients_per_round": 40} if mnist_folder() else {}
+    data = {"data.name": "mnist", "data.path": data_folder("mnist"), "data.partition": "iid"}
+    shape = {"rounds": 2, "clients": 200, "clients_per_round": 40} if data_folder("mnist") else {}
     ray = {"rounds": 2, "engine.name": "ray", "engine.workers": 4}
     config = from_flat({**SMALL, **(data if shape else {}), **ray, **shape})
     with TemporaryDirectory() as folder, make_grid(config) as grid:

@@ -52,7 +52,7 @@ def _rounds(eval_every: int) -> list[dict[str, Any]]:
             "clients_per_round": 25,
             "eval_every": eval_every,
             "data.name": "mnist",
-            "data.path": mnist_folder(),
+            "data.path": data_folder("mnist"),
             "model.name": "lenet",
             "engine.name": "ray",
             "engine.workers": _WORKERS,
@@ -64,7 +64,7 @@ def _rounds(eval_every: int) -> list[dict[str, Any]]:
         return directory.rows()[1:]
 
 
-def mnist_folder() -> str:
-    """Return ``$FRL_DATA_ROOT/mnist`` where that is a folder, else nothing: the hub is asked."""
-    folder = Path(os.environ.get("FRL_DATA_ROOT", "")) / "mnist"
+def data_folder(name: str) -> str:
+    """Return ``$FRL_DATA_ROOT/NAME`` where that is a folder, else nothing: the hub is asked."""
+    folder = Path(os.environ.get("FRL_DATA_ROOT", "")) / name
     return str(folder) if os.environ.get("FRL_DATA_ROOT") and folder.is_dir() else ""

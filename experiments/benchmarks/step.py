@@ -18,8 +18,8 @@ from frl.training.settings import TrainSettings
 
 _BATCH = 8
 _REPEATS = 9
-_COATS = 2
-_LENET, _CONV8 = DataShape((1, 28, 28), 10), DataShape((3, 32, 32), 10)
+_GREY, _COLOUR = DataShape((1, 28, 28), 10), DataShape((3, 32, 32), 10)
+_CHARACTERS = DataShape((80,), 65)
 _TASK = Task(1, 0, 0)
 _SETTINGS = TrainSettings(epochs=1, batch_size=_BATCH)
 
@@ -34,10 +34,14 @@ class _Case(NamedTuple):
 
 
 _CASES = {
-    "step-lenet": _Case("lenet", _LENET, 24, 1.6),
-    "step-conv8": _Case("conv8", _CONV8, 6, 1.3),
-    "step-coats-lenet": _Case("lenet", _LENET, 24, 1.1, _COATS),
-    "step-coats-conv8": _Case("conv8", _CONV8, 6, 1.1, _COATS),
+    "step-lenet": _Case("lenet", _GREY, 24, 1.3),
+    "step-conv8": _Case("conv8", _COLOUR, 6, 1.1),
+    "step-resnet18": _Case("resnet18", _COLOUR, 3, 1.15),
+    "step-transformer": _Case("char_transformer", _CHARACTERS, 24, 1.3),
+    "step-coats-4-lenet": _Case("lenet", _GREY, 24, 1.1, 4),
+    "step-coats-7-lenet": _Case("lenet", _GREY, 24, 1.1, 7),
+    "step-coats-4-conv8": _Case("conv8", _COLOUR, 6, 1.1, 4),
+    "step-coats-7-conv8": _Case("conv8", _COLOUR, 6, 1.1, 7),
 }
 
 
@@ -45,10 +49,7 @@ def measure(name: str) -> Row:
     """Measure one model, the two kinds of step in turn, one thread, processor time."""
     case = _CASES[name]
     drawn = torch.Generator().manual_seed(0)
-    shard = Shard(
-        torch.randn(_BATCH * case.steps, *case.shape.example, generator=drawn),
-        torch.randint(0, case.shape.classes, (_BATCH * case.steps,), generator=drawn),
-    )
+    shard = _shard(case, drawn)
     ours = _ranks(case, shard, max(1, case.coats))
     other = _ranks(case, shard, 1) if case.coats else _weights(case, shard)
     times: list[tuple[float, float]] = []
@@ -70,6 +71,18 @@ def measure(name: str) -> Row:
             for key, column in zip(names, zip(*times, strict=True), strict=True)
         },
     )
+
+
+def _shard(case: _Case, drawn: torch.Generator) -> Shard:
+    """Return random images, or random characters for a model that takes rows of them."""
+    count = _BATCH * case.steps
+    size, classes = (count, *case.shape.example), case.shape.classes
+    inputs = (
+        torch.randn(size, generator=drawn)
+        if len(case.shape.example) == 3
+        else torch.randint(0, classes, size, generator=drawn)
+    )
+    return Shard(inputs, torch.randint(0, classes, (count,), generator=drawn))
 
 
 def _ranks(case: _Case, shard: Shard, coats: int) -> Callable[[], float]:

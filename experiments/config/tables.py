@@ -112,6 +112,9 @@ class TrainConfig(Table):
     epochs: Positive = Field(_TRAIN.epochs, description="local epochs")
     steps: int = Field(_TRAIN.steps, ge=0, description="local steps in place of epochs; 0: epochs")
     batch_size: Positive = Field(_TRAIN.batch_size, description="examples a step")
+    micro_batch: int = Field(
+        _TRAIN.micro_batch, ge=0, description="examples of a step at once, for memory; 0: all"
+    )
     lr: float = Field(0.0, ge=0, description="of round 1; 0: what suits the method")
     lr_decay: float = Field(_TRAIN.lr_decay, gt=0, le=1, description="factor a round")
     momentum: float = Field(

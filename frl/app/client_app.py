@@ -156,6 +156,7 @@ def client_app(
     momentum: float = _DEFAULTS.momentum,
     weight_decay: float = _DEFAULTS.weight_decay,
     clip: float = _DEFAULTS.clip,
+    micro_batch: int = _DEFAULTS.micro_batch,
     augmentation: str = _DEFAULTS.augmentation,
     device: str = "cpu",
     mods: Sequence[Mod] = (),
@@ -186,7 +187,7 @@ def client_app(
         Nested masks of one ranking; a weight counts once for each that its edge is in.
     binarised : bool
         Whether all kept weights of a layer have one size, their mean.
-    epochs, steps, batch_size, lr, lr_decay, momentum, weight_decay, clip, augmentation
+    epochs, steps, batch_size, lr, lr_decay, momentum, weight_decay, clip, micro_batch, augmentation
         The same as the keys ``train.*`` of a configuration, see
         :class:`frl.training.settings.TrainSettings`; ``lr`` is by default what suits the method.
     device : str
@@ -209,6 +210,7 @@ def client_app(
         momentum=momentum,
         weight_decay=weight_decay,
         clip=clip,
+        micro_batch=micro_batch,
         augmentation=augmentation,
     )
     _check_settings(settings)
@@ -228,7 +230,7 @@ def client_app(
 
 
 def _check_settings(settings: TrainSettings) -> None:
-    for name, least in (("epochs", 1), ("batch_size", 1), ("steps", 0)):
+    for name, least in (("epochs", 1), ("batch_size", 1), ("steps", 0), ("micro_batch", 0)):
         value = getattr(settings, name)
         if type(value) is not int or value < least:
             raise InputError(f"{name}: got {value!r}; takes an integer from {least}")

@@ -17,7 +17,7 @@ from torch.func import vmap
 from frl.cohort.stack import Stack, Stacked
 from frl.task import Task
 from frl.training.augmentation import augment
-from frl.training.local_steps import last_pass, local_steps, rows_of
+from frl.training.local_steps import last_pass, local_steps, micro_batches, rows_of
 from frl.training.ranks import Fit, Shard, augmenter, autocast
 from frl.training.settings import TrainSettings
 from frl.training.stateless import Stateless
@@ -76,7 +76,7 @@ def fit_together(
         ]
         moving = {name: tensor[:active] for name, tensor in values.items()}
         weights = stack.weights(moving)
-        sums, gradients = _gradients(call, weights, batches, settings.precision)
+        sums, gradients = _gradients(call, weights, batches, settings)
         slopes = stack.gradients(moving, gradients)
         if settings.clip:
             _clip(slopes, settings.clip)
@@ -97,21 +97,26 @@ def fit_together(
 
 
 def _gradients(
-    call: Stateless, weights: Stacked, batches: Sequence[Shard], precision: str
+    call: Stateless, weights: Stacked, batches: Sequence[Shard], settings: TrainSettings
 ) -> tuple[Tensor, Stacked]:
     """Return each client's summed loss, and the gradient of its mean loss."""
     inputs, labels, shares = _padded(batches)
     leaves = {name: tensor.requires_grad_() for name, tensor in weights.items()}
-
-    with autocast(inputs.device, precision):
-        logits = vmap(call)(leaves, inputs).float()
-    losses = nn.functional.cross_entropy(
-        logits.flatten(0, 1), labels.flatten(), reduction="none"
-    ).view_as(shares)
-    means = (losses * shares).sum(dim=1)
-    found = torch.autograd.grad(means.sum(), list(leaves.values()))
+    means = torch.zeros(len(batches), device=inputs.device)
+    found: list[Tensor] = []
+    for start, stop in micro_batches(inputs.shape[1], settings):
+        piece = slice(start, stop)
+        with autocast(inputs.device, settings.precision):
+            logits = vmap(call)(leaves, inputs[:, piece]).float()
+        losses = nn.functional.cross_entropy(
+            logits.flatten(0, 1), labels[:, piece].flatten(), reduction="none"
+        ).view_as(shares[:, piece])
+        part = (losses * shares[:, piece]).sum(dim=1)
+        slopes = torch.autograd.grad(part.sum(), list(leaves.values()))
+        found = [a.add_(b) for a, b in zip(found, slopes, strict=True)] if start else [*slopes]
+        means += part.detach()
     counts = torch.tensor([len(batch.labels) for batch in batches], device=inputs.device)
-    return means.detach() * counts, dict(zip(leaves, found, strict=True))
+    return means * counts, dict(zip(leaves, found, strict=True))
 
 
 def _padded(batches: Sequence[Shard]) -> tuple[Tensor, Tensor, Tensor]:

@@ -48,6 +48,11 @@ class CohortTrainer:
         as without a cohort.
     memory : DeviceMemory or None
         To measure how many members fit at once; without it, all of them until they do not.
+
+    Attributes
+    ----------
+    singly : int
+        Members of cohorts so far that trained one by one.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class CohortTrainer:
         self._memory = memory
         self._most = 0
         self._stack = stack_of(trainer) if stacked else None
+        self.singly = 0
 
     def train(self, state: Arrays, shard: Shard, task: Task) -> Trained:
         """Train one client, together with the cohort that the calling thread is in."""
@@ -97,6 +103,7 @@ class CohortTrainer:
         return self._trainer.train(*job)
 
     def _attempt(self, job: Job) -> Trained | Exception:
+        self.singly += 1
         try:
             return self._alone(job)
         except Exception as error:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from frl.randomness import Purpose, generator
 from frl.task import Task
-from frl.training.forward.passes import batches
+from frl.training.forward.passes import Span, batches
 
 if TYPE_CHECKING:
     from frl.training.ranks import Shard
@@ -61,6 +61,16 @@ def _passes(
             (start == 0, order[start:stop])
             for start, stop in batches(count, settings.batch_size, least)
         ]
+
+
+def micro_batches(count: int, settings: TrainSettings, least: int = 1) -> list[Span]:
+    """Cut the examples of a step into those that go through the network at once.
+
+    A last piece of fewer than ``least`` joins the one before.
+    """
+    return batches(
+        count, max(settings.micro_batch, least) if settings.micro_batch else count, least
+    )
 
 
 def last_pass(steps: Sequence[LocalStep]) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from frl.arrays import Arrays
 from frl.models.initial import initial_scores, signed_constant, sorted_scores
@@ -20,7 +21,7 @@ from frl.task import Task
 from frl.training.augmentation import augment
 from frl.training.batch_statistics import least_batch, use_batch_statistics
 from frl.training.forward.randomness import seeded_forward
-from frl.training.local_steps import last_pass, local_steps, rows_of
+from frl.training.local_steps import last_pass, local_steps, micro_batches, rows_of
 from frl.training.masked_weight import MaskBy
 from frl.training.parameters import ranked
 from frl.training.settings import TrainSettings
@@ -90,26 +91,53 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, task: Task) ->
     )
     module.train()
     changes = augmenter(task)
-    steps = local_steps(count, settings, task, least_batch(module))
+    least = least_batch(module)
+    steps = local_steps(count, settings, task, least)
     device = shard.labels.device
     total = torch.zeros((), device=device)
     with seeded_forward(task.seed, round=task.round, client=task.client, device=device):
         for step, batch in zip(steps, rows_of(steps, shard), strict=True):
             optimiser.param_groups[0]["lr"] = step.rate
             inputs = augment(shard.inputs[batch], settings.augmentation, changes)
-            with autocast(device, settings.precision):
-                logits = module(inputs)
-            loss = nn.functional.cross_entropy(logits.float(), shard.labels[batch])
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss = _descent(module, Shard(inputs, shard.labels[batch]), settings, least)
             if settings.clip:
                 nn.utils.clip_grad_norm_(moved, settings.clip)
             optimiser.step()
             if step.first:
                 total.zero_()
-            total += loss.detach() * len(batch)
+            total += loss * len(batch)
     mean = float(total) / last_pass(steps)
     return Fit(loss=mean, steps=len(steps), seconds=time.perf_counter() - begun)
+
+
+def _descent(module: nn.Module, batch: Shard, settings: TrainSettings, least: int) -> Tensor:
+    """Add the gradient of a batch's mean loss to the parameters, and return that loss.
+
+    Pieces of a batch share the weights that the parameters stand for, computed once; the norms of
+    a batch norm are those of a piece.
+    """
+    count = len(batch.labels)
+    pieces = micro_batches(count, settings, least)
+    if len(pieces) == 1:
+        loss = _loss(module, batch, settings.precision)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+    mean = torch.zeros((), device=batch.labels.device)
+    with parametrize.cached():
+        for start, stop in pieces:
+            piece = Shard(batch.inputs[start:stop], batch.labels[start:stop])
+            loss = _loss(module, piece, settings.precision) * ((stop - start) / count)
+            loss.backward(retain_graph=stop < count)  # type: ignore[no-untyped-call]
+            mean += loss.detach()
+            del loss  # and with it the activations of the piece
+    return mean
+
+
+def _loss(module: nn.Module, batch: Shard, precision: str) -> Tensor:
+    with autocast(batch.labels.device, precision):
+        logits = module(batch.inputs)
+    return nn.functional.cross_entropy(logits.float(), batch.labels)
 
 
 class Trainer(Protocol):

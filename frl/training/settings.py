@@ -14,6 +14,9 @@ class TrainSettings(NamedTuple):
     epochs, batch_size : int
     steps : int
         Steps to take, whatever the size of the shard, in place of ``epochs``; 0: epochs.
+    micro_batch : int
+        Examples of a batch that go through the network at once, for less memory; their gradients
+        add up to that of the batch. 0: all of them.
     clip : float
         Largest Euclidean norm of a step's gradient, of all layers together; 0: none.
     lr : float
@@ -37,6 +40,7 @@ class TrainSettings(NamedTuple):
     precision: str = "float32"
     steps: int = 0
     clip: float = 0.0
+    micro_batch: int = 0
 
     def rate(self, round: int, part: int, parts: int) -> float:
         """Learning rate of one part (from 0) of the local work of one round (from 1)."""

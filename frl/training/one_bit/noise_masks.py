@@ -13,7 +13,7 @@ from frl.random_noise import random_noise
 from frl.ranking import DIVERGED
 from frl.task import Task
 from frl.training.batch_statistics import least_batch, use_batch_statistics
-from frl.training.local_steps import local_steps
+from frl.training.local_steps import local_steps, micro_batches
 from frl.training.one_bit.updated_weight import UpdatedWeight
 from frl.training.parameters import ParameterSpec, ranked
 from frl.training.ranks import Fit, Shard, fit
@@ -103,16 +103,22 @@ class NoiseMaskTrainer:
             noise, _ = random_noise(task, number, state[name].size, self._width)
             held = self._masks[name].noise
             held.copy_(torch.from_numpy(noise).view_as(held))
-        steps = local_steps(len(shard.labels), self.settings, task, least_batch(self.module))
-        begun = 0
+        least = least_batch(self.module)
+        steps = local_steps(len(shard.labels), self.settings, task, least)
+        passes = iter(
+            [
+                (number + 1) / len(steps)
+                for number, step in enumerate(steps)
+                for _ in micro_batches(len(step.rows), self.settings, least)
+            ]
+        )
 
-        def begin_step(*_: object) -> None:
-            nonlocal begun
-            begun += 1
+        def begin_pass(*_: object) -> None:
+            progress = next(passes)
             for mask in self._masks.values():
-                mask.progress = begun / max(1, len(steps))
+                mask.progress = progress
 
-        counted = self.module.register_forward_pre_hook(begin_step)
+        counted = self.module.register_forward_pre_hook(begin_pass)
         try:
             result = fit(self.module, shard, self.settings, task)
         finally:

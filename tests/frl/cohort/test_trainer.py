@@ -62,6 +62,7 @@ def stacked(make: Callable[[], Trainer], **options: Any) -> list[Any]:
         ("score", {"augmentation": "none"}),
         ("abs", {"augmentation": "crop-flip"}),
         ("score", {"steps": 4, "clip": 0.05}),
+        ("abs", {"micro_batch": 3}),
     ],
 )
 def test_each_client_ranks_as_if_it_were_alone(
@@ -89,7 +90,7 @@ def test_each_client_ranks_as_if_it_were_alone(
 
 def test_each_client_moves_its_weights_as_if_it_were_alone() -> None:
     def make() -> WeightTrainer:
-        return weight_trainer(lr=0.05, clip=0.5)
+        return weight_trainer(lr=0.05, clip=0.5, micro_batch=5)
 
     single = make()
     alone = [single.train(*job) for job in jobs(single)]

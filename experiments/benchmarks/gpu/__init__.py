@@ -1,0 +1,1 @@
+"""All that a GPU is asked for, in one command and a limited time: ``make gpu``."""
