@@ -30,6 +30,7 @@ class Purpose(IntEnum):
     ROOT = 13
     FORWARD = 14
     EVALUATION = 15
+    CHOOSE = 16
 
 
 def generator(

@@ -191,8 +191,7 @@ class Channel:
         """Encode what is sent of a full ranking, or of differences of weights."""
         drawn = self.form.drawn(update, base.state, task)
         codable = {name: self.form.codable(part) for name, part in drawn.items()}
-        given = self.form.given(base, task)
-        return wire.encode(codable, self.update_coding, base=given, rows=self.rows)
+        return self._encode(codable, base, task)
 
     def receive(self, record: ArrayRecord, base: Base, task: Task, *, coded: bool) -> Received:
         """Unpack what was sent and count its bytes.
@@ -213,7 +212,8 @@ class Channel:
             raise MalformedError("not-coded", f"{len(record)} arrays, not {CODED!r} alone")
         given = self.form.given(base, task)
         update = wire.decode(message, _layers(base), self.update_coding, base=given)
-        return Received(update, record.count_bytes(), _sizes(message, base))
+        sent = self.form.opened(update, base, task)
+        return Received(sent, record.count_bytes(), _sizes(message, base))
 
     def restore(self, sent: Arrays, base: Base) -> Arrays:
         """Rebuild full rankings from what was sent of them; differences of weights are as sent."""
@@ -247,7 +247,12 @@ class Channel:
         task : Task
             What the client was asked.
         """
-        return _sizes(self.encode_update(self.restore(sent, base), base, task), base)
+        packed = {name: self.form.packed(part, base.state[name]) for name, part in sent.items()}
+        return _sizes(self._encode(packed, base, task), base)
+
+    def _encode(self, codable: Arrays, base: Base, task: Task) -> bytes:
+        given = self.form.given(base, task)
+        return wire.encode(codable, self.update_coding, base=given, rows=self.rows)
 
     def _decode_state(self, message: bytes, held: Base | None, seed: int) -> Arrays:
         if is_steps(message):

@@ -56,6 +56,14 @@ class Form(ABC):
         """Make what the codings take of the update of a layer; by default what is sent."""
         return self.of(update)
 
+    def opened(self, decoded: Arrays, base: Base, task: Task) -> Arrays:
+        """Make what was sent of what the codings give; by default that is what was sent."""
+        return decoded
+
+    def packed(self, sent: NDArray[Any], state: NDArray[Any]) -> NDArray[Any]:
+        """Make what the codings take of what was sent of a layer, given its global state."""
+        return self.codable(self.restore(sent, state))
+
     @abstractmethod
     def fault(self, sent: NDArray[Any]) -> str | None:
         """Say why an array of ``dtype`` is not what :meth:`of` makes, ``None`` if it is; O(n)."""
