@@ -28,6 +28,8 @@ _CERTAIN = 2.0**-12
 _GRAIN = 1 << 12
 """Parts of a bit of log-likelihood; sums of whole parts are the same in any order."""
 _KL_GRAIN = 1 << 20
+_LONGEST = LENGTHS[np.searchsorted(LENGTHS, np.arange(LENGTHS[-1] + 1).clip(1), side="right") - 1]
+"""Length of a block by the edges that its budget allows."""
 _JUMP = 1024
 """Edges that take about as long to draw as one jump to the sample of a block."""
 
@@ -59,14 +61,15 @@ def blocks(p: NDArray[np.uint16], q: NDArray[np.float64], budget: float) -> NDAr
     ones = p / _PARTS
     divergence = q * np.log2(q / ones) + (1 - q) * np.log2((1 - q) / (1 - ones))
     spent = np.cumsum(np.rint(divergence * _KL_GRAIN).astype(np.int64))
-    most, starts, start, before = round(budget * _KL_GRAIN), [], 0, 0
+    before = np.append(0, spent[:-1])
+    ends = np.searchsorted(spent, before + round(budget * _KL_GRAIN), side="right")
+    rooms = ends - np.arange(p.size)
+    after = np.arange(p.size) + _LONGEST.take(np.minimum(rooms, LENGTHS[-1]))
+    after[(ends == p.size) & (rooms <= LENGTHS[-1])] = p.size
+    steps, starts, start = after.tolist(), [], 0
     while start < p.size:
         starts.append(start)
-        room = int(np.searchsorted(spent, before + most, side="right")) - start
-        if start + room < p.size or room > LENGTHS[-1]:
-            room = int(LENGTHS[max(0, np.searchsorted(LENGTHS, room, side="right") - 1)])
-        start += room
-        before = int(spent[start - 1])
+        start = steps[start]
     return np.array(starts, dtype=np.int64)
 
 

@@ -50,7 +50,7 @@ def choice_fault(choices: NDArray[np.uint16], bits: int) -> str | None:
 @register("klms")
 @dataclass(frozen=True)
 class Klms(Coding):
-    """Choices of samples (Isik et al., AISTATS 2024): 1 + index at the first edge of a block, else 0.
+    """Choices of samples (Isik et al., AISTATS 2024): 1 + index where a block begins, else 0.
 
     A block has one of 51 lengths; the last one ends with the layer.
 
