@@ -8,7 +8,8 @@ from typing import TypeAlias
 from flwr.app import ArrayRecord, Message, RecordDict
 
 from frl.arrays import Arrays
-from frl.exchange.channel import Channel, is_coded
+from frl.exchange.channel import Channel
+from frl.exchange.coded_record import is_coded
 from frl.exchange.messages import Report, arrays_record, read_task
 from frl.exchange.state_reader import StateReader
 from frl.task import Task

@@ -31,6 +31,7 @@ class Purpose(IntEnum):
     FORWARD = 14
     EVALUATION = 15
     GROUPS = 16
+    CHOOSE = 17
 
 
 def generator(

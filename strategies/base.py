@@ -23,6 +23,7 @@ from frl.exchange.messages import (
     train_content,
 )
 from frl.exchange.received import Received
+from frl.exchange.unmoved import Unmoved
 from frl.grids import Roster, find_roster
 from frl.task import Task
 from frl.wire import Base
@@ -110,6 +111,7 @@ class SeededStrategy(StartableStrategy):
         self._channel = channel or Channel()
         self._base = Base(0, {})
         self._sent: list[ArrayRecord] = []
+        self._heard: Unmoved | None = None
         self.client_states = ClientStates(self._channel)
         self.carry = Carry(self._channel)
         self._measured = measured or (lambda round: False)
@@ -175,7 +177,6 @@ class SeededStrategy(StartableStrategy):
         self._sent = (
             self.client_states.records(self._base, asked) if coded else [arrays] * len(asked)
         )
-        remember = coded and self._channel.history > 0
         self._asked = [
             (
                 Message(
@@ -183,7 +184,7 @@ class SeededStrategy(StartableStrategy):
                         state,
                         Task(server_round, client, self.seed),
                         self._data_spec,
-                        remember=remember,
+                        remember=coded and self._channel.history > 0,
                     ),
                     nodes[client],
                     MessageType.TRAIN,
@@ -232,7 +233,9 @@ class SeededStrategy(StartableStrategy):
         outcome = self.combine(server_round, state, admitted())
         sums = None if self.vote is None else self.vote.sums
         if not isinstance(outcome, str):
-            outcome = self.carry.lowered(outcome, self._base, sums, sorted(reports), seed=self.seed)
+            outcome = self.carry.lowered(
+                outcome, self._base, sums, sorted(reports), seed=self.seed, heard=self._heard
+            )
         rejected += gate.silent()
         rejected += [Rejected(c, "offline", "no node is this client") for c in self._absent]
         ordered = [reports[client] for client in sorted(reports)]
@@ -249,8 +252,10 @@ class SeededStrategy(StartableStrategy):
             coded=counter.coded(),
             counted=self.counted,
         )
-        self.client_states.record_round(self._base, self.sampled, reports, sums, seed=self.seed)
-        self._asked = []
+        self.client_states.record_round(
+            self._base, self.sampled, reports, sums, seed=self.seed, heard=self._heard
+        )
+        self._asked, self._heard = [], None
         metrics = MetricRecord(
             {
                 "admitted": len(reports),
@@ -272,7 +277,8 @@ class SeededStrategy(StartableStrategy):
     def read(self, record: ArrayRecord, client: int) -> Received:
         """Return what a client of the round under way sent."""
         task = Task(self.round, client, self.seed)
-        return self._channel.receive(record, self._base, task, coded=self._channel.coded)
+        coded = self._channel.coded
+        return self._channel.receive(record, self._base, task, coded=coded, heard=self._heard)
 
     def configure_evaluate(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid

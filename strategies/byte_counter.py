@@ -12,7 +12,8 @@ from typing import NamedTuple
 from flwr.app import ArrayRecord
 
 from frl.arrays import Arrays
-from frl.exchange.channel import Channel, coded_message
+from frl.exchange.channel import Channel
+from frl.exchange.coded_record import coded_message
 from frl.exchange.received import Sizes
 from frl.task import Task
 from frl.wire import Base

@@ -12,6 +12,7 @@ from frl.arrays import Arrays
 from frl.errors import InputError
 from frl.exchange.carry import carried
 from frl.exchange.channel import Channel
+from frl.exchange.unmoved import Unmoved
 from frl.ranking import Ranking
 from frl.wire import Base
 
@@ -37,6 +38,7 @@ class Carry:
         voters: Sequence[int],
         *,
         seed: int,
+        heard: Unmoved | None = None,
     ) -> Arrays:
         """Return the next global state as clients can be sent it.
 
@@ -53,12 +55,16 @@ class Carry:
             Clients that voted, ascending.
         seed : int
             Of the run.
+        heard : Unmoved, optional
+            With the voters whose noise was made when their ballots were read.
         """
         channel = self._channel
         if not channel.carries:
             return channel.coarsened(outcome)
         own = self._own or base.state
-        moves = None if sums is None else channel.form.moves(sums, voters, base, seed=seed)
+        moves = None
+        if sums is not None:
+            moves = channel.form.moves(sums, voters, base, seed=seed, heard=heard)
         if moves is None:
             moves = {name: outcome[name] - ranks for name, ranks in base.state.items()}
         self._own = carried(own, moves)

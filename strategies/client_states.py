@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from frl.arrays import Arrays
 from frl.exchange.channel import Channel
+from frl.exchange.unmoved import Unmoved
 from frl.wire import Base
 
 _CLIENTS, _STEPS = "clients", "steps"
@@ -100,6 +101,7 @@ class ClientStates:
         sums: Mapping[str, NDArray[Any]] | None = None,
         *,
         seed: int = 0,
+        heard: Unmoved | None = None,
     ) -> None:
         """Note who answered a round that began with ``base``.
 
@@ -112,6 +114,8 @@ class ClientStates:
             What the votes added up to, where they alone led to the next state.
         seed : int
             Of the run.
+        heard : Unmoved, optional
+            With the voters whose noise was made when their ballots were read.
         """
         if not self._channel.history:
             return
@@ -120,7 +124,7 @@ class ClientStates:
         for old in sorted(self._bases)[: -self._channel.history]:
             del self._bases[old]
         if sums is not None and voters:
-            step = self._channel.encode_step(base, voters, sums, seed=seed)
+            step = self._channel.encode_step(base, voters, sums, seed=seed, heard=heard)
             if step is not None:
                 self._steps[base.round] = step
         self._steps = {past: kept for past, kept in self._steps.items() if past in self._bases}

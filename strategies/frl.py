@@ -45,6 +45,7 @@ class FRL(SeededStrategy):
     ) -> Arrays | str:
         """Add rankings as they arrive; memory does not grow with the number of clients."""
         vote = Vote(state)
+        self._heard = self._channel.noise_sums(self._base, seed=self.seed)
         for reply in admitted:
             vote.add(self._votes(reply.update))
         self.vote = vote

@@ -10,7 +10,8 @@ from flwr.app import ArrayRecord, Message, MessageType, RecordDict
 
 from attacks.base import Update
 from frl.errors import InputError
-from frl.exchange.channel import Channel, is_coded
+from frl.exchange.channel import Channel
+from frl.exchange.coded_record import is_coded
 from frl.exchange.messages import ARRAYS, read_answer, read_data_spec, read_task, train_content
 from frl.exchange.plain import plain_channel
 from frl.exchange.state_reader import StateReader

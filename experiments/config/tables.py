@@ -10,7 +10,7 @@ from experiments.config.spelling import plain_attack, plain_strategy
 from frl import methods
 from frl.data.reading.options import STRIDE, Reading, joined
 from frl.errors import InputError, unknown
-from frl.methods import Method
+from frl.methods import Draw, Method
 from frl.training.settings import TrainSettings
 from strategies.settings import RuleSettings, Weighting
 
@@ -165,6 +165,12 @@ class StrategyConfig(_Open):
     shared_noise: bool = Field(
         False, description="code the bits of fedpm given the noise that both sides know"
     )
+    sample_bits: int = Field(
+        0, ge=0, le=10, description="of a sample's index in a block of fedpm's mask; 0: whole masks"
+    )
+    block_kl: float = Field(
+        0.0, ge=0, le=64, description="bits by which a block may diverge; 0: strategy.sample_bits"
+    )
     coding: str = Field(
         "auto", description="of messages: off, always, or frl list codings; auto: under Flower"
     )
@@ -182,16 +188,25 @@ class StrategyConfig(_Open):
         """The method of that name."""
         return methods.make(self.name)
 
+    @property
+    def draw(self) -> Draw:
+        """How masks are drawn."""
+        return Draw(self.shared_noise, self.sample_bits, self.block_kl)
+
     @model_validator(mode="after")
     def _only_of_bits(self) -> StrategyConfig:
         """Refuse keys of drawn bits where none are sent."""
         if self.name != "fedpm":
-            for key in ("prior_rounds", "shared_noise"):
+            for key in ("prior_rounds", "shared_noise", "sample_bits", "block_kl"):
                 if getattr(self, key) != (default := type(self).model_fields[key].default):
                     raise InputError(
                         f"strategy.{key}: got {getattr(self, key)!r}; takes {default!r}, or "
                         "strategy.name 'fedpm'"
                     )
+        if self.sample_bits and self.shared_noise:
+            raise InputError("strategy.shared_noise: takes false where strategy.sample_bits is set")
+        if self.block_kl and not self.sample_bits:
+            raise InputError("strategy.block_kl: takes 0 where strategy.sample_bits is 0")
         return self
 
     @model_validator(mode="after")

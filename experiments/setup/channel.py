@@ -29,7 +29,7 @@ def make_form(strategy: StrategyConfig) -> Form:
         for key in ("ballot_bits", "down_bits"):
             if getattr(strategy, key):
                 raise InputError(f"strategy.{key}: takes 0 for weights")
-        form = strategy.method.form(shared_noise=strategy.shared_noise)
+        form = strategy.method.form(strategy.draw)
         if form is not None:
             if strategy.upload_top < 1:
                 raise InputError(f"strategy.upload_top: takes 1 for {strategy.name!r}")

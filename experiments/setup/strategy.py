@@ -13,7 +13,7 @@ from experiments.setup.channel import make_form
 from frl.arrays import Arrays
 from frl.data import DataSet, Split
 from frl.errors import InputError
-from frl.exchange.forms import Bits
+from frl.exchange.forms import Bits, BlockSamples
 from frl.one_thread import one_thread
 from frl.randomness import Purpose, generator
 from frl.registry import Registry
@@ -83,7 +83,8 @@ def make_steps(config: Config) -> list[PreAggregation]:
 def make_posterior(config: Config) -> Posterior | None:
     """Build what counts the bits of masks; ``None`` where clients send something else."""
     strategy = config.strategy
-    return Posterior(strategy.prior_rounds) if isinstance(make_form(strategy), Bits) else None
+    counts = isinstance(make_form(strategy), Bits | BlockSamples)
+    return Posterior(strategy.prior_rounds) if counts else None
 
 
 def make_members(config: Config) -> NDArray[np.int64] | None:

@@ -92,7 +92,7 @@ def check_network(network: Network) -> None:
     """
     if network.method not in methods.list():
         raise unknown("method", network.method, methods.list())
-    if methods.make(network.method).form() is not None:
+    if methods.make(network.method).form(methods.Draw()) is not None:
         raise InputError(
             f"method: {network.method!r} sends what only the apps of a configuration read "
             f"(strategy.name); takes {' or '.join(map(repr, _FIRST.values()))}"

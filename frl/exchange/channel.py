@@ -1,8 +1,7 @@
 """The channel: global states and updates in messages, as plain arrays or coded.
 
-A coded record holds one array, ``CODED``, whose bytes are a message of :mod:`frl.wire`. Both sides
-build the same channel from the configuration of the run; a client answers a coded request with a
-coded reply.
+Both sides build the same channel from the configuration of the run; a client answers a coded
+request with a coded reply.
 """
 
 from __future__ import annotations
@@ -10,27 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, Message
+from flwr.app import ArrayRecord
 from numpy.typing import NDArray
 
 from frl import wire
 from frl.arrays import Arrays
 from frl.errors import unknown
 from frl.exchange.carry import followed
+from frl.exchange.coded_record import CODED, coded_message, coded_record
 from frl.exchange.downlink import coarsen, decode_down, encode_down
 from frl.exchange.forms import Form, Whole
-from frl.exchange.messages import ARRAYS, MalformedError, arrays_record, read_arrays
+from frl.exchange.messages import MalformedError, arrays_record, read_arrays
 from frl.exchange.received import Received, Sizes
 from frl.exchange.steps import is_steps, join
+from frl.exchange.unmoved import Unmoved
 from frl.ranking import Ranking
 from frl.task import Task
 from frl.wire import Base, Coding
-
-CODED = "coded"
-_STYPE = "frl.wire"
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Channel:
         """Pack the global state of a round for a client that holds ``held``."""
         if not self.coded:
             return arrays_record(base.state)
-        return _coded(self.encode_state(base, held, steps))
+        return coded_record(self.encode_state(base, held, steps))
 
     def encode_state(
         self, base: Base, held: Base | None = None, steps: Sequence[bytes] = ()
@@ -111,6 +109,12 @@ class Channel:
             return wire.encode(base.state, self.form.state, base=given, rows=self.rows)
         return encode_down(base.state, held=given, bits=self.down_bits or None, rows=self.rows)
 
+    def noise_sums(self, base: Base, *, seed: int) -> Unmoved | None:
+        """Return what adds up the noise of ballots as they are read, where a step or carry asks."""
+        if not self.coded or not (self.history or self.carries):
+            return None
+        return self.form.noise_sums(base, seed=seed, near=not self.carries)
+
     def encode_step(
         self,
         base: Base,
@@ -118,6 +122,7 @@ class Channel:
         sums: Mapping[str, NDArray[Any]],
         *,
         seed: int,
+        heard: Unmoved | None = None,
     ) -> bytes | None:
         """Encode what led from the ranking of a round to the next.
 
@@ -126,7 +131,7 @@ class Channel:
         if not self.history or self.down_bits:
             return None
         ordered = {name: sums[name].astype(np.int32) for name in base.state}
-        return self.form.encode_step(ordered, voters, base, seed=seed, rows=self.rows)
+        return self.form.encode_step(ordered, voters, base, seed=seed, rows=self.rows, heard=heard)
 
     def read_state(self, record: ArrayRecord, held: Base | None = None, *, seed: int = 0) -> Arrays:
         """Unpack a global state, coded or not, where ``held`` was the last one.
@@ -179,7 +184,7 @@ class Channel:
         coded : bool
         """
         if coded:
-            return _coded(self.encode_update(update, base, task))
+            return coded_record(self.encode_update(update, base, task))
         return arrays_record(self.sent(update, base, task))
 
     def sent(self, update: Arrays, base: Base, task: Task) -> Arrays:
@@ -191,11 +196,20 @@ class Channel:
         """Encode what is sent of a full ranking, or of differences of weights."""
         drawn = self.form.drawn(update, base.state, task)
         codable = {name: self.form.codable(part) for name, part in drawn.items()}
-        given = self.form.given(base, task)
-        return wire.encode(codable, self.update_coding, base=given, rows=self.rows)
+        return self._encode(codable, base, task)
 
-    def receive(self, record: ArrayRecord, base: Base, task: Task, *, coded: bool) -> Received:
+    def receive(
+        self,
+        record: ArrayRecord,
+        base: Base,
+        task: Task,
+        *,
+        coded: bool,
+        heard: Unmoved | None = None,
+    ) -> Received:
         """Unpack what was sent and count its bytes.
+
+        ``heard``, of :meth:`noise_sums`, is told the noise of a ballot that could be read.
 
         Raises
         ------
@@ -213,7 +227,10 @@ class Channel:
             raise MalformedError("not-coded", f"{len(record)} arrays, not {CODED!r} alone")
         given = self.form.given(base, task)
         update = wire.decode(message, _layers(base), self.update_coding, base=given)
-        return Received(update, record.count_bytes(), _sizes(message, base))
+        if heard is not None:
+            heard.add(task.client, given.state)
+        sent = self.form.opened(update, base, task)
+        return Received(sent, record.count_bytes(), _sizes(message, base))
 
     def restore(self, sent: Arrays, base: Base) -> Arrays:
         """Rebuild full rankings from what was sent of them; differences of weights are as sent."""
@@ -222,16 +239,7 @@ class Channel:
     def undithered(self, sent: Arrays, base: Base, task: Task) -> Arrays:
         """Rebuild updates without the noise that their client put in, which follows from the task.
 
-        Without dither it is :meth:`restore`.
-
-        Parameters
-        ----------
-        sent : mapping of layer to array
-            As :meth:`receive` returns it.
-        base : Base
-            The global state of the round.
-        task : Task
-            What the client was asked.
+        Without dither it is :meth:`restore`. Takes what :meth:`measure` takes.
         """
         return self.form.undithered(sent, base, task)
 
@@ -247,7 +255,12 @@ class Channel:
         task : Task
             What the client was asked.
         """
-        return _sizes(self.encode_update(self.restore(sent, base), base, task), base)
+        packed = {name: self.form.packed(part, base.state[name]) for name, part in sent.items()}
+        return _sizes(self._encode(packed, base, task), base)
+
+    def _encode(self, codable: Arrays, base: Base, task: Task) -> bytes:
+        given = self.form.given(base, task)
+        return wire.encode(codable, self.update_coding, base=given, rows=self.rows)
 
     def _decode_state(self, message: bytes, held: Base | None, seed: int) -> Arrays:
         if is_steps(message):
@@ -272,22 +285,6 @@ class Channel:
     @cached_property
     def _beginning(self) -> Base:
         return Base(0, self.first)
-
-
-def coded_message(record: ArrayRecord) -> bytes | None:
-    """Return the message of a coded record, ``None`` for plain arrays."""
-    if len(record) != 1 or CODED not in record or record[CODED].stype != _STYPE:
-        return None
-    return record[CODED].data
-
-
-def is_coded(request: Message) -> bool:
-    """Whether a request is coded, and so its reply must be."""
-    return coded_message(cast(ArrayRecord, request.content[ARRAYS])) is not None
-
-
-def _coded(message: bytes) -> ArrayRecord:
-    return ArrayRecord({CODED: Array("uint8", (len(message),), _STYPE, message)})
 
 
 def _layers(base: Base) -> dict[str, int]:

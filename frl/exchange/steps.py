@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frl.arrays import Arrays
-from frl.exchange.ballots import noise, refine
+from frl.exchange.ballots import refine
+from frl.exchange.unmoved import Rounding, Unmoved
 from frl.ranking import Positions
 from frl.wire import Base
-from frl.wire.boundaries import boundaries, bucket_table
 from frl.wire.reader import Reader
 from frl.wire.tally import Expected, decode_tally, encode_tally, read_voters
 
@@ -25,26 +25,6 @@ MOST_NOISES = 128
 """Voters whose noise a client makes again to follow a step, at most: it takes time for each."""
 _MAGIC = b"FRLT"
 _LENGTH = struct.Struct("<I")
-_REACH = 6
-"""Edges nearer than ``n / 2**_REACH`` ranks to the end of their bucket are near it."""
-
-
-class Rounding(Protocol):
-    """The rounding of rankings by clients, as :class:`frl.exchange.forms.Ballots` have it."""
-
-    @property
-    def bits(self) -> int:
-        """Bits of a ballot."""
-        ...
-
-    @property
-    def dither(self) -> float:
-        """Strength of the noise, 0 for none."""
-        ...
-
-    def jittered(self, positions: Positions, rng: np.random.Generator) -> Positions:
-        """Add the noise to the positions of a layer."""
-        ...
 
 
 def encode_step(
@@ -55,6 +35,7 @@ def encode_step(
     *,
     seed: int,
     rows: Mapping[str, int],
+    heard: Unmoved | None = None,
 ) -> bytes:
     """Encode what leads from the ranking of a round to the next.
 
@@ -72,8 +53,11 @@ def encode_step(
         Of the run.
     rows : mapping of layer name to int
         See :func:`frl.wire.encode`.
+    heard : Unmoved, optional
+        With the voters whose noise was made when their ballots were read.
     """
-    known = _expected(form, tuple(voters), base, list(sums), seed)
+    unmoved = heard or Unmoved(form, base, seed=seed, near=True)
+    known = {name: Expected(*kinds) for name, kinds in unmoved.over(voters).items()}
     return encode_tally(sums, known, tuple(voters), base, rows)
 
 
@@ -84,6 +68,7 @@ def moves(
     base: Base,
     *,
     seed: int,
+    heard: Unmoved | None = None,
 ) -> dict[str, NDArray[np.int64]]:
     """Return how far ballots moved each edge in the mean, in ranks, without their noise.
 
@@ -99,17 +84,18 @@ def moves(
         The ranking and the round.
     seed : int
         Of the run.
+    heard : Unmoved, optional
+        With the voters whose noise was made when their ballots were read.
 
     Returns
     -------
     dict of layer name to int64 array of shape (n,), halves rounded up
     """
-    found = {}
-    for number, (name, ranks) in enumerate(base.state.items()):
-        buckets = bucket_table(boundaries(ranks.size, form.bits))
-        (stay,) = _unmoved(form, ranks, _noises(seed, base, voters, number), [buckets])
-        found[name] = _ranks(sums[name] - stay, len(voters) << form.bits)
-    return found
+    unmoved = heard or Unmoved(form, base, seed=seed, near=False)
+    whole = len(voters) << form.bits
+    return {
+        name: _ranks(sums[name] - stay, whole) for name, (stay, *_) in unmoved.over(voters).items()
+    }
 
 
 def follow(message: bytes, form: Rounding, base: Base, *, seed: int) -> Base:
@@ -151,7 +137,8 @@ def is_steps(message: bytes) -> bool:
 
 def _take(step: memoryview, form: Rounding, base: Base, seed: int) -> Base:
     voters = read_voters(step)
-    known = _expected(form, voters, base, list(base.state), seed)
+    unmoved = Unmoved(form, base, seed=seed, near=True)
+    known = {name: Expected(*kinds) for name, kinds in unmoved.over(voters).items()}
     sums = decode_tally(step, known, voters, base)
     return Base(base.round + 1, _ranked(sums, base.state))
 
@@ -161,59 +148,7 @@ def _ranked(sums: Mapping[str, NDArray[np.int32]], before: Arrays) -> dict[str, 
     return {name: refine(sums[name], positions) for name, positions in before.items()}
 
 
-def _expected(
-    form: Rounding, voters: tuple[int, ...], base: Base, layers: list[str], seed: int
-) -> dict[str, Expected]:
-    return {
-        name: _expected_layer(
-            form,
-            base.state[name],
-            _noises(seed, base, voters, number),
-        )
-        for number, name in enumerate(layers)
-    }
-
-
-def _noises(seed: int, base: Base, voters: Sequence[int], layer: int) -> list[np.random.Generator]:
-    return [noise(seed, base.round, client, layer) for client in voters]
-
-
-def _unmoved(
-    form: Rounding,
-    positions: Positions,
-    noises: Sequence[np.random.Generator],
-    tables: Sequence[NDArray[Any]],
-) -> list[NDArray[np.int32]]:
-    """Add up what tables say of the ballots of clients that leave the ranking as it is."""
-    if not form.dither:
-        return [np.int32(len(noises)) * table.take(positions) for table in tables]
-    totals = [np.zeros(positions.size, dtype=np.int32) for _ in tables]
-    for rng in noises:
-        jittered = form.jittered(positions, rng)
-        for total, table in zip(totals, tables, strict=True):
-            total += table.take(jittered)
-    return totals
-
-
 def _ranks(moved: NDArray[Any], buckets: int) -> NDArray[np.int64]:
     """Turn sums of buckets into mean ranks, where ``buckets`` of them are the whole range."""
     doubled = 2 * moved.size * moved.astype(np.int64)
     return (doubled + buckets) // (2 * buckets)
-
-
-def _expected_layer(
-    form: Rounding, positions: Positions, noises: Sequence[np.random.Generator]
-) -> Expected:
-    tables = _tables(boundaries(positions.size, form.bits))
-    return Expected(*_unmoved(form, positions, noises, tables))
-
-
-def _tables(edges: NDArray[np.int64]) -> tuple[NDArray[np.int32], ...]:
-    """Bucket of each rank, and its nearness to the lower and the upper end of the bucket."""
-    n, widths = int(edges[-1]), np.diff(edges)
-    ranks, reach = np.arange(n), max(1, n >> _REACH)
-    first, last = np.repeat(edges[:-1], widths), np.repeat(edges[1:], widths) - 1
-    below = np.where(first > 0, reach - (ranks - first), 0)
-    above = np.where(last < n - 1, reach - (last - ranks), 0)
-    nearness = [np.maximum(side, 0).astype(np.int32) for side in (below, above)]
-    return bucket_table(edges).astype(np.int32), *nearness

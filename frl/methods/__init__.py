@@ -5,7 +5,7 @@
 'ranks'
 """
 
-from frl.methods.base import Method, Space, Training
+from frl.methods.base import Draw, Method, Space, Training
 from frl.registry import Registry
 
 registry: Registry[Method] = Registry("method", __name__)
@@ -22,6 +22,7 @@ def on(space: Space) -> tuple[str, ...]:
 
 
 __all__ = [
+    "Draw",
     "Method",
     "Space",
     "Training",

@@ -48,6 +48,24 @@ class Training(NamedTuple):
     device: str = "cpu"
 
 
+class Draw(NamedTuple):
+    """What a run says of how masks are drawn and coded.
+
+    Attributes
+    ----------
+    shared_noise : bool
+        Whether codings use that both sides know the noise of a draw.
+    sample_bits : int
+        Bits of the index of a block's sample; 0: every bit of a mask travels.
+    block_kl : float
+        Divergence of a block in bits; 0: as many as ``sample_bits``.
+    """
+
+    shared_noise: bool = False
+    sample_bits: int = 0
+    block_kl: float = 0.0
+
+
 class Method(ABC):
     """A way to train and to send; an entry is a frozen dataclass of its parameters, mostly none.
 
@@ -72,14 +90,8 @@ class Method(ABC):
     rule: ClassVar[str]
     rule_parameters: ClassVar[Mapping[str, Any]] = {}
 
-    def form(self, *, shared_noise: bool = False) -> Form | None:
-        """Return what clients send of an update; ``None`` where the keys of a run say so.
-
-        Parameters
-        ----------
-        shared_noise : bool
-            Whether codings use that both sides know the noise of a draw.
-        """
+    def form(self, draw: Draw) -> Form | None:
+        """Return what clients send of an update; ``None`` where the keys of a run say so."""
         return None
 
     def refuses(self, rule: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from frl.methods import register
-from frl.methods.base import Method, Space, Training
+from frl.methods.base import Draw, Method, Space, Training
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,7 +42,7 @@ class MaskedRandomNoise(Method):
     learning_rate: ClassVar[float] = 0.3
     rule: ClassVar[str] = "mean"
 
-    def form(self, *, shared_noise: bool = False) -> Form:
+    def form(self, draw: Draw) -> Form:
         """Return the form of masked noise."""
         from frl.exchange.forms import MaskedNoise
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from frl.methods import register
-from frl.methods.base import Method, Space, Training
+from frl.methods.base import Draw, Method, Space, Training
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,11 +35,13 @@ class ProbabilisticMask(Method):
     learning_rate: ClassVar[float] = 300.0
     rule: ClassVar[str] = "mean"
 
-    def form(self, *, shared_noise: bool = False) -> Form:
-        """Return the form of drawn bits."""
-        from frl.exchange.forms import Bits
+    def form(self, draw: Draw) -> Form:
+        """Return the form of drawn bits, or of samples of blocks (KLMS, Isik et al., 2024)."""
+        from frl.exchange.forms import Bits, BlockSamples
 
-        return Bits(shared_noise)
+        if draw.sample_bits:
+            return BlockSamples(draw.sample_bits, draw.block_kl or float(draw.sample_bits))
+        return Bits(draw.shared_noise)
 
     def refuses(self, rule: str) -> str:
         """Refuse rules that estimate no share of ones."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from frl.methods import register
-from frl.methods.base import Method, Space, Training
+from frl.methods.base import Draw, Method, Space, Training
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,7 +32,7 @@ class SignVote(Method):
     rule: ClassVar[str] = "sign_sgd"
     rule_parameters: ClassVar[Mapping[str, Any]] = {"scale": 2.0**-9}
 
-    def form(self, *, shared_noise: bool = False) -> Form:
+    def form(self, draw: Draw) -> Form:
         """Return the form of signs."""
         from frl.exchange.forms import Signs
 

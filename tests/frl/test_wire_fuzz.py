@@ -11,6 +11,7 @@ from experiments.analysis.rankings import base_ranking, moved_ranking
 from frl import wire
 from frl.exchange.ballots import ballot
 from frl.ranking import kept_edges, top_mask
+from frl.wire.codings.klms import choice_fault
 from frl.wire.header import header_size
 
 LAYERS = {"tiny": 7, "small": 90, "middle": 1500}
@@ -33,8 +34,9 @@ CODINGS = (
     wire.codings.make("palette"),
     wire.codings.make("multiples"),
     wire.codings.make("masked-noise"),
+    wire.codings.make("klms", bits=6),
 )
-ON_REALS = ("Bernoulli", "Palette", "Multiples", "MaskedNoise")
+ON_REALS = ("Bernoulli", "Palette", "Multiples", "MaskedNoise", "Klms")
 
 
 def update_for(coding):
@@ -48,6 +50,8 @@ def update_for(coding):
     if name == "Bernoulli":
         rng = np.random.default_rng(0)
         return {layer: (rng.random(p.size) < p).astype(np.uint8) for layer, p in base_for(coding)}
+    if name == "Klms":
+        return {layer: choices(n) for layer, n in LAYERS.items()}
     if name == "MaskedNoise":
         return {layer: p * (RANKING[layer] % 16 == 0) for layer, p in base_for(coding)}
     if name == "Palette":
@@ -57,6 +61,12 @@ def update_for(coding):
             layer: (p + RANKING[layer] % 3 / 4).astype(np.float32) for layer, p in base_for(coding)
         }
     return RANKING
+
+
+def choices(n):
+    """Blocks of 5, one of 20 edges among them."""
+    starts = np.setdiff1d(np.arange(0, n, 5), [15, 20, 25])
+    return np.bincount(starts, 1 + starts % 64, minlength=n).astype(np.uint16)
 
 
 def base_for(coding):
@@ -96,6 +106,8 @@ def is_valid(coding, n, values):
         return values.sum() == kept_edges(n, coding.keep)
     if name == "Bernoulli":
         return values.dtype == np.uint8 and (values <= 1).all()
+    if name == "Klms":
+        return values.dtype == np.uint16 and choice_fault(values, coding.bits) is None
     if name in ("Palette", "Multiples", "MaskedNoise"):
         return values.dtype == np.float32
     return np.count_nonzero(values) <= kept_edges(n, coding.share)
@@ -177,7 +189,7 @@ def test_mutated_messages_are_refused_or_valid():
     assert reasons.get("admitted", 0) < 1_000
 
 
-@pytest.mark.parametrize("coding", CODINGS[-5:], ids=str)
+@pytest.mark.parametrize("coding", CODINGS[-6:], ids=str)
 def test_what_few_symbols_cost_is_entropy_coded_where_the_fuzz_finds_it(coding):
     """The messages that are mutated above are the interesting kind, not the fallback."""
     message = MESSAGES[CODINGS.index(coding)]

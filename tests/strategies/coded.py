@@ -9,7 +9,8 @@ import numpy as np
 from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from frl.exchange.channel import Channel, is_coded
+from frl.exchange.channel import Channel
+from frl.exchange.coded_record import is_coded
 from frl.exchange.forms import Ballots, Form, Top, Whole
 from frl.exchange.messages import arrays_record, read_arrays, read_task
 from frl.exchange.state_reader import StateReader

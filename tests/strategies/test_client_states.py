@@ -9,7 +9,8 @@ from flwr.app import ConfigRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frl.exchange.channel import Channel, coded_message
+from frl.exchange.channel import Channel
+from frl.exchange.coded_record import coded_message
 from frl.exchange.messages import arrays_record, read_task
 from frl.grids.internals import identify_process
 from frl.wire import Base, base_round

@@ -23,7 +23,8 @@ from flwr.clientapp import ClientApp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frl.exchange.channel import Channel, is_coded
+from frl.exchange.channel import Channel
+from frl.exchange.coded_record import is_coded
 from frl.exchange.forms import Differences
 from frl.exchange.messages import arrays_record, read_arrays, read_task
 from frl.exchange.state_reader import StateReader

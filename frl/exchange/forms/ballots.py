@@ -13,6 +13,7 @@ from frl.arrays import Arrays
 from frl.exchange.ballots import ballot, dithered, noise, refine
 from frl.exchange.forms.base import Form
 from frl.exchange.steps import MOST_NOISES, encode_step, follow, moves
+from frl.exchange.unmoved import Unmoved
 from frl.ranking import Positions
 from frl.task import Task
 from frl.wire import Base, Coding
@@ -106,6 +107,15 @@ class Ballots(Form):
         """Jitter the positions of a layer; the same generator does the same to everyone's."""
         return dithered(positions, self.bits, rng, strength=self.dither)
 
+    def noise_sums(self, base: Base, *, seed: int, near: bool) -> Unmoved | None:
+        """Return the sums of nobody's ballots, where noise is made to read those of equal buckets.
+
+        Without dither none is made.
+        """
+        if self.focus != 1.0 or not self.dither:
+            return None
+        return Unmoved(self, base, seed=seed, near=near)
+
     def encode_step(
         self,
         sums: Mapping[str, NDArray[np.int32]],
@@ -114,11 +124,12 @@ class Ballots(Form):
         *,
         seed: int,
         rows: Mapping[str, int],
+        heard: Unmoved | None = None,
     ) -> bytes | None:
         """Encode the sums of ballots of equal buckets, with noise of no more voters than that."""
         if self.focus != 1.0 or (self.dither and len(voters) > MOST_NOISES):
             return None
-        return encode_step(sums, self, voters, base, seed=seed, rows=rows)
+        return encode_step(sums, self, voters, base, seed=seed, rows=rows, heard=heard)
 
     def moves(
         self,
@@ -127,11 +138,12 @@ class Ballots(Form):
         base: Base,
         *,
         seed: int,
+        heard: Unmoved | None = None,
     ) -> Arrays | None:
         """Return by how much the sums of equal buckets differ from those of clients that stay."""
         if self.focus != 1.0 or not self.dither:
             return None
-        return moves(sums, self, voters, base, seed=seed)
+        return moves(sums, self, voters, base, seed=seed, heard=heard)
 
     def follow(self, message: bytes, base: Base, *, seed: int) -> Base:
         """Follow joined steps from the ranking this side holds."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.arrays import Arrays
+from frl.exchange.unmoved import Unmoved
 from frl.task import Task
 from frl.wire import Base, Coding, WireError
 from frl.wire.codings.fixed import Fixed
@@ -55,6 +56,14 @@ class Form(ABC):
     def codable(self, update: NDArray[Any]) -> NDArray[Any]:
         """Make what the codings take of the update of a layer; by default what is sent."""
         return self.of(update)
+
+    def opened(self, decoded: Arrays, base: Base, task: Task) -> Arrays:
+        """Make what was sent of what the codings give; by default that is what was sent."""
+        return decoded
+
+    def packed(self, sent: NDArray[Any], state: NDArray[Any]) -> NDArray[Any]:
+        """Make what the codings take of what was sent of a layer, given its global state."""
+        return self.codable(self.restore(sent, state))
 
     @abstractmethod
     def fault(self, sent: NDArray[Any]) -> str | None:
@@ -99,6 +108,18 @@ class Form(ABC):
         state = self.dithered(base.state, task)
         return base if state is base.state else Base(base.round, state)
 
+    def noise_sums(self, base: Base, *, seed: int, near: bool) -> Unmoved | None:
+        """Return what adds up the noise of ballots as they are read; ``None`` where there is none.
+
+        Parameters
+        ----------
+        base : Base
+        seed : int
+        near : bool
+            See :class:`frl.exchange.unmoved.Unmoved`.
+        """
+        return None
+
     def encode_step(
         self,
         sums: Mapping[str, NDArray[np.int32]],
@@ -107,6 +128,7 @@ class Form(ABC):
         *,
         seed: int,
         rows: Mapping[str, int],
+        heard: Unmoved | None = None,
     ) -> bytes | None:
         """Encode what led from the state of a round to the next by what the votes add up to.
 
@@ -121,6 +143,7 @@ class Form(ABC):
         base: Base,
         *,
         seed: int,
+        heard: Unmoved | None = None,
     ) -> Arrays | None:
         """Return how far the votes of a round moved each edge in the mean, in ranks.
 

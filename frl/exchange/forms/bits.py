@@ -54,6 +54,10 @@ class Bits(Form):
             found[name] = (coins < p).astype(np.uint8)
         return found
 
+    def packed(self, sent: NDArray[Any], state: NDArray[Any]) -> NDArray[Any]:
+        """Return the bits."""
+        return sent
+
     def fault(self, sent: NDArray[Any]) -> str | None:
         """Admit only bits."""
         return "out-of-range" if sent.size and int(sent.max()) > 1 else None

@@ -2,7 +2,7 @@
 
 >>> from frl.wire import codings
 >>> codings.list()
-('ballot', 'bernoulli', 'delta', 'fixed', 'float32', 'mask',
+('ballot', 'bernoulli', 'delta', 'fixed', 'float32', 'klms', 'mask',
 'masked-noise', 'multiples', 'palette', 'signs', 'sparse', 'sparse-delta', 'topk')
 """
 
