@@ -97,17 +97,14 @@ class SeededStrategy(StartableStrategy):
             raise InputError(
                 f"clients_per_round: got {clients_per_round}; takes 1 to clients = {clients}"
             )
-        self.clients = clients
-        self.clients_per_round = clients_per_round
-        self.seed = seed
+        self.clients, self.clients_per_round, self.seed = clients, clients_per_round, seed
         self.report: RoundReport | None = None
         self.vote: Vote | None = None
         self.counted: tuple[Counted, ...] = ()
         self._redraw, self._members = redraw, clients if members is None else members
-        self._roster = roster
+        self._roster, self._data_spec = roster, data_spec
         self._asked: list[tuple[Message, int]] = []
         self._absent: list[int] = []
-        self._data_spec = data_spec
         self._channel = channel or Channel()
         self._base = Base(0, {})
         self._sent: list[ArrayRecord] = []

@@ -187,7 +187,9 @@ def _population(
         raise InputError("hide: takes one of fraction= and malicious=")
     if isinstance(malicious, Population):
         if (start, every) != (1, 1):
-            raise InputError("hide: start= and every= are those of malicious= if it is a Population")
+            raise InputError(
+                "hide: start= and every= are those of malicious= if it is a Population"
+            )
         return malicious
     if malicious is not None:
         nobody = malicious_clients(seed, clients, 0.0, "uniform", 0, start=start, every=every)
