@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.ranking import Positions, permutation_fault
+from frl.wire.compression.byte_counts import byte_counts
 from frl.wire.errors import WireError
 
 
@@ -31,7 +32,7 @@ def require_counts(buckets: NDArray[np.uint8], expected: NDArray[np.int64]) -> N
     WireError
         If any bucket does not hold exactly as many edges as in a ballot made from a ranking.
     """
-    counts = np.bincount(buckets, minlength=expected.size)
-    if counts.size != expected.size or (counts != expected).any():
+    counts = byte_counts(buckets)
+    if counts[expected.size :].any() or (counts[: expected.size] != expected).any():
         raise WireError("wrong-counts", f"buckets hold {counts.tolist()[:8]}... edges")
     return buckets

@@ -14,6 +14,7 @@ from frl.wire.boundaries import boundaries, bucket_table
 from frl.wire.compression.activity import CLASSES, decode_activity, encode_activity, measure
 from frl.wire.compression.bitpack import pack, packed_size, unpack, width_for
 from frl.wire.compression.blocks import BLOCK, decode_orders, encode_orders
+from frl.wire.compression.byte_counts import byte_counts
 from frl.wire.compression.grouping import grouped, scattered
 from frl.wire.compression.integers import decode_integers, encode_integers, integers_size
 from frl.wire.compression.places import PLACES, place_table
@@ -48,6 +49,16 @@ def test_unpacking_takes_exactly_the_right_length(change, reason):
     with pytest.raises(WireError) as caught:
         unpack(packed[: len(packed) - 1 + change], 9, 5)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("n", [0, 7, (1 << 18) - 1, 1 << 18, (1 << 18) + 1])
+def test_bytes_are_counted_also_in_pairs(n):
+    values = np.random.default_rng(n).integers(0, 256, 2 * n, dtype=np.uint8)[::2]
+    values[-1:] = 255
+    counts = np.zeros(256, int)
+    np.add.at(counts, values, 1)
+
+    assert np.array_equal(byte_counts(values), counts)
 
 
 def test_unused_bits_must_be_zero():

@@ -9,7 +9,7 @@ Layout: number of places ``u8``, 0 for packed | activity | integers.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,12 +61,14 @@ def encode_buckets(
     require_counts(values, np.diff(edges))
     if not n:
         return packed
+    finest = _known(edges, base, PLACES[-1])
     moved = values.astype(np.int32)
-    moved -= bucket_table(edges).take(base)
+    moved -= finest.buckets
     activity = measure(np.minimum(np.abs(moved), 64).astype(np.uint8), rows)
 
     def contexts(places: int, way: Activity) -> NDArray[np.uint8]:
-        return _contexts(edges, base, places, way)
+        known = finest if places == PLACES[-1] else _known(edges, base, places)
+        return known.contexts(way)
 
     places, chosen = smallest(ways(PLACES, activity, n), moved, contexts)
     integers = encode_integers(moved, contexts(places, chosen))
@@ -94,8 +96,8 @@ def decode_buckets(
         width = width_for(buckets)
         values = unpack(reader.take(packed_size(n, width)), n, width).astype(np.int32)
     elif places in PLACES and n:
-        contexts = _contexts(edges, base, places, decode_activity(reader, n))
-        values = decode_integers(reader, n, contexts) + bucket_table(edges).take(base)
+        activity, known = decode_activity(reader, n), _known(edges, base, places)
+        values = decode_integers(reader, n, known.contexts(activity)) + known.buckets
     else:
         raise WireError("corrupt", f"{places} context places")
     if n and int(values.view(np.uint32).max()) >= buckets:
@@ -103,9 +105,19 @@ def decode_buckets(
     return require_counts(values.astype(np.uint8), np.diff(edges))
 
 
-def _contexts(
-    edges: NDArray[np.int64], base: Positions, places: int, activity: Activity
-) -> NDArray[np.uint8]:
-    contexts = place_table(edges, places).take(base) * np.uint8(CLASSES)
-    contexts += activity.classes(base.size)
-    return contexts
+class _Known(NamedTuple):
+    """What the base says of each edge: its bucket, and its place as a context; shapes (n,)."""
+
+    buckets: NDArray[np.uint8]
+    places: NDArray[np.uint8]
+
+    def contexts(self, activity: Activity) -> NDArray[np.uint8]:
+        """Contexts with the activity of rows and columns."""
+        return self.places + activity.classes(self.places.size)
+
+
+def _known(edges: NDArray[np.int64], base: Positions, places: int) -> _Known:
+    """Look both up at once."""
+    table = (place_table(edges, places) * np.uint8(CLASSES)).astype(np.uint16) << np.uint16(8)
+    found = (table | bucket_table(edges)).take(base)
+    return _Known(found.astype(np.uint8), (found >> np.uint16(8)).astype(np.uint8))

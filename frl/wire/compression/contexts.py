@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from frl.wire.compression.byte_counts import byte_counts
 from frl.wire.compression.entropy import decode_runs, encode_runs
 from frl.wire.compression.grouping import grouped, scattered
 from frl.wire.compression.tables import quantise, read_tables
@@ -59,7 +60,7 @@ def decode_symbols(reader: Reader, contexts: NDArray[np.uint8], alphabet: int) -
         ``"truncated"`` or ``"corrupt"``.
     """
     table_bytes, word_count = reader.structure(_HEAD)
-    counts = np.bincount(contexts)
+    counts = byte_counts(contexts)
     counts = counts[counts > 0]
     tables = read_tables(reader.take(table_bytes), counts.size, alphabet)
     ordered = decode_runs(reader.take(4 * word_count), counts.tolist(), tables)

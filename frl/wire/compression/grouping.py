@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from frl.wire.compression.byte_counts import byte_counts
+
 _BLOCK = 1 << 16
 
 
@@ -26,7 +28,7 @@ def grouped(symbols: NDArray[np.uint8], contexts: NDArray[np.uint8]) -> list[NDA
 
 def scattered(ordered: NDArray[np.uint8], contexts: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Put symbols that :func:`grouped` brought together, end to end, back to where they were."""
-    counts = np.bincount(contexts, minlength=256)
+    counts = byte_counts(contexts)
     begins = (np.cumsum(counts) - counts).tolist()
     found = np.empty(contexts.size, dtype=np.uint8)
     for start in range(0, contexts.size, _BLOCK):

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frl.wire.compression.bitpack import pack, packed_size, unpack
+from frl.wire.compression.byte_counts import byte_counts
 from frl.wire.compression.entropy import decode_runs, encode_runs
 from frl.wire.compression.grouping import grouped, scattered
 from frl.wire.compression.tables import coded_bits, quantise, read_tables
@@ -83,7 +84,7 @@ def decode_integers(
     alphabet, table_bytes, word_count = reader.structure(_HEAD)
     if not 2 <= alphabet <= 2 * MAX_BITS + 1:
         raise WireError("corrupt", f"alphabet of {alphabet} classes")
-    counts = np.array([n]) if contexts is None else np.bincount(contexts)
+    counts = np.array([n]) if contexts is None else byte_counts(contexts)
     counts = counts[counts > 0]
     tables = read_tables(reader.take(table_bytes), counts.size, alphabet)
     symbols = decode_runs(reader.take(4 * word_count), counts.tolist(), tables)
