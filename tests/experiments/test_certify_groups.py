@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -12,12 +11,12 @@ import numpy as np
 import pytest
 
 from experiments.analysis.grouped_runs import vote_of_groups
-from experiments.cli import main
 from experiments.config import read
 from experiments.records import RunDirectory
 from experiments.rounds.loop import execute
 from experiments.setup import Setup
 from frl.errors import InputError
+from tests.experiments.test_certify import command
 
 GROUPS, CLIENTS = 3, 12
 SMALL = [
@@ -34,14 +33,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [folder / f"{group}" for group in range(GROUPS)]
 
 
-def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(sys, "argv", ["frl", "certify", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
-
-
 def test_each_client_takes_part_in_one_run_malicious_ones_too(runs: list[Path]) -> None:
     rows = [RunDirectory(run).rows()[0] for run in runs]
     results = [RunDirectory(run).result() or {} for run in runs]
@@ -49,6 +40,16 @@ def test_each_client_takes_part_in_one_run_malicious_ones_too(runs: list[Path]) 
     assert sorted(client for row in rows for client in row["sampled"]) == list(range(CLIENTS))
     assert sorted(result["malicious"] for result in results) == [0, 0, 1]
     assert [len(row["malicious"]) for row in rows] == [result["malicious"] for result in results]
+
+
+def test_malicious_clients_change_no_other_group(runs: list[Path], tmp_path: Path) -> None:
+    results = [RunDirectory(run).result() or {} for run in runs]
+    spared = next(group for group, result in enumerate(results) if not result["malicious"])
+    alone = [*SMALL, f"group={spared}", "attack.name=none", "attack.fraction=0"]
+
+    result = execute(read(None, alone), RunDirectory(tmp_path / "run"))
+
+    assert result["digest"] == results[spared]["digest"]
 
 
 def test_groups_begin_with_one_network_and_draw_the_same_shards(runs: list[Path]) -> None:
