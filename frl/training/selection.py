@@ -4,6 +4,10 @@ During local training the scores of a layer move a little at each step, so the t
 separates the k largest from the rest moves a little too. :class:`TopSelector` keeps a band around
 the last threshold: values above the band are in, values below it are out, and only the few inside
 it are looked at. The band is checked by counting, so the result is always exact.
+
+Where the scores have jumped, the band in which the selector once began is tried before all values
+are looked at: the clients of a run begin with the same scores in another order, and so with the
+same threshold.
 """
 
 from __future__ import annotations
@@ -14,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 _BAND_SHARE = 1 / 128
-_COAT_BAND_SHARE = 1 / 256
 _SMALL = 4096
 _BLOCK = 65_536
 
@@ -26,20 +29,30 @@ class _Band:
         self.low = np.float32(0.0)
         self.high = np.float32(0.0)
         self.warm = False
+        self._began = (self.low, self.high)
 
-    def centre(
-        self, values: NDArray[np.float32], threshold: np.float32, share: float = _BAND_SHARE
-    ) -> None:
-        """Guess a band that holds about ``share`` of the values, from their spread."""
+    @property
+    def moved(self) -> bool:
+        """Whether it is not where it began."""
+        return (self.low, self.high) != self._began
+
+    def go_back(self) -> None:
+        """Be where it began."""
+        self.low, self.high = self._began
+
+    def centre(self, values: NDArray[np.float32], threshold: np.float32) -> None:
+        """Guess a band that holds a small share of the values, from their spread."""
         with np.errstate(invalid="ignore", over="ignore"):
-            width = np.float32(share) * values.std(dtype=np.float32)
+            width = np.float32(_BAND_SHARE) * values.std(dtype=np.float32)
         self.low, self.high = threshold - width, threshold + width
+        if not self.warm:
+            self._began = self.low, self.high
         self.warm = bool(0 < width < np.inf)
 
-    def move(self, threshold: np.float32, inside: int, n: int, share: float = _BAND_SHARE) -> None:
-        """Centre the band on the new threshold; widen or narrow it towards ``share``."""
+    def move(self, threshold: np.float32, inside: int, n: int) -> None:
+        """Centre the band on the new threshold; widen or narrow it towards that share."""
         width = (self.high - self.low) / np.float32(2.0)
-        width *= np.float32(np.clip(share * n / inside, 0.5, 2.0))
+        width *= np.float32(np.clip(_BAND_SHARE * n / inside, 0.5, 2.0))
         self.low, self.high = threshold - width, threshold + width
 
 
@@ -76,6 +89,9 @@ class TopSelector:
             return np.full(n, self.k > 0)
         if self._band.warm and n > _SMALL:
             selected = self._from_band(values)
+            if selected is None and self._band.moved:
+                self._band.go_back()
+                selected = self._from_band(values)
             if selected is not None:
                 return selected
         threshold = np.partition(values, n - self.k)[n - self.k]
@@ -84,11 +100,19 @@ class TopSelector:
         return self._settle_ties(selected, np.flatnonzero(values == threshold))
 
     def _from_band(self, values: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-        selected = values > self._band.high
-        missing = self.k - int(np.count_nonzero(selected))
+        selected, near = np.empty(values.size, dtype=np.bool_), np.empty(_BLOCK, dtype=np.bool_)
+        missing, found = self.k, []
+        for start in range(0, values.size, _BLOCK):
+            part, above = values[start : start + _BLOCK], selected[start : start + _BLOCK]
+            near = near[: part.size]
+            np.greater(part, self._band.high, out=above)
+            np.greater_equal(part, self._band.low, out=near)
+            near ^= above
+            missing -= int(np.count_nonzero(above))
+            found.append(np.flatnonzero(near) + start)
         if missing <= 0:
             return None
-        inside = np.flatnonzero(selected ^ (values >= self._band.low))
+        inside = np.concatenate(found)
         if inside.size < missing:
             return None
         chosen, threshold = _largest(values[inside], missing)
@@ -142,10 +166,15 @@ class CoatSelector:
         warm = [pair for pair in sought if pair[1].warm and n > _SMALL]
         left = [pair for pair in sought if pair not in warm]
         if warm:
-            left += _count_in_bands(values, warm, counted)
+            missed = _count_in_bands(values, warm, counted)
+            if 2 * len(missed) > len(warm) and all(band.moved for _, band in missed):
+                for _, band in missed:
+                    band.go_back()
+                missed = _count_in_bands(values, missed, counted)
+            left += missed
         for size, band in left:
             chosen, threshold = _largest(values, size)
-            band.centre(values, threshold, _COAT_BAND_SHARE)
+            band.centre(values, threshold)
             counted[chosen] += np.uint8(1)
         return counted
 
@@ -176,7 +205,7 @@ def _count_in_bands(
         own = np.flatnonzero((candidates >= band.low) & (candidates <= band.high))
         if 0 < size - begun <= own.size:
             best, threshold = _largest(candidates[own], size - begun)
-            band.move(threshold, own.size, n, _COAT_BAND_SHARE)
+            band.move(threshold, own.size, n)
             counted[inside[own[best]]] += np.uint8(1)
         else:
             counted -= values > band.high

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frl.training.selection import TopSelector, top_mask_torch
+from frl.training import selection
+from frl.training.selection import CoatSelector, TopSelector, top_mask_torch
 
 
 def by_sorting(values: np.ndarray, k: int) -> np.ndarray:
@@ -53,6 +54,31 @@ def test_a_warm_selector_stays_exact_whatever_the_values_do(
         values = values + (step * rng.standard_normal(n)).astype(np.float32)
         seen = np.round(values, 1) if ties else values
         np.testing.assert_array_equal(selector.mask(seen), by_sorting(seen, k))
+
+
+@pytest.mark.parametrize("sizes", [(50_000,), (50_000, 37_500, 25_000, 12_500)])
+def test_the_next_client_begins_where_the_last_one_did(
+    sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the same scores in another order, far from those that the last client ended with."""
+    rng = np.random.default_rng(0)
+    begun = rng.standard_normal(100_000).astype(np.float32)
+    selector = CoatSelector(sizes) if len(sizes) > 1 else TopSelector(sizes[0])
+
+    def check(values: np.ndarray) -> None:
+        expected = sum(by_sorting(values, k).astype(int) for k in sizes)
+        found = selector.mask(values) if isinstance(selector, TopSelector) else None
+        found = selector.count(values) if isinstance(selector, CoatSelector) else found
+        np.testing.assert_array_equal(found, expected)
+
+    for step in range(60):
+        check(begun + np.float32(0.002 * step))
+    centred: list[int] = []
+    monkeypatch.setattr(selection._Band, "centre", lambda *_: centred.append(1))
+
+    check(rng.permutation(begun))
+
+    assert not centred, "no layer was searched as a whole"
 
 
 def test_the_band_is_used_once_warm(monkeypatch: pytest.MonkeyPatch) -> None:
