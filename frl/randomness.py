@@ -30,8 +30,7 @@ class Purpose(IntEnum):
     ROOT = 13
     FORWARD = 14
     EVALUATION = 15
-    GROUPS = 16
-    CHOOSE = 17
+    CHOOSE = 16
 
 
 def generator(

@@ -33,7 +33,8 @@ def group_of_clients(seed: int, clients: int, groups: int, group: int) -> NDArra
     -------
     int64 array, ascending
     """
-    return np.sort(generator(seed, Purpose.GROUPS).permutation(clients)[group::groups])
+    # Round 0: the other choices of this purpose are of a round.
+    return np.sort(generator(seed, Purpose.CHOOSE).permutation(clients)[group::groups])
 
 
 def sample_clients(
