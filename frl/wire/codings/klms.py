@@ -114,7 +114,8 @@ class Klms(Coding):
             contexts = np.zeros(blocks, dtype=np.uint8)
             numbers = decode_symbols(reader, contexts, LENGTHS.size)
         else:
-            numbers = unpack(reader.take(packed_size(blocks, _WIDTH)), blocks, _WIDTH)
+            packed = reader.take(packed_size(blocks, _WIDTH))
+            numbers = unpack(packed, blocks, _WIDTH).astype(np.uint8)
         indices = unpack(reader.take(packed_size(blocks, self.bits)), blocks, self.bits)
         reader.finish()
         if blocks:
