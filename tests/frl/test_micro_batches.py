@@ -22,7 +22,7 @@ from frl.training.weights import WeightTrainer
 
 SHAPE = DataShape((1, 8, 8), 10)
 TASK = Task(2, 5, 7)
-ONE_STEP = {"steps": 1, "batch_size": 8, "momentum": 0.0, "weight_decay": 0.0}
+ONE_STEP: dict[str, Any] = {"steps": 1, "batch_size": 8, "momentum": 0.0, "weight_decay": 0.0}
 TRAINERS: dict[str, Callable[..., Trainer]] = {
     "by score": lambda net, how: RankTrainer(net, how, seed=0, keep=0.5, mask_by="score"),
     "by abs": lambda net, how: RankTrainer(net, how, seed=0, keep=0.5, mask_by="abs"),
