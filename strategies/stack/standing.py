@@ -80,13 +80,15 @@ class Standing(NamedTuple):
 
         ``"against"``: its change opposes the others', or the round as a whole opposes the memory;
         ``"alike"``: others changed the same; ``"before"``: its earlier changes were not borne out;
-        ``""``: three quarters are left.
+        ``"silent"``: it changed nothing; ``""``: three quarters are left.
         """
         parts = (self.weights, self.uniqueness, self.trust)
         rows = zip(*(part.tolist() for part in parts), strict=True)
         return tuple(self._reason(*row) for row in rows)
 
     def _reason(self, weight: float, uniqueness: float, trust: float) -> str:
+        if uniqueness == trust == 0:
+            return "silent"
         if self.waits:
             return "against"
         if weight >= 0.75:
@@ -94,6 +96,21 @@ class Standing(NamedTuple):
         if weight <= min(uniqueness, trust) * uniqueness * trust:
             return "against"
         return "alike" if uniqueness <= trust else "before"
+
+    def among(self, said: Tensor) -> Standing:
+        """Return the same with clients that changed nothing, who count nothing.
+
+        Parameters
+        ----------
+        said : Tensor
+            Shape (m,), bool: which of m clients these are.
+        """
+        spread = {
+            name: part.new_zeros(*part.shape[:-1], len(said)).masked_scatter(said, part)
+            for name, part in self._asdict().items()
+            if name not in ("waits", "recent")
+        }
+        return self._replace(**spread)
 
 
 def standing(grams: Tensor, recent: Tensor | None = None, trust: Tensor | None = None) -> Standing:
@@ -111,6 +128,9 @@ def standing(grams: Tensor, recent: Tensor | None = None, trust: Tensor | None =
 
     Notes
     -----
+    Who changed nothing has no votes and is no part of what follows: with half of a round silent
+    the others would be unusually alike, and the median of what agrees with them 0.
+
     *Usual* is the median over this round's clients and those of the last rounds. In each layer a
     change longer than usual is scaled down to that, and lengths are counted in it, so that every
     layer weighs the same. With ``C`` the cosines of the changes:
@@ -121,7 +141,8 @@ def standing(grams: Tensor, recent: Tensor | None = None, trust: Tensor | None =
     * strict support: the median of ``C_ij`` over other clients j, weighed by what they count, over
       half the usual one, between 0 and 1; in turn with the weights that it leads to. Then, from
       those weights on, the same with the cosine with the others' weighted mean, which is far less
-      noisy than any pair's. The median comes first since a minority cannot speak for itself there.
+      noisy than any pair's. The median comes first since a minority cannot speak for itself there;
+      where it bears nobody out, the means begin with uniqueness and trust.
     * support: as the strict one, but falling to 0 at ``DEVIATIONS`` robust standard deviations
       below the cosines' median, both weighed by what clients count under the strict one, where that
       is below 0. Honest changes that are unlike each other are no opposition.
@@ -136,6 +157,26 @@ def standing(grams: Tensor, recent: Tensor | None = None, trust: Tensor | None =
     """
     n, depth = grams.shape[1] - 1, len(grams)
     past = grams.new_empty(0, depth + 4) if recent is None else recent
+    trusted = grams.new_ones(n) if trust is None else trust
+    said = (grams.diagonal(dim1=1, dim2=2)[:, :n] > 0).any(dim=0)
+    if said.all():
+        return _standing(grams, past, trusted)
+    rows = torch.cat([said, said.new_ones(1)])
+    heard = grams[:, rows][:, :, rows]
+    return (_standing(heard, past, trusted[said]) if said.any() else _nobody(heard, past)).among(
+        said
+    )
+
+
+def _nobody(grams: Tensor, past: Tensor) -> Standing:
+    """Return the standing of no clients at all."""
+    none, layers = grams.new_empty(0), grams.new_empty(len(grams), 0)
+    return Standing(none, layers, none, none, none, none, none, none, layers, False, past)
+
+
+def _standing(grams: Tensor, past: Tensor, trusted: Tensor) -> Standing:
+    """Weigh clients all of whom changed something."""
+    n, depth = grams.shape[1] - 1, len(grams)
     lengths = grams.diagonal(dim1=1, dim2=2)[:, :n].clamp(min=0).sqrt()
     usual = _usual(lengths, past[:, :depth].T)
     scales = torch.where(lengths > usual[:, None], usual[:, None] / lengths, 1.0)
@@ -144,7 +185,6 @@ def standing(grams: Tensor, recent: Tensor | None = None, trust: Tensor | None =
     alike = cosines.clone().fill_diagonal_(0).clamp(0, 1)
     mean, square = alike.mean(dim=1), alike.square().mean(dim=1)
     uniqueness = torch.minimum(_below(mean, past[:, -4]), _below(square, past[:, -3]))
-    trusted = torch.ones_like(uniqueness) if trust is None else trust
     if not (trusted * uniqueness).any():
         trusted = torch.ones_like(uniqueness)
     voices = uniqueness * trusted
@@ -185,9 +225,8 @@ class _Agreement(NamedTuple):
 def _agreement(cosines: Tensor, voices: Tensor, past: Tensor) -> _Agreement:
     """Work out strict support and weights in turn: by medians, then by means."""
     by_median = _settled(partial(_weighted_median, cosines), voices, voices, past[:, 0])
-    if not by_median.weights.any():
-        return by_median
-    by_mean = _settled(partial(_cosine_with_others, cosines), voices, by_median.weights, past[:, 1])
+    begin = by_median.weights if by_median.weights.any() else voices
+    by_mean = _settled(partial(_cosine_with_others, cosines), voices, begin, past[:, 1])
     return by_mean._replace(median=by_median.median)
 
 
