@@ -5,32 +5,20 @@ All of it happens on inner products, so it is the same for rankings and for weig
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from strategies.stack.agreement import Agreement, agreement, ratio, relaxed, usual_of
 from strategies.stack.opposition import opposition
-
-_Judge: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""From weights to each client's cosine with the others, and whether there are any."""
 
 KEPT_ROUNDS = 6
 """Rounds of which lengths and cosines are remembered: what is usual must not hang on one draw."""
 RIPE_ROUNDS = 5
 """Rounds before a memory can speak against a round."""
-TURNS = 5
-"""How often weights and the agreement that they lead to are worked out in turn."""
-DEVIATIONS = 3.0
-"""How far below the others' cosines, in robust standard deviations, one must lie to be clear."""
 OPPOSED = -0.1
 """Cosine with the memory below which a whole round waits."""
-_FULL = 0.5
-_MAD = 1.4826
-_TINY = 1e-12
-_HALF = 0.5 - 1e-9
 
 
 class Standing(NamedTuple):
@@ -163,9 +151,8 @@ def standing(grams: Tensor, recent: Tensor | None = None, trust: Tensor | None =
         return _standing(grams, past, trusted)
     rows = torch.cat([said, said.new_ones(1)])
     heard = grams[:, rows][:, :, rows]
-    return (_standing(heard, past, trusted[said]) if said.any() else _nobody(heard, past)).among(
-        said
-    )
+    judged = _standing(heard, past, trusted[said]) if said.any() else _nobody(heard, past)
+    return judged.among(said)
 
 
 def _nobody(grams: Tensor, past: Tensor) -> Standing:
@@ -178,7 +165,7 @@ def _standing(grams: Tensor, past: Tensor, trusted: Tensor) -> Standing:
     """Weigh clients all of whom changed something."""
     n, depth = grams.shape[1] - 1, len(grams)
     lengths = grams.diagonal(dim1=1, dim2=2)[:, :n].clamp(min=0).sqrt()
-    usual = _usual(lengths, past[:, :depth].T)
+    usual = usual_of(lengths, past[:, :depth].T)
     scales = torch.where(lengths > usual[:, None], usual[:, None] / lengths, 1.0)
     product = _in_units(grams, scales, usual)
     cosines = _cosines(product)[:n, :n]
@@ -188,8 +175,8 @@ def _standing(grams: Tensor, past: Tensor, trusted: Tensor) -> Standing:
     if not (trusted * uniqueness).any():
         trusted = torch.ones_like(uniqueness)
     voices = uniqueness * trusted
-    found = _agreement(cosines, voices, past[:, -2:])
-    support = _relaxed(found)
+    found = agreement(cosines, voices, past[:, -2:])
+    support = relaxed(found)
     waits = len(past) >= RIPE_ROUNDS * n and _cosine_with_last(product, voices) < OPPOSED
     votes = _votes(found, voices, uniqueness)
     if waits:
@@ -212,49 +199,7 @@ def _standing(grams: Tensor, past: Tensor, trusted: Tensor) -> Standing:
     )
 
 
-class _Agreement(NamedTuple):
-    """What clients agree on; each of shape (n,) but ``full``, a number."""
-
-    weights: Tensor
-    support: Tensor
-    median: Tensor
-    cosine: Tensor
-    full: Tensor
-
-
-def _agreement(cosines: Tensor, voices: Tensor, past: Tensor) -> _Agreement:
-    """Work out strict support and weights in turn: by medians, then by means."""
-    by_median = _settled(partial(_weighted_median, cosines), voices, voices, past[:, 0])
-    begin = by_median.weights if by_median.weights.any() else voices
-    by_mean = _settled(partial(_cosine_with_others, cosines), voices, begin, past[:, 1])
-    return by_mean._replace(median=by_median.median)
-
-
-def _settled(judge: _Judge, voices: Tensor, weights: Tensor, past: Tensor) -> _Agreement:
-    """Judge clients by weights, and weigh them by what that says, ``TURNS`` times."""
-    support = cosine = full = voices
-    for _ in range(TURNS):
-        cosine, heard = judge(weights)
-        full = _full(cosine, past)
-        support = torch.where(heard, (cosine / full).clamp(0, 1), 1.0)
-        weights = support * voices
-        if not weights.any():
-            break
-    return _Agreement(weights, support, cosine, cosine, full)
-
-
-def _relaxed(found: _Agreement) -> Tensor:
-    """Let support fall to 0 only where a cosine is clearly below the others'."""
-    if len(found.weights) == 1 or not found.weights.any():
-        return found.support
-    centre = _median_of(found.cosine, found.weights)
-    spread = _MAD * _median_of((found.cosine - centre).abs(), found.weights)
-    low = (centre - DEVIATIONS * spread).clamp(max=0)
-    high = torch.minimum(found.full, centre)
-    return ((found.cosine - low) / (high - low).clamp(min=_TINY)).clamp(0, 1)
-
-
-def _votes(found: _Agreement, voices: Tensor, uniqueness: Tensor) -> Tensor:
+def _votes(found: Agreement, voices: Tensor, uniqueness: Tensor) -> Tensor:
     """Take votes from who opposes the others' mean in company; all if nobody is borne out."""
     if not found.weights.any():
         return torch.zeros_like(voices)
@@ -272,56 +217,17 @@ def _in_units(grams: Tensor, scales: Tensor, usual: Tensor) -> Tensor:
 
 def _cosines(product: Tensor) -> Tensor:
     norms = product.diagonal().clamp(min=0).sqrt()
-    return _ratio(product, norms[:, None] * norms[None, :])
-
-
-def _cosine_with_others(cosines: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Compare each direction with the others' weighted mean; also say which rows have any."""
-    shares = weights.expand_as(cosines).clone().fill_diagonal_(0)
-    along = (shares * cosines).sum(dim=1)
-    lengths = ((shares @ cosines) * shares).sum(dim=1).clamp(min=0).sqrt()
-    return _ratio(along, lengths), shares.sum(dim=1) > _TINY
+    return ratio(product, norms[:, None] * norms[None, :])
 
 
 def _cosine_with_last(product: Tensor, weights: Tensor) -> float:
     """Compare the weighted sum of all rows but the last with the last."""
     along = weights @ product[:-1, -1]
     squares = (weights @ product[:-1, :-1] @ weights) * product[-1, -1]
-    return float(_ratio(along, squares.clamp(min=0).sqrt()))
-
-
-def _weighted_median(cosines: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Take each row's lower median under the others' weights; also say which rows have any."""
-    voices = weights.expand_as(cosines).clone().fill_diagonal_(0)
-    ordered, order = cosines.sort(dim=1, stable=True)
-    heard = voices.gather(1, order).cumsum(dim=1)
-    total = heard[:, -1:]
-    place = (heard < total * _HALF).sum(dim=1, keepdim=True)
-    return ordered.gather(1, place)[:, 0], total[:, 0] > _TINY
-
-
-def _median_of(values: Tensor, weights: Tensor) -> Tensor:
-    """Take the lower median of values under weights."""
-    ordered, order = values.sort(stable=True)
-    heard = weights[order].cumsum(dim=0)
-    return ordered[int((heard < heard[-1] * _HALF).sum())]
-
-
-def _full(cosines: Tensor, past: Tensor) -> Tensor:
-    """Return the cosine that is supported in full: half the usual one, if that is above 0."""
-    return (_FULL * _usual(cosines, past)).clamp(min=_TINY)
+    return float(ratio(along, squares.clamp(min=0).sqrt()))
 
 
 def _below(values: Tensor, past: Tensor) -> Tensor:
     """Return what is usual over each value, at most 1."""
-    usual = torch.maximum(_usual(values, past), values.quantile(0.4))
-    return _ratio(usual.expand_as(values), values, otherwise=1.0).clamp(max=1)
-
-
-def _usual(values: Tensor, past: Tensor) -> Tensor:
-    """Return the lower median of values and past ones along the last dimension."""
-    return torch.cat([past, values], dim=-1).median(dim=-1).values
-
-
-def _ratio(part: Tensor, whole: Tensor, otherwise: float = 0.0) -> Tensor:
-    return torch.where(whole > _TINY, part / whole.clamp(min=_TINY), otherwise)
+    usual = torch.maximum(usual_of(values, past), values.quantile(0.4))
+    return ratio(usual.expand_as(values), values, otherwise=1.0).clamp(max=1)

@@ -12,16 +12,9 @@ from hypothesis import strategies as st
 
 from strategies.rules import RuleContext, make
 from strategies.rules.change_vote import UNIT
+from strategies.stack.agreement import DEVIATIONS, TURNS
 from strategies.stack.gram import layer_grams
-from strategies.stack.standing import (
-    DEVIATIONS,
-    KEPT_ROUNDS,
-    OPPOSED,
-    RIPE_ROUNDS,
-    TURNS,
-    Standing,
-    standing,
-)
+from strategies.stack.standing import KEPT_ROUNDS, OPPOSED, RIPE_ROUNDS, Standing, standing
 from strategies.stack.trust import KEPT, after, trust
 
 LAYERS = (30, 60)
@@ -119,6 +112,9 @@ class Direct:
             ]
             full = max(1e-12, 0.5 * lower_median([p[3] for p in past] + medians))
             counts = voices * np.clip(np.array(medians) / full, 0, 1)
+            if not counts.any():
+                counts = voices
+                break
         for _ in range(TURNS):
             others = [sum(counts[j] * directions[j] for j in range(n) if j != i) for i in range(n)]
             agreement = [cosine(row, other) for row, other in zip(unit, others, strict=True)]
@@ -391,3 +387,44 @@ def test_a_round_in_which_nobody_counts_leaves_no_record() -> None:
     assert judged.waits
     kept = after(judged, state, range(N))
     assert all(torch.equal(kept[key], state[key]) for key in state)
+
+
+@pytest.mark.parametrize("silent", [(0,), (1, 4, 5, 8), tuple(range(8)), tuple(range(N))])
+def test_who_changed_nothing_is_as_if_absent(silent: tuple[int, ...]) -> None:
+    random, rule = np.random.default_rng(7), make("change_vote")
+    previous = positions(random.standard_normal(sum(LAYERS)))
+    with_them, without, spoke = {}, {}, [c for c in range(N) if c not in silent]
+    for number in range(3):
+        votes = torch.from_numpy(votes_of(random, previous))
+        if number == 2:
+            votes[list(silent)] = torch.from_numpy(previous)
+        every = rule.aggregate(votes, context(previous), with_them)
+        if number < 2:
+            with_them = without = every.state
+            continue
+        assert [every.weights[c] for c in silent] == [0.0] * len(silent)
+        assert [every.reasons[c] for c in silent] == ["silent"] * len(silent)
+        if not spoke:
+            assert torch.equal(every.vector, UNIT * torch.from_numpy(previous))
+            return
+        given = RuleContext(tuple(spoke), LAYERS, previous=torch.from_numpy(previous))
+        some = rule.aggregate(votes[spoke], given, without)
+        assert torch.equal(every.vector, some.vector)
+        assert torch.equal(every.state["memory"], some.state["memory"])
+        assert torch.equal(every.state["recent"], some.state["recent"])
+        assert [every.weights[c] for c in spoke] == list(some.weights)
+
+
+def test_changes_at_right_angles_do_not_stop_the_round() -> None:
+    """Ten of 25 are just against everybody, so that no median speaks for anybody."""
+    honest, n = 15, 25
+    gram = torch.full((n, n), -0.01, dtype=torch.float64)
+    gram[:honest, :honest] = torch.from_numpy(
+        np.where(np.random.default_rng(0).random((honest, honest)) < 0.6, 0.5, 0.0)
+    )
+    gram = (gram + gram.T) / 2
+    gram.fill_diagonal_(1.0)
+    judged = standing(torch.nn.functional.pad(gram, (0, 1, 0, 1))[None])
+
+    assert judged.votes[:honest].sum() > 10
+    assert judged.support[honest:].max() < 0.1
