@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -192,8 +191,7 @@ def _population(
             )
         return malicious
     if malicious is not None:
-        nobody = malicious_clients(seed, clients, 0.0, "uniform", 0, start=start, every=every)
-        return dataclasses.replace(nobody, members=_members(malicious, clients))
+        return Population(seed, _members(malicious, clients), None, start, every)
     share = 0.0 if fraction is None else fraction
     if sampling == "fixed_count" and clients_per_round is None:
         raise InputError("clients_per_round: takes their number where sampling is 'fixed_count'")

@@ -30,6 +30,11 @@ class Population:
         Round of their first attack; before it they behave like honest clients.
     every : int
         Rounds from one attack to the next; in those between they behave.
+
+    Raises
+    ------
+    InputError
+        If ``start`` or ``every`` is below 1.
     """
 
     seed: int
@@ -37,6 +42,11 @@ class Population:
     per_round: int | None
     start: int = 1
     every: int = 1
+
+    def __post_init__(self) -> None:
+        for key, value in (("start", self.start), ("every", self.every)):
+            if value < 1:
+                raise InputError(f"attack.{key}: got {value!r}; takes 1 or more")
 
     @property
     def count(self) -> int:
@@ -124,9 +134,6 @@ def malicious_clients(
         If the fraction is not a share, the sampling is unknown, or ``start`` or ``every`` is below
         1.
     """
-    for key, value in (("start", start), ("every", every)):
-        if value < 1:
-            raise InputError(f"attack.{key}: got {value!r}; takes 1 or more")
     if not 0 <= fraction <= 1:
         raise InputError(f"attack.fraction: got {fraction!r}; takes a share from 0 to 1")
     if sampling == "fixed_count":

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-_TINY = 1e-12
+from strategies.stack.agreement import ratio
 
 
 def opposition(products: Tensor, agreed: Tensor) -> tuple[Tensor, Tensor]:
@@ -32,7 +31,6 @@ def opposition(products: Tensor, agreed: Tensor) -> tuple[Tensor, Tensor]:
     squares = ((others @ products) * others).sum(dim=2)
     lengths = products.diagonal(dim1=1, dim2=2)
     against = along.clamp(max=0)
-    factors = torch.where(squares > _TINY, against / squares.clamp(min=_TINY), 0.0)
-    whole = squares * lengths
-    part = torch.where(whole > _TINY, against.square() / whole.clamp(min=_TINY), 0.0).clamp(max=1)
+    factors = ratio(against, squares)
+    part = ratio(against.square(), squares * lengths).clamp(max=1)
     return -factors[:, :, None] * others, part.mean(dim=0)

@@ -147,8 +147,6 @@ def standing(grams: Tensor, recent: Tensor | None = None, trust: Tensor | None =
     past = grams.new_empty(0, depth + 4) if recent is None else recent
     trusted = grams.new_ones(n) if trust is None else trust
     said = (grams.diagonal(dim1=1, dim2=2)[:, :n] > 0).any(dim=0)
-    if said.all():
-        return _standing(grams, past, trusted)
     rows = torch.cat([said, said.new_ones(1)])
     heard = grams[:, rows][:, :, rows]
     judged = _standing(heard, past, trusted[said]) if said.any() else _nobody(heard, past)
