@@ -27,7 +27,8 @@ import attacks, frl, strategies
 app = frl.client_app(Net, shards, epochs=1)
 with frl.{grid} as grid:
     grid = attacks.hide(grid, {attack!r}, fraction=0.25, seed=0)
-    server = strategies.FRL(clients=len(shards), clients_per_round=10, seed=0)
+    vote = strategies.rules.make("change_vote")
+    server = strategies.RuleStrategy(rule=vote, clients=len(shards), clients_per_round=10, seed=0)
     first = server.initial(Net)
     result = server.start(grid, first, num_rounds=3, evaluate_fn=frl.evaluate_on(Net, test))
 frl.save(result, path)
@@ -80,10 +81,11 @@ def test_the_script_gives_the_same_state_on_ray(attack: str, tmp_path: Path) -> 
     assert here == there
 
 
-FRL: list[str] = []
+FRL = ["strategy.rule=sum"]
 WEIGHTS = ["strategy.name=fedavg", "strategy.rule=multi_krum", "strategy.f=2"]
 CASES = {
     "clean": FRL,
+    "change vote": ["attack.name=boundary", "attack.fraction=0.3"],
     "crafted": [*FRL, "attack.name=boundary", "attack.fraction=0.3"],
     "all collude": [*FRL, "attack.name=promotion", "attack.fraction=0.3", "attack.colluders=all"],
     "on updates": [*FRL, "attack.name=rank_noise", "attack.fraction=0.3"],
@@ -127,10 +129,11 @@ def test_a_script_is_the_run_that_a_configuration_is(case: str, tmp_path: Path) 
         clip=config.train.clip,
         micro_batch=config.train.micro_batch,
     )
-    if strategy.name == "frl":
+    if strategy.rule == "sum":
         server: Any = strategies.FRL(clients=10, clients_per_round=8, seed=0)
     else:
-        rule: Any = strategies.rules.make("multi_krum", f=2)
+        assumed = {"f": strategy.f} if strategy.f else {}
+        rule: Any = strategies.rules.make(strategy.rule, **assumed)
         server = strategies.RuleStrategy(clients=10, clients_per_round=8, rule=rule)
     with frl.InProcessGrid(app, clients=10) as grid:
         if config.attack.name != "none":

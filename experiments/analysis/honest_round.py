@@ -15,7 +15,7 @@ from experiments.analysis.ranks_only import require_ranks
 from experiments.config import Config
 from experiments.config.tables import EngineConfig
 from experiments.records import CHECKPOINT, RunDirectory, meaningless
-from experiments.records.checkpoints import checkpoint_of, rounds_kept
+from experiments.records.checkpoints import Checkpoint, checkpoint_of, rounds_kept
 from experiments.rounds.memory import part_of
 from experiments.rounds.one_round import run_round
 from experiments.setup import Setup
@@ -111,10 +111,12 @@ def repeat_round(
     with setup.start_engine() as grid:
         benign = _Benign(grid, setup.population, number)
         strategy = setup.strategy(grid, f=0)
+        remembered = _remembered(directory, config, begun)
+        strategy.memory = remembered
         if begun and setup.channel.carries:
             strategy.carry.memory = part_of(begun.memory, "carry")
         after = run_round(strategy, number, state, grid, benign.send)
-        server = _server(setup, grid, number, state)
+        server = _server(setup, grid, number, state, remembered)
     assert strategy.report is not None
     sampled, voters = strategy.report.sampled, strategy.report.admitted
     row = rows[number - 1] if number <= len(rows) and not overrides else None
@@ -192,11 +194,19 @@ def _choose(directory: RunDirectory, recorded: int, number: int | None) -> int:
     return number
 
 
+def _remembered(directory: RunDirectory, config: Config, begun: Checkpoint | None) -> Arrays:
+    """Return what the rule remembered as the round began; nothing for a rule not the run's."""
+    own, asked = directory.config().strategy, config.strategy
+    same = own.rule == asked.rule and own.parameters() == asked.parameters()
+    return part_of(begun.memory, "strategy") if begun and same else {}
+
+
 def _server(
-    setup: Setup, grid: LocalGrid, number: int, state: Ranking
+    setup: Setup, grid: LocalGrid, number: int, state: Ranking, remembered: Arrays
 ) -> Callable[[int], SeededStrategy]:
     def begin(f: int) -> SeededStrategy:
         strategy = setup.strategy(grid, f=f)
+        strategy.memory = remembered
         strategy.configure_train(number, arrays_record(state), ConfigRecord(), grid)
         return strategy
 

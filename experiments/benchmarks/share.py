@@ -54,6 +54,7 @@ def _rounds(eval_every: int) -> list[dict[str, Any]]:
             "data.name": "mnist",
             "data.path": data_folder("mnist"),
             "model.name": "lenet",
+            "strategy.rule": "sum",
             "engine.name": "ray",
             "engine.workers": _WORKERS,
         }

@@ -29,6 +29,9 @@ def redteam(
     benign: Annotated[
         bool, typer.Option("--benign", help="Also attackers that see honest clients' updates.")
     ] = False,
+    schedules: Annotated[
+        bool, typer.Option("--schedules", help="Also attackers that behave at first, or mostly.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the runs; default: runs/redteam-RULE.")
     ] = None,
@@ -66,7 +69,7 @@ def redteam(
             yield from sweep(points, jobs=jobs, watch=watch)
 
     try:
-        found = search(settings, folder, spent, run, benign=benign)
+        found = search(settings, folder, spent, run, benign=benign, schedules=schedules)
     except KeyboardInterrupt:
         complain("interrupted; the same command carries on where it was")
         raise

@@ -136,7 +136,7 @@ class StrategyConfig(_Open):
         1, ge=1, le=255, description="nested masks of one ranking; a weight counts once for each"
     )
     binarised: bool = Field(False, description="kept weights of a layer have one size, their mean")
-    rule: str = Field("", description="frl list rules; empty: sum of ranks, or mean of weights")
+    rule: str = Field("", description="frl list rules; empty: that of the method")
     f: int = Field(0, ge=0, description="malicious clients a round that rules assume")
     oracle_f: bool = Field(False, description="tell rules the true number each round instead of f")
     pre_aggregation: str = Field("", description="steps before the rule: nnm, clipping(norm=2)")

@@ -15,6 +15,8 @@ from frl.registry import Parameter
 
 _FACTORS = (0.1, 1 / 3, 1.0, 3.0, 10.0)
 _LONGEST_NAME = 80
+_AT_ONCE = {"start": 1, "every": 1}
+"""Attackers that attack in every round."""
 Values = tuple[Scalar | None, ...]
 
 
@@ -76,9 +78,18 @@ def values_to_try(name: str, *, benign: bool = False) -> dict[str, Values]:
     return found
 
 
+def schedules_to_try(rounds: int) -> dict[str, Values]:
+    """Values of ``attack.start`` and ``attack.every``, for runs of so many rounds.
+
+    Attackers that behave for half of a run, or in every round but one of two or four.
+    """
+    return {"start": (_AT_ONCE["start"], rounds // 2 + 1), "every": (_AT_ONCE["every"], 2, 4)}
+
+
 def candidate(name: str, values: Mapping[str, Scalar | None]) -> Candidate:
     """Name an attack by what differs from its defaults."""
-    defaults = {parameter.name: parameter.default for parameter in attacks.parameters(name)}
+    own = {parameter.name: parameter.default for parameter in attacks.parameters(name)}
+    defaults = {**_AT_ONCE, **own}
     given = tuple((k, v) for k, v in values.items() if v is not None and v != defaults[k])
     return Candidate(name, given)
 

@@ -23,6 +23,7 @@ from experiments.redteam.candidates import (
     Values,
     candidate,
     fitting_attacks,
+    schedules_to_try,
     values_to_try,
 )
 from experiments.sweep.grid import Point
@@ -96,7 +97,13 @@ class Search(NamedTuple):
 
 
 def search(
-    config: Config, out: Path, budget: Budget, run: Runner, *, benign: bool = False
+    config: Config,
+    out: Path,
+    budget: Budget,
+    run: Runner,
+    *,
+    benign: bool = False,
+    schedules: bool = False,
 ) -> Search:
     """Look for the worst attack on the defence that a configuration describes.
 
@@ -112,6 +119,8 @@ def search(
         Carries out points and yields how each ended.
     benign : bool
         Also try attacks that see the benign clients' updates of the round.
+    schedules : bool
+        Also try attackers that behave at first, or in most rounds.
 
     Raises
     ------
@@ -123,7 +132,7 @@ def search(
     field = _Field(config, out, run)
     seeds = [config.seed + extra for extra in range(budget.seeds)]
     clean = field.attempts([None], config.rounds, seeds)[0]
-    short = _worst_first(_explore(field, budget.short, benign))
+    short = _worst_first(_explore(field, budget.short, benign, schedules))
     chosen = [attempt.candidate for attempt in short if attempt.accuracies][: budget.long]
     if not chosen:
         raise InputError(f"no attack could be run, the first: {_first_error(short)}")
@@ -189,12 +198,14 @@ def attacked(config: Config, tried: Candidate | None) -> dict[str, Scalar]:
     return flat | tried.keys()
 
 
-def _explore(field: _Field, number: int, benign: bool) -> list[Attempt]:
+def _explore(field: _Field, number: int, benign: bool, schedules: bool) -> list[Attempt]:
     """Try a number of candidates in short runs: every attack once, then what looks worst."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     config = field.config
+    rounds = short_rounds(config.rounds)
+    when = schedules_to_try(rounds) if schedules else {}
     space = {
-        name: values_to_try(name, benign=benign)
+        name: values_to_try(name, benign=benign) | when
         for name in fitting_attacks(config.strategy.method.space)
     }
     guided = optuna.samplers.TPESampler(seed=config.seed, n_startup_trials=len(space))
@@ -207,7 +218,6 @@ def _explore(field: _Field, number: int, benign: bool) -> list[Attempt]:
             f"--budget: leaves {number} short runs; takes {len(space)} or more of them, one for "
             "each attack"
         )
-    rounds = short_rounds(config.rounds)
     tried: dict[Candidate, Attempt] = {}
     left, misses = number, 0
     while left and misses < _MISSES:

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 @register("frl")
 @dataclass(frozen=True)
 class RankLearning(Method):
-    """Rankings: edge-popup on fixed random weights, a vote on the server."""
+    """Rankings: edge-popup on fixed random weights, a vote on the server.
+
+    The published vote is the rule ``sum``; the rule where none is named is the one that stands the
+    attacks which fell it (docs/change_vote.md).
+    """
 
     title: ClassVar[str] = "FRL"
     space: ClassVar[Space] = "ranks"
     learning_rate: ClassVar[float] = 0.4
-    rule: ClassVar[str] = "sum"
+    rule: ClassVar[str] = "change_vote"
 
     def trainer(self, module: nn.Module, training: Training) -> Trainer:
         """Build a trainer of scores."""
@@ -39,3 +43,7 @@ class RankLearning(Method):
             weights=training.weights,
             device=training.device,
         )
+
+    def label(self, rule: str = "") -> str:
+        """Return which vote it is too: the published one and the method's own differ."""
+        return f"{self.title} {rule or self.rule}"

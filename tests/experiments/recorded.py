@@ -10,7 +10,12 @@ from experiments.config import flatten, from_flat
 
 
 def recorded(run: str, accuracies: list[float | None], **keys: Any) -> pd.DataFrame:
-    """Make the rounds of a run; a key is written with ``__`` for the dot."""
+    """Make the rounds of a run; a key is written with ``__`` for the dot.
+
+    By the published vote, where neither a method nor a rule is named.
+    """
+    if "strategy__name" not in keys:
+        keys = {"strategy__rule": "sum", **keys}
     given = {"rounds": len(accuracies), **{k.replace("__", "."): v for k, v in keys.items()}}
     rounds = pd.DataFrame(
         {

@@ -22,7 +22,8 @@ from frl.errors import InputError
 from strategies.certificates import Parts
 from tests.experiments.mutations import unsealed
 
-SHORT = ["rounds=3", "clients=12", "clients_per_round=8", "train.epochs=1", "eval_every=3"]
+RUN = ["rounds=3", "clients=12", "clients_per_round=8", "train.epochs=1", "eval_every=3"]
+SHORT = [*RUN, "strategy.rule=sum"]
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,17 @@ def test_a_round_trained_again_leads_to_the_ranking_on_record(
     assert list(found.clients) == row["sampled"]
     assert found.recorded
     assert len(found.sent) == len(found.rankings) == 8
+
+
+def test_a_rule_that_remembers_is_given_what_it_remembered(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    execute(read(None, [*RUN, "strategy.rule=change_vote"]), directory)
+
+    found = repeat_round(directory, 3)
+
+    assert found.recorded
+    assert found.server(0).memory
+    assert not repeat_round(directory, 3, ["strategy.rule=sum"]).server(0).memory
 
 
 @pytest.mark.parametrize("number", [1, 4])

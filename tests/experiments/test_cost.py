@@ -205,6 +205,7 @@ def test_accuracy_is_drawn_over_bytes(finished: Path, tmp_path: Path) -> None:
 def test_a_run_of_ballots_shows_what_its_sums_take(tmp_path: Path) -> None:
     settings = ["rounds=3", "clients=12", "clients_per_round=4", "train.epochs=1", "eval_every=3"]
     ballots = ["strategy.ballot_bits=2", "strategy.ballot_dither=1", "strategy.down_history=3"]
+    ballots += ["strategy.rule=sum"]
     execute(read(None, [*settings, *ballots]), RunDirectory(tmp_path / "run"))
 
     measured = sample(run=tmp_path / "run")
@@ -228,7 +229,7 @@ def test_a_carried_way_down_is_measured_as_it_is_sent(tmp_path: Path) -> None:
     """The round on record is voted again, so the server's own ranking must be there again."""
     settings = ["rounds=3", "clients=8", "clients_per_round=4", "train.epochs=1", "eval_every=3"]
     ballots = ["strategy.ballot_bits=2", "strategy.ballot_dither=1", "checkpoint_every=1"]
-    carried = ["strategy.down_bits=2", "strategy.down_slack=0.25"]
+    carried = ["strategy.rule=sum", "strategy.down_bits=2", "strategy.down_slack=0.25"]
     execute(read(None, [*settings, *ballots, *carried]), RunDirectory(tmp_path / "run"))
 
     measured = sample(run=tmp_path / "run")

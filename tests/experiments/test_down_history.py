@@ -32,15 +32,20 @@ def run(folder: Path, *overrides: str) -> tuple[list[dict[str, Any]], dict[str, 
     return directory.rows(), result
 
 
-BALLOTS = ["strategy.ballot_bits=2", "strategy.ballot_dither=1"]
+BALLOTS = ["strategy.ballot_bits=2", "strategy.ballot_dither=1", "strategy.rule=sum"]
 CARRIED = [*BALLOTS, "strategy.down_bits=2", "strategy.down_slack=0.25"]
 WAYS = {
     "whole": [],
     "ballots both ways": ["strategy.ballot_bits=4", "strategy.down_bits=4"],
     "sums of ballots": BALLOTS,
     "carried on under a rule": [*CARRIED, "strategy.rule=median_position"],
-    "sums of ballots without noise": ["strategy.ballot_bits=3"],
-    "ballots of unequal buckets": ["strategy.ballot_bits=3", "strategy.ballot_focus=2"],
+    "sums of ballots without noise": ["strategy.rule=sum", "strategy.ballot_bits=3"],
+    "ballots of unequal buckets": [
+        "strategy.rule=sum",
+        "strategy.ballot_bits=3",
+        "strategy.ballot_focus=2",
+    ],
+    "ballots under the change vote": [*BALLOTS, "strategy.rule=change_vote"],
     "ballots under a rule": [*BALLOTS, "strategy.rule=median_position"],
 }
 

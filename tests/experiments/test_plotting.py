@@ -51,7 +51,7 @@ def test_seeds_become_one_line_with_a_band() -> None:
 
     drawn = figure("accuracy", *runs)
 
-    assert lines(drawn) == {"FRL (2 seeds)": ([1.0, 3.0], pytest.approx([60, 75]))}
+    assert lines(drawn) == {"FRL sum (2 seeds)": ([1.0, 3.0], pytest.approx([60, 75]))}
     spread = 20 / 2**0.5
     assert band(drawn) == [pytest.approx([60 - spread, 60 + spread]), pytest.approx([75, 75])]
     ci = figure("accuracy", *runs, band="ci")
@@ -62,7 +62,7 @@ def test_seeds_become_one_line_with_a_band() -> None:
 def test_accuracy_over_bytes() -> None:
     drawn = figure("accuracy", recorded("a", [0.5, 0.6]), over="bytes")
 
-    assert lines(drawn)["FRL"][0] == [3.0, 6.0]
+    assert lines(drawn)["FRL sum"][0] == [3.0, 6.0]
 
 
 def test_many_lines_are_divided_by_rule() -> None:
@@ -75,7 +75,11 @@ def test_many_lines_are_divided_by_rule() -> None:
 
     drawn = figure("accuracy", *runs)
 
-    assert [axes.get_title("left") for axes in drawn.axes] == ["FRL", "FRL, keep 0.2", "FedAvg"]
+    assert [axes.get_title("left") for axes in drawn.axes] == [
+        "FRL sum",
+        "FRL sum, keep 0.2",
+        "FedAvg",
+    ]
     assert [sorted(lines(drawn, n)) for n in range(3)] == [sorted(attacks)] * 3
 
 
@@ -90,7 +94,7 @@ def test_a_heat_map_holds_every_mean() -> None:
     )
 
     axes = drawn.axes[0]
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["FedAvg", "FRL"]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["FedAvg", "FRL sum"]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["clean", "mimic", "rank_noise"]
     texts = [text.get_text() for text in axes.texts]
     assert texts == ["-", "-", "70.0", "85.0", "60.0", "30.0"]
@@ -113,7 +117,7 @@ def test_worst_case_bars() -> None:
 
     axes = drawn.axes[0]
     names = [tick.get_text() for tick in axes.get_yticklabels()]
-    assert names == ["FRL\nworst of 2: rank_noise", "FedAvg\nonly attack run: rank_noise"]
+    assert names == ["FRL sum\nworst of 2: rank_noise", "FedAvg\nonly attack run: rank_noise"]
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([90, 35, 70])
 
 
@@ -128,7 +132,7 @@ def test_a_breakdown_curve_begins_without_malicious_clients() -> None:
     )
 
     assert lines(drawn) == {
-        "FRL, rank_noise": (pytest.approx([0, 10, 30]), pytest.approx([90, 70, 20])),
+        "FRL sum, rank_noise": (pytest.approx([0, 10, 30]), pytest.approx([90, 70, 20])),
         "FedAvg, rank_noise": (pytest.approx([0, 10]), pytest.approx([80, 10])),
     }
 
@@ -143,7 +147,7 @@ def test_heterogeneity() -> None:
     )
 
     assert drawn.axes[0].get_xscale() == "log"
-    assert lines(drawn)["FRL"] == ([0.1, 10.0], pytest.approx([50, 90]))
+    assert lines(drawn)["FRL sum"] == ([0.1, 10.0], pytest.approx([50, 90]))
 
 
 def votes(run: pd.DataFrame, **more: Any) -> pd.DataFrame:
@@ -224,7 +228,7 @@ def test_label_distribution(tmp_path: Path) -> None:
         (
             "churn",
             [votes(recorded("a", [0.5])), votes(recorded("b", [0.5], data__alpha=2.0))],
-            "differ in their seed alone; these are FRL, alpha 1.0, FRL, alpha 2.0",
+            "differ in their seed alone; these are FRL sum, alpha 1.0, FRL sum, alpha 2.0",
         ),
         ("shards", [recorded("a", [0.5])], "there is no run"),
         ("accuracy", [recorded("a", [None])], "no round was evaluated yet"),
@@ -283,7 +287,7 @@ def test_success_of_a_backdoor_over_rounds(tmp_path: Path) -> None:
 
     drawn = figure("backdoor", run)
 
-    assert lines(drawn) == {"FRL, rank_noise": ([1.0, 2.0], [25.0, 50.0])}
+    assert lines(drawn) == {"FRL sum, rank_noise": ([1.0, 2.0], [25.0, 50.0])}
     assert drawn.axes[0].get_ylabel() == "triggered examples of the target class (%)"
     with pytest.raises(InputError, match="no round of these runs measured a backdoor"):
         draw("backdoor", Runs(rounds=recorded("a", [0.5])), tmp_path / "no.png")

@@ -61,7 +61,7 @@ def test_blocks_and_lists_are_combined(tmp_path: Path) -> None:
     assert len(points) == len(seen) == 16
     assert seen == {
         (rule, attack, alpha, augment)
-        for rule in ("sum", "median")
+        for rule in ("change_vote", "median")
         for attack in ("none", "rank_noise")
         for alpha in (0.1, 1.0)
         for augment in (True, False)

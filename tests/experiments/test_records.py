@@ -247,7 +247,7 @@ def namespaces() -> bool:
 
 
 @pytest.mark.skipif(not namespaces(), reason="needs leave to mount a small disk")
-@pytest.mark.parametrize(("size", "rows"), [("100k", 1), ("300k", 2)])
+@pytest.mark.parametrize(("size", "rows"), [("100k", 1), ("600k", 2)])
 def test_a_small_disk_stops_a_run_that_can_be_resumed(
     tmp_path: Path, reference: tuple[RunDirectory, dict[str, Any]], size: str, rows: int
 ) -> None:

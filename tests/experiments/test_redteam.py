@@ -76,6 +76,19 @@ def test_every_fitting_attack_is_tried_with_its_defaults(searched: tuple[Search,
     assert not any(name in tried for name in (Candidate("ipm"), Candidate("alie")))
 
 
+def test_schedules_are_tried_where_they_are_asked_for(tmp_path: Path) -> None:
+    def when(found: Search) -> set[tuple[object, object]]:
+        asked = [dict(one.candidate.parameters) for one in found.short if one.candidate]
+        return {(keys.get("start", 1), keys.get("every", 1)) for keys in asked}
+
+    assert when(search(BASE, tmp_path / "never", BUDGET, Runs(by_evasion))) == {(1, 1)}
+    runs = Runs(by_evasion)
+    tried = when(search(BASE, tmp_path / "ever", BUDGET, runs, schedules=True))
+    assert {start for start, _ in tried} == {1, 2}
+    assert {every for _, every in tried} == {1, 2, 4}
+    assert {(config.attack.start, config.attack.every) for config in runs.asked} >= tried
+
+
 def test_the_budget_is_spent_and_no_run_counts_twice(searched: tuple[Search, Runs]) -> None:
     found, runs = searched
     attacked = [config for config in runs.asked if config.attack.name != "none"]

@@ -39,26 +39,26 @@ def test_a_rule_under_an_attack_over_seeds() -> None:
     found = {(row.defence, row.attack): row for row in outcomes(table(reach=0.7))}
 
     assert list(found) == [
-        ("FRL", "clean"),
-        ("FRL", "mimic"),
-        ("FRL", "rank_noise"),
+        ("FRL sum", "clean"),
+        ("FRL sum", "mimic"),
+        ("FRL sum", "rank_noise"),
         ("FedAvg", "clean"),
         ("FedAvg", "mimic"),
     ]
-    clean, loud = found["FRL", "clean"], found["FRL", "rank_noise"]
+    clean, loud = found["FRL sum", "clean"], found["FRL sum", "rank_noise"]
     assert (clean.final.n, clean.final.mean, clean.best.mean) == pytest.approx((2, 85, 90))
     assert clean.last.mean == pytest.approx(100 * (1.9 + 1.8) / 6)
     assert clean.impact is None
     assert loud.impact is not None
     assert loud.impact.mean == pytest.approx((30 + 20) / 2)
     assert loud.impact.sd == pytest.approx(50**0.5)
-    assert found["FRL", "mimic"].impact == pytest.approx((1, 15, None, None, None))
+    assert found["FRL sum", "mimic"].impact == pytest.approx((1, 15, None, None, None))
 
 
 def test_communication_to_an_accuracy() -> None:
     found = {(row.defence, row.attack): row for row in outcomes(table(reach=0.7))}
 
-    clean, loud = found["FRL", "clean"], found["FRL", "rank_noise"]
+    clean, loud = found["FRL sum", "clean"], found["FRL sum", "rank_noise"]
     assert clean.megabytes is not None
     assert (clean.reached_by, clean.megabytes.mean) == (2, 6.0)
     assert loud.megabytes is not None
@@ -74,25 +74,25 @@ def test_the_worst_attack_on_each_rule_and_the_most_robust_rule_first() -> None:
     found = worst_cases(outcomes(table()))
 
     assert [(row.defence, row.attack, row.attacks) for row in found] == [
-        ("FRL", "rank_noise", 2),
+        ("FRL sum", "rank_noise", 2),
         ("FedAvg", "mimic", 1),
     ]
     assert found[0].final.mean == pytest.approx(60)
 
 
 def test_rules_are_compared_over_the_seeds_and_attacks_that_both_have() -> None:
-    found = {row.over: row.comparison for row in paired(table(), "FRL", "FedAvg")}
+    found = {row.over: row.comparison for row in paired(table(), "FRL sum", "FedAvg")}
 
     assert list(found) == ["all", "clean", "mimic", "worst attack on each"]
     assert found["all"].difference.n == 3
     assert found["all"].difference.mean == pytest.approx((10 + 30 + 65) / 3)
     assert found["clean"].difference.mean == pytest.approx(20)
     assert found["worst attack on each"].difference[:2] == pytest.approx((1, 60))
-    backwards = {row.over: row.comparison for row in paired(table(), "FedAvg", "FRL")}
+    backwards = {row.over: row.comparison for row in paired(table(), "FedAvg", "FRL sum")}
     assert backwards["all"].difference.mean == -found["all"].difference.mean
     assert backwards["all"].t_p == found["all"].t_p
     with pytest.raises(InputError, match="unknown rule in these runs 'median'"):
-        paired(table(), "FRL", "median")
+        paired(table(), "FRL sum", "median")
 
 
 def test_equal_runs_count_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -115,7 +115,9 @@ def test_what_differs_otherwise_is_a_setting_of_its_own() -> None:
 
     rows = outcomes(table(other))
 
-    assert [(r.setting, r.final.n) for r in rows if r.defence == "FRL" and r.attack == "clean"] == [
+    assert [
+        (r.setting, r.final.n) for r in rows if r.defence == "FRL sum" and r.attack == "clean"
+    ] == [
         ("alpha 0.1", 1),
         ("alpha 1.0", 2),
     ]
@@ -136,33 +138,33 @@ def test_labels_say_what_differs_and_no_more() -> None:
     labels = run_labels(found)
 
     assert labels == [
-        Label("", "FRL", "clean"),
-        Label("", "FRL", "clean"),
-        Label("", "FRL", "rank_noise"),
-        Label("", "FRL, keep 0.2", "reversal, 10% malicious"),
-        Label("", "FRL, keep 0.2", "reversal, 20% malicious"),
+        Label("", "FRL sum", "clean"),
+        Label("", "FRL sum", "clean"),
+        Label("", "FRL sum", "rank_noise"),
+        Label("", "FRL sum, keep 0.2", "reversal, 10% malicious"),
+        Label("", "FRL sum, keep 0.2", "reversal, 20% malicious"),
         Label("", "FedAvg", "clean"),
         Label("", "median", "clean"),
         Label("", "FedAvg", "clean"),
     ]
     assert list(map(str, labels))[2:5] == [
-        "FRL, rank_noise",
-        "FRL, keep 0.2, reversal, 10% malicious",
-        "FRL, keep 0.2, reversal, 20% malicious",
+        "FRL sum, rank_noise",
+        "FRL sum, keep 0.2, reversal, 10% malicious",
+        "FRL sum, keep 0.2, reversal, 20% malicious",
     ]
 
 
 def test_formats_hold_the_same_numbers() -> None:
     rows = outcomes(table())
-    worst, pairs = worst_cases(rows), paired(table(), "FRL", "FedAvg")
+    worst, pairs = worst_cases(rows), paired(table(), "FRL sum", "FedAvg")
 
     text = markdown(tables(rows, worst, pairs, None))
     tex = latex(tables(rows, worst, pairs, None))
     read = list(csv.DictReader(io.StringIO(as_csv(rows))))
     stored = as_json(rows, worst, pairs)
 
-    assert "| FRL | clean | 2 | 85.00 ± 7.07 | 21.5 to 100.0 |" in text
-    assert r"FRL & rank\_noise & 2 & 60.00 $\pm$ 14.14" in tex
+    assert "| FRL sum | clean | 2 | 85.00 ± 7.07 | 21.5 to 100.0 |" in text
+    assert r"FRL sum & rank\_noise & 2 & 60.00 $\pm$ 14.14" in tex
     assert tex.count(r"\begin{tabular}") == tex.count(r"\end{tabular}") == 3
     assert float(read[0]["final_mean"]) == pytest.approx(85)
     assert float(read[2]["impact_mean"]) == pytest.approx(25)

@@ -149,7 +149,7 @@ def test_the_configuration_shows_what_differs_from_the_defaults(app: Starlette) 
     table = page.split("What differs from the defaults</caption>")[1].split("</table>")[0]
 
     keys = re.findall(r'<th scope="row"><bdi>([^<]*)</bdi>', table)
-    assert sorted(keys) == ["attack.fraction", "attack.name", "rounds", "strategy.rule"]
+    assert sorted(keys) == ["attack.fraction", "attack.name", "rounds"]
 
 
 def test_rounds_as_csv(app: Starlette) -> None:
@@ -298,13 +298,13 @@ def test_a_comparison_has_the_numbers_of_the_report(app: Starlette, runs: Path) 
 
 
 def test_rules_are_paired_and_numbers_downloaded(app: Starlette) -> None:
-    versus = "versus=FRL&versus=FRL+change_vote"
+    versus = "versus=FRL+sum&versus=FRL+change_vote"
 
-    assert "Final accuracy of FRL minus FRL change_vote" in get(app, f"/compare?{versus}").text
+    assert "Final accuracy of FRL sum minus FRL change_vote" in get(app, f"/compare?{versus}").text
     compared = get(app, f"/compare/table/compare.csv?{versus}").text.splitlines()
     assert "-40.0" in compared[1]
     worst = get(app, "/compare/table/worst.csv").text.splitlines()
-    assert [line.split(",")[1] for line in worst[1:]] == ["FRL change_vote", "FRL"]
+    assert [line.split(",")[1] for line in worst[1:]] == ["FRL change_vote", "FRL sum"]
     curves = get(app, "/compare/curves.csv?q=clean").text.splitlines()
     assert [line.split(",")[3] for line in curves] == ["accuracy", "0.2", "0.9"]
     weights = get(app, "/compare/weights.csv?q=swap").text.splitlines()

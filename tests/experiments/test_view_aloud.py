@@ -87,7 +87,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     write_run(folder / "attacked", [0.3, 0.4], **swap)
     app = view_app(Index([folder]))
     found = {name: get(app, name).text for name in ("/", "/?group=strategy.rule", "/?q=none")}
-    found["/compare"] = get(app, "/compare?versus=FRL&versus=FRL+change_vote").text
+    found["/compare"] = get(app, "/compare?versus=FRL+sum&versus=FRL+change_vote").text
     found["/run"] = get(app, re.findall(r'href="(/run/\w+)"', found["/"])[0]).text
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Comparison, "picture", lambda *_: b"<svg/>")

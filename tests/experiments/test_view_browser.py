@@ -55,7 +55,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
             "runs": address,
             "grouped": f"{address}?group=strategy.rule&sort=accuracy",
             "run": place["swap-0"],
-            "compare": f"{address}compare?versus=FRL&versus=FRL+change_vote",
+            "compare": f"{address}compare?versus=FRL+sum&versus=FRL+change_vote",
             "report": report.as_uri(),
         }
         yield SimpleNamespace(

@@ -117,9 +117,9 @@ def test_a_margin_says_on_which_side_of_the_mask_an_edge_is(mask_by: str, seed: 
 def test_a_run_by_ranks_records_its_votes_and_one_by_weights_none(tmp_path) -> None:  # type: ignore[no-untyped-def]
     small = {"rounds": 2, "clients": 6, "clients_per_round": 3, "train.epochs": 1}
     rows = {}
-    for name in ("frl", "fedavg"):
+    for name, rule in (("frl", "sum"), ("fedavg", "mean")):
         directory = RunDirectory(tmp_path / name)
-        execute(from_flat({**small, "strategy.name": name}), directory)
+        execute(from_flat({**small, "strategy.name": name, "strategy.rule": rule}), directory)
         rows[name] = directory.rows()
 
     first, last = rows["frl"]

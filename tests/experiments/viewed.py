@@ -48,7 +48,12 @@ def row(number: int, accuracy: float | None = 0.5, **fields: Any) -> dict[str, A
 
 
 def write_run(path: Path, accuracies: list[float], *, rounds: int = 0, **keys: Any) -> RunDirectory:
-    """Record a run, finished unless more rounds are asked for; ``__`` in a key is a dot."""
+    """Record a run, finished unless more rounds are asked for; ``__`` in a key is a dot.
+
+    By the published vote, where neither a method nor a rule is named.
+    """
+    if "strategy__name" not in keys:
+        keys = {"strategy__rule": "sum", **keys}
     flat = {key.replace("__", "."): value for key, value in keys.items()}
     config = from_flat({"rounds": rounds or len(accuracies), **flat})
     directory = RunDirectory(path)
