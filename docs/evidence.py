@@ -124,9 +124,7 @@ def picture(rows: list[Row]) -> Figure:
         names = [f"{row.name.replace('`', '')}\n{row.rounds} rounds" for row in reversed(rows)]
         axes.set_yticks(range(len(rows)), names)
         axes.set_ylim(-0.6, len(rows) - 0.4)
-        axes.set_xlabel(
-            "points ahead of weights (test accuracy); grey: 1.5 behind, the aim"
-        )
+        axes.set_xlabel("points ahead of weights (test accuracy); grey: 1.5 behind, the aim")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.22), ncols=2)
     return figure
 

@@ -121,6 +121,7 @@ def test_a_resumed_run_remembers_everything(case: str, tmp_path: Path) -> None:
 
 def test_an_attack_hurts(tmp_path: Path) -> None:
     many = ["rounds=8", "clients=20", "clients_per_round=10", "train.epochs=2"]
+    many += ["strategy.rule=sum"]
     _, clean = start(tmp_path / "clean", *many, CLEAN)
     _, hurt = start(tmp_path / "hurt", *many, "attack.name=boundary")
 
@@ -169,7 +170,7 @@ def test_the_oracle_is_shown_in_the_record(tmp_path: Path) -> None:
         (["strategy.rule=krum", WEIGHTS, "strategy.f=5"], "needs at least 13 updates, got 6"),
         (["strategy.pre_aggregation=nmm", WEIGHTS], "unknown pre-aggregation 'nmm'"),
         (["strategy.pre_aggregation=nnm(", WEIGHTS], "strategy.pre_aggregation: got 'nnm('"),
-        (["strategy.tau=3"], "unknown parameter of rule 'sum' 'tau'"),
+        (["strategy.tau=3"], "unknown parameter of rule 'change_vote' 'tau'"),
         (
             ["attack.name=reversal", "attack.sampling=fixed_count", "attack.colluders=all"],
             "attack.colluders 'all' needs attack.sampling 'uniform'",

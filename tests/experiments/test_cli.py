@@ -349,7 +349,7 @@ def test_what_init_writes_is_run(
     attack = ["attack.name=spun_attack", "attack.fraction=0.25"]
     results = [
         json.loads(frl("run", "run.toml", *overrides(*keys), "--json", cwd=tmp_path).stdout)
-        for keys in ([], parts, [*parts, *attack])
+        for keys in (["strategy.rule=sum"], parts, [*parts, *attack])
     ]
 
     suites = ["strategies/test_rules_conformance.py", "attacks/test_conformance.py"]

@@ -219,12 +219,13 @@ def test_a_file_that_lies_with_a_right_checksum(
 
 def test_the_command(tmp_path: Path, undisturbed: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     run, output = str(undisturbed[0].path), str(tmp_path / "model.safetensors")
+    accuracy = f"{100 * undisturbed[1]['accuracy']:.2f}"
 
     done = CliRunner().invoke(app, ["export", run, "-o", output, "--format", "mask"])
 
     assert done.exit_code == 0
     size = Path(output).stat().st_size
-    assert done.stdout == f"{output}: mask, {size:,} bytes, round 3, accuracy 76.11%\n"
+    assert done.stdout == f"{output}: mask, {size:,} bytes, round 3, accuracy {accuracy}%\n"
     for arguments, complaint in (
         ([run, "-o", output, "--format", "masks"], "unknown format 'masks'; did you mean 'mask'"),
         ([run, "-o", str(tmp_path / "no" / "model")], "No such file or directory"),
