@@ -1,4 +1,4 @@
-"""The vote: 25 rankings of a Conv8, against sorting each ranking and then the sum in torch."""
+"""Votes of 25 rankings: the published one beside sorts in torch, the change vote beside that."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from frl import models
 from frl.models import DataShape, initial_scores
 from frl.one_thread import one_thread
 from frl.ranking import Ranking, rank
+from strategies import rules
 from strategies.gate import ranking_check
-from strategies.vote import Vote
+from strategies.rules.base import RuleContext, RuleState
+from strategies.vote import Vote, rank_by
 
 _VOTERS = 25
 _REPEATS = 3
-NAMES = ("vote-time", "vote-memory")
+NAMES = ("vote-time", "vote-memory", "change-vote")
+_CONV8, _LENET = ("conv8", DataShape((3, 32, 32), 10)), ("lenet", DataShape((1, 28, 28), 10))
 
 
-def _rankings() -> tuple[Ranking, list[Ranking]]:
+def _rankings(name: str, shape: DataShape) -> tuple[Ranking, list[Ranking]]:
     """One global ranking and five different ballots, dealt out five times."""
-    module = models.make("conv8", DataShape((3, 32, 32), 10))
+    module = models.make(name, shape)
     scores = initial_scores(module, 0)
     rng = np.random.default_rng(0)
     previous = {name: rank(values) for name, values in scores.items()}
@@ -58,10 +61,12 @@ def _argsorts(orders: list[dict[str, torch.Tensor]], voters: int) -> dict[str, t
 
 
 def measure(name: str) -> Row:
-    """Measure the time or the memory of the vote, one thread."""
-    previous, ballots = _rankings()
+    """Measure the time or the memory of a vote, one thread."""
+    previous, ballots = _rankings(*(_LENET if name == "change-vote" else _CONV8))
     edges = sum(positions.size for positions in previous.values())
     with one_thread():
+        if name == "change-vote":
+            return _changes(previous, ballots, edges)
         if name == "vote-time":
             return _time(previous, ballots, edges)
         return _memory(previous, ballots)
@@ -81,6 +86,43 @@ def _time(previous: Ranking, ballots: list[Ranking], edges: int) -> Row:
         12.0,
         "higher",
         {"argsort_and_sum_s": theirs, "checked_vote_s": ours},
+    )
+
+
+def _changes(previous: Ranking, ballots: list[Ranking], edges: int) -> Row:
+    """Time a change vote that remembers the round before, less the sum; neither checks ballots."""
+    rule = rules.make("change_vote")
+    dealt = [ballots[voter % len(ballots)] for voter in range(_VOTERS)]
+    layers = tuple(positions.size for positions in previous.values())
+    before = torch.from_numpy(np.concatenate(list(previous.values())))
+    context = RuleContext(tuple(range(_VOTERS)), layers, previous=before)
+
+    def changes(memory: RuleState) -> RuleState:
+        rows = np.empty((_VOTERS, edges), dtype=np.int32)
+        for row, each in zip(rows, dealt, strict=True):
+            np.concatenate(list(each.values()), out=row)
+        moved = rule.aggregate(torch.from_numpy(rows), context, memory)
+        parts = np.split(moved.vector.numpy(), np.cumsum(layers)[:-1])
+        for part, positions in zip(parts, previous.values(), strict=True):
+            rank_by(part, positions)
+        return moved.state
+
+    def summed() -> None:
+        vote = Vote(previous)
+        for each in dealt:
+            vote.add(each)
+        vote.result()
+
+    memory = changes(rule.initial_state())
+    voted = min(cpu_seconds(lambda: changes(memory)) for _ in range(_REPEATS))
+    added = min(cpu_seconds(summed) for _ in range(_REPEATS))
+    return Row(
+        "change-vote",
+        f"{_VOTERS} rankings of {edges:,} edges: seconds of a change vote over those of the sum",
+        voted - added,
+        0.5,
+        "lower",
+        {"change_vote_s": voted, "sum_s": added},
     )
 
 
