@@ -66,6 +66,12 @@ def print_report(found: HonestRound, proofs: Sequence[Proof]) -> None:
         _print_one(console, proofs, numbers[0])
     else:
         _print_over(console, proofs, numbers)
+    attacked = [row.certificate.certified for row in proofs if row.malicious]
+    if attacked and not any(attacked):
+        console.print(
+            "nothing certified: no proof for single edges under this rule, or M is too many;\n"
+            "see docs/certificates.md"
+        )
 
 
 def rule_of(found: HonestRound) -> str:

@@ -54,7 +54,9 @@ def test_a_round_trained_again_leads_to_the_ranking_on_record(
     assert len(found.sent) == len(found.rankings) == 8
 
 
-def test_a_rule_that_remembers_is_given_what_it_remembered(tmp_path: Path) -> None:
+def test_a_rule_that_remembers_is_given_what_it_remembered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     directory = RunDirectory(tmp_path / "run")
     execute(read(None, [*RUN, "strategy.rule=change_vote"]), directory)
 
@@ -63,6 +65,8 @@ def test_a_rule_that_remembers_is_given_what_it_remembered(tmp_path: Path) -> No
     assert found.recorded
     assert found.server(0).memory
     assert not repeat_round(directory, 3, ["strategy.rule=sum"]).server(0).memory
+    print_report(found, prove(found, [1, 2]))
+    assert "no proof for single edges under this rule" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("number", [1, 4])
@@ -213,6 +217,7 @@ def test_tables_fit_80_columns(
     assert f"{share:.1f}" in table
     assert all(layer in table for layer in [*found.state, "all layers"])
     assert "lead to the ranking on record" in table
+    assert "nothing certified" not in table
 
 
 def test_the_command_prints_json_and_draws(
