@@ -9,6 +9,7 @@ from statistics import fmean
 
 import pytest
 
+from docs.evidence import evidence, table
 from docs.pictures import kept_results
 from experiments.report.metrics import exchanged, measure
 from frl.errors import InputError
@@ -53,3 +54,23 @@ def test_kept_totals_of_bytes_are_those_that_are_drawn() -> None:
     for ways in (("up",), ("down",), ("up", "down")):
         total = [sum(float(row[f"megabytes_{way}"]) for way in ways) for row in kept]
         assert (exchanged(found, ways) / 1e6).tolist() == pytest.approx(total)
+
+
+def test_the_table_of_ranks_and_weights_is_that_of_the_page() -> None:
+    assert table(evidence()) in (ROOT / "docs" / "masks.md").read_text(encoding="utf-8")
+
+
+def test_ranks_are_chosen_on_held_out_examples_and_compared_seed_by_seed() -> None:
+    with (ROOT / "experiments" / "results" / "adult_mlp.csv").open(encoding="utf-8") as file:
+        last = {(row["run"], row["seed"]): float(row["accuracy"]) for row in csv.DictReader(file)}
+    best = {
+        kind: max(value for (run, _), value in last.items() if run.startswith(f"search-{kind}"))
+        for kind in ("published", "coats7")
+    }
+
+    row = next(row for row in evidence() if row.name.startswith("Adult"))
+
+    assert (row.chosen == "published") == (best["published"] > best["coats7"])
+    assert row.ahead["coats-7"].to_dict() == pytest.approx(
+        {0: 100 * (last["coats-7", "0"] - last["weights", "0"])}
+    )
