@@ -21,8 +21,6 @@ DATA = {
     "adult_mlp": "Adult, `mlp`",
     "mnist_writers": "MNIST by writer, `lenet`",
     "sst2_attention": "SST-2, `text_attention`",
-    "shakespeare_speakers": "Shakespeare by speaker, `char_lstm`",
-    "cifar10_resnet8": "CIFAR-10, `resnet8`",
 }
 RANKS = {"published": "published mask", "coats-7": "7 coats"}
 WEIGHTS = "weights"
@@ -55,18 +53,14 @@ class Row(NamedTuple):
 
 
 def evidence() -> list[Row]:
-    """Return a row for each data set whose results are kept.
+    """Return a row for each data set.
 
     Raises
     ------
     InputError
-        If a file of results lacks a method or its search.
+        If a file of results lacks a method.
     """
-    return [
-        _row(RESULTS / f"{stem}.csv", name)
-        for stem, name in DATA.items()
-        if (RESULTS / f"{stem}.csv").exists()
-    ]
+    return [_row(RESULTS / f"{stem}.csv", name) for stem, name in DATA.items()]
 
 
 def _row(file: Path, name: str) -> Row:
@@ -124,7 +118,7 @@ def picture(rows: list[Row]) -> Figure:
         names = [f"{row.name.replace('`', '')}\n{row.rounds} rounds" for row in reversed(rows)]
         axes.set_yticks(range(len(rows)), names)
         axes.set_ylim(-0.6, len(rows) - 0.4)
-        axes.set_xlabel("points ahead of weights (test accuracy); grey: 1.5 behind, the aim")
+        axes.set_xlabel(f"points ahead of weights (test accuracy); grey: {-AIM} behind, the aim")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.22), ncols=2)
     return figure
 

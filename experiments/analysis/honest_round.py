@@ -108,15 +108,20 @@ def repeat_round(
         directory.refuse_other_data(setup.data.fingerprint)
     if {n: a.size for n, a in state.items()} != {n: a.size for n, a in initial.items()}:
         raise InputError(f"{folder}: the checkpoint is of another model than {config.model.name!r}")
+    remembered = _remembered(directory, config, begun)
     with setup.start_engine() as grid:
+
+        def remembering(f: int) -> SeededStrategy:
+            strategy = setup.strategy(grid, f=f)
+            strategy.memory = remembered
+            return strategy
+
         benign = _Benign(grid, setup.population, number)
-        strategy = setup.strategy(grid, f=0)
-        remembered = _remembered(directory, config, begun)
-        strategy.memory = remembered
+        strategy = remembering(0)
         if begun and setup.channel.carries:
             strategy.carry.memory = part_of(begun.memory, "carry")
         after = run_round(strategy, number, state, grid, benign.send)
-        server = _server(setup, grid, number, state, remembered)
+        server = _server(remembering, grid, number, state)
     assert strategy.report is not None
     sampled, voters = strategy.report.sampled, strategy.report.admitted
     row = rows[number - 1] if number <= len(rows) and not overrides else None
@@ -202,11 +207,10 @@ def _remembered(directory: RunDirectory, config: Config, begun: Checkpoint | Non
 
 
 def _server(
-    setup: Setup, grid: LocalGrid, number: int, state: Ranking, remembered: Arrays
+    remembering: Callable[[int], SeededStrategy], grid: LocalGrid, number: int, state: Ranking
 ) -> Callable[[int], SeededStrategy]:
     def begin(f: int) -> SeededStrategy:
-        strategy = setup.strategy(grid, f=f)
-        strategy.memory = remembered
+        strategy = remembering(f)
         strategy.configure_train(number, arrays_record(state), ConfigRecord(), grid)
         return strategy
 

@@ -39,12 +39,15 @@ def _rankings(name: str, shape: DataShape) -> tuple[Ranking, list[Ranking]]:
     return previous, ballots
 
 
-def _ours(previous: Ranking, ballots: list[Ranking], voters: int) -> Ranking:
+def _ours(
+    previous: Ranking, ballots: list[Ranking], voters: int, *, checked: bool = True
+) -> Ranking:
     check = ranking_check({name: positions.size for name, positions in previous.items()})
     vote = Vote(previous)
     for voter in range(voters):
         ballot = ballots[voter % len(ballots)]
-        check(ballot)
+        if checked:
+            check(ballot)
         vote.add(ballot)
     return vote.result()
 
@@ -107,15 +110,12 @@ def _changes(previous: Ranking, ballots: list[Ranking], edges: int) -> Row:
             rank_by(part, positions)
         return moved.state
 
-    def summed() -> None:
-        vote = Vote(previous)
-        for each in dealt:
-            vote.add(each)
-        vote.result()
-
     memory = changes(rule.initial_state())
     voted = min(cpu_seconds(lambda: changes(memory)) for _ in range(_REPEATS))
-    added = min(cpu_seconds(summed) for _ in range(_REPEATS))
+    added = min(
+        cpu_seconds(lambda: _ours(previous, ballots, _VOTERS, checked=False))
+        for _ in range(_REPEATS)
+    )
     return Row(
         "change-vote",
         f"{_VOTERS} rankings of {edges:,} edges: seconds of a change vote over those of the sum",

@@ -9,14 +9,16 @@ import pandas as pd
 from experiments.config import flatten, from_flat
 
 
-def recorded(run: str, accuracies: list[float | None], **keys: Any) -> pd.DataFrame:
-    """Make the rounds of a run; a key is written with ``__`` for the dot.
-
-    By the published vote, where neither a method nor a rule is named.
-    """
+def dotted(**keys: Any) -> dict[str, Any]:
+    """Write keys with a dot for each ``__``; of neither a method nor a rule: the published vote."""
     if "strategy__name" not in keys:
         keys = {"strategy__rule": "sum", **keys}
-    given = {"rounds": len(accuracies), **{k.replace("__", "."): v for k, v in keys.items()}}
+    return {key.replace("__", "."): value for key, value in keys.items()}
+
+
+def recorded(run: str, accuracies: list[float | None], **keys: Any) -> pd.DataFrame:
+    """Make the rounds of a run; keys as :func:`dotted` takes them."""
+    given = {"rounds": len(accuracies), **dotted(**keys)}
     rounds = pd.DataFrame(
         {
             "run": run,

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 
 from experiments.config import from_flat
 from experiments.records import RunDirectory
+from tests.experiments.recorded import dotted
 
 RESULT = {
     "best_accuracy": 1.0,
@@ -48,14 +49,8 @@ def row(number: int, accuracy: float | None = 0.5, **fields: Any) -> dict[str, A
 
 
 def write_run(path: Path, accuracies: list[float], *, rounds: int = 0, **keys: Any) -> RunDirectory:
-    """Record a run, finished unless more rounds are asked for; ``__`` in a key is a dot.
-
-    By the published vote, where neither a method nor a rule is named.
-    """
-    if "strategy__name" not in keys:
-        keys = {"strategy__rule": "sum", **keys}
-    flat = {key.replace("__", "."): value for key, value in keys.items()}
-    config = from_flat({"rounds": rounds or len(accuracies), **flat})
+    """Record a run, finished unless more rounds are asked for; keys as of :func:`dotted`."""
+    config = from_flat({"rounds": rounds or len(accuracies), **dotted(**keys)})
     directory = RunDirectory(path)
     with directory.create(config):
         for number, accuracy in enumerate(accuracies, start=1):
