@@ -17,7 +17,9 @@ class FRL(SeededStrategy):
     The global state is a ranking: for each layer the int32 position of every edge. Each sampled
     client trains from it and replies with its own ranking; the next global ranking orders the edges
     by the sum of their positions, ties by the previous ranking. A client moves the sum of an edge
-    by at most ``n - 1``, whatever it sends (Mozaffari et al., USENIX Security 2023).
+    by at most ``n - 1``, whatever it sends (Mozaffari et al., USENIX Security 2023). A fifth of the
+    clients together break this vote; :class:`strategies.RuleStrategy` has one that stood what it
+    was tried against, at the price of holding a round's rankings.
 
     Parameters
     ----------

@@ -21,9 +21,9 @@ from frl.grids import Roster
 from frl.task import Task
 from strategies.base import Measured, Redraw, SeededStrategy
 from strategies.gate import Admitted, Check, ranking_check, weights_check
-from strategies.pre_aggregation import PreAggregation, chain, rows_after
+from strategies.pre_aggregation import PreAggregation, chain, check_chain, rows_after
 from strategies.round_report import Counted
-from strategies.rules import Rule, RuleContext
+from strategies.rules import Rule, RuleContext, registry
 from strategies.rules.base import Space
 from strategies.settings import RuleSettings, Weighting
 from strategies.stack.posterior import Posterior
@@ -42,19 +42,6 @@ _FORMS: Mapping[str, Form] = {"ranks": Whole(), "weights": Differences()}
 """The form in which clients send updates unless a channel says otherwise."""
 
 
-def check_chain(rule: Rule, steps: Sequence[PreAggregation], clients: int) -> None:
-    """Refuse steps and a rule that cannot work one after another on updates of so many clients.
-
-    Raises
-    ------
-    InputError
-        If they take another kind of updates, or more of them.
-    """
-    for step in steps:
-        step.check_space(rule.space)
-    rule.check(rows_after(steps, clients))
-
-
 class RuleStrategy(SeededStrategy):
     """Stack the admitted updates in client order, aggregate them by a rule, and step.
 
@@ -66,7 +53,9 @@ class RuleStrategy(SeededStrategy):
     ----------
     clients, clients_per_round, seed, redraw, members, roster, channel, data_spec, measured
         See :class:`strategies.base.SeededStrategy`.
-    rule : Rule
+    rule : str or Rule
+        Such as ``"median"`` or ``"multi_krum(f=2)"``. By default the vote on what clients changed,
+        which holds where the sum of the published vote falls.
     steps : sequence of PreAggregation
         Applied to the stack, in order, before the rule.
     keep : float
@@ -97,7 +86,7 @@ class RuleStrategy(SeededStrategy):
         *,
         clients: int,
         clients_per_round: int,
-        rule: Rule,
+        rule: str | Rule = "change_vote",
         steps: Sequence[PreAggregation] = (),
         seed: int = 0,
         redraw: Redraw | None = None,
@@ -116,6 +105,7 @@ class RuleStrategy(SeededStrategy):
         data_spec: ConfigRecord | None = None,
         measured: Measured | None = None,
     ) -> None:
+        rule = registry.from_text(rule) if isinstance(rule, str) else rule
         super().__init__(
             clients=clients,
             clients_per_round=clients_per_round,

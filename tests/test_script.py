@@ -27,8 +27,7 @@ import attacks, frl, strategies
 app = frl.client_app(Net, shards, epochs=1)
 with frl.{grid} as grid:
     grid = attacks.hide(grid, {attack!r}, fraction=0.25, seed=0)
-    vote = strategies.rules.make("change_vote")
-    server = strategies.RuleStrategy(rule=vote, clients=len(shards), clients_per_round=10, seed=0)
+    server = strategies.RuleStrategy(clients=len(shards), clients_per_round=10, seed=0)
     first = server.initial(Net)
     result = server.start(grid, first, num_rounds=3, evaluate_fn=frl.evaluate_on(Net, test))
 frl.save(result, path)

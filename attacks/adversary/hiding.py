@@ -22,7 +22,6 @@ from frl.errors import InputError
 from frl.exchange.messages import read_task
 from frl.exchange.plain import holds_ranks
 from frl.grids import LocalGrid, innermost
-from frl.registry.call_syntax import parse_calls
 
 
 def hide(
@@ -84,7 +83,7 @@ def hide(
         If the attack is unknown or made for another kind of update, or nobody would be malicious.
     """
     app = client_app_of(grid)
-    chosen = _attack(attack) if isinstance(attack, str) else attack
+    chosen = attacks.registry.from_text(attack) if isinstance(attack, str) else attack
     if app is not None:
         _require_space(chosen, app.network.space)
     population = _population(
@@ -139,13 +138,6 @@ class _Known:
         ranks = holds_ranks(self._codec.state_of(train[0]))
         _require_space(self._attack, "ranks" if ranks else "weights")
         return Setting(seed=seed, round=0, clients_per_round=number, classes=0)
-
-
-def _attack(text: str) -> Attack:
-    calls = parse_calls("attack", text)
-    if len(calls) != 1:
-        raise InputError(f"attack: got {text!r}; takes one attack")
-    return attacks.make(calls[0].name, **calls[0].params)
 
 
 def _require_space(attack: Attack, space: str) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.config.tables import AttackConfig, DataConfig, ModelConfig, StrategyConfig
-from frl.errors import InputError, unknown
+from frl.errors import unknown
 from frl.registry import Registry
-from frl.registry.call_syntax import parse_calls
+from frl.registry.call_syntax import parse_call, parse_calls
 
 NO_ATTACK = "none"
 
@@ -38,11 +38,9 @@ def check_parts(
         _check(rules.registry, call.name, {**call.params, **strategy.parameters()}, strategy.f)
     for call in parse_calls("strategy.pre_aggregation", strategy.pre_aggregation):
         _check(pre_aggregation.registry, call.name, call.params, strategy.f)
-    calls = parse_calls("attack.name", attack.name)
-    if len(calls) != 1:
-        raise InputError(f"attack.name: got {attack.name!r}; takes one attack, or none")
-    if calls[0].name != NO_ATTACK:
-        attacks.registry.check(calls[0].name, {**calls[0].params, **attack.parameters()})
+    call = parse_call("attack.name", attack.name, "one attack, or none")
+    if call.name != NO_ATTACK:
+        attacks.registry.check(call.name, {**call.params, **attack.parameters()})
 
 
 def _check(registry: Registry[Any], name: str, params: Mapping[str, Any], f: int) -> None:

@@ -19,7 +19,7 @@ from frl.data import DataSet, Partition, Split
 from frl.errors import InputError
 from frl.exchange.channel import Channel
 from frl.grids import Roster
-from frl.registry.call_syntax import parse_calls
+from frl.registry.call_syntax import parse_call
 from frl.training.ranks import RankTrainer, Trainer
 from strategies import SeededStrategy
 
@@ -34,10 +34,8 @@ def make_attack(config: Config) -> Attack | None:
     InputError
         If it is unknown, takes other parameters, or is made for another kind of update.
     """
-    calls = parse_calls("attack.name", config.attack.name)
-    if len(calls) != 1:
-        raise InputError(f"attack.name: got {config.attack.name!r}; takes one attack, or none")
-    name, params = calls[0].name, {**calls[0].params, **config.attack.parameters()}
+    call = parse_call("attack.name", config.attack.name, "one attack, or none")
+    name, params = call.name, {**call.params, **config.attack.parameters()}
     if name == "none":
         if params:
             raise InputError(f"attack.{next(iter(params))}: there is no attack to take it")

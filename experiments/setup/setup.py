@@ -47,8 +47,8 @@ from frl.training.ranks import Trainer
 from frl.wire import Coding
 from strategies import FRL, RuleStrategy, SeededStrategy, rules
 from strategies.base import Redraw
-from strategies.pre_aggregation import PreAggregation
-from strategies.rule_strategy import RootUpdate, check_chain
+from strategies.pre_aggregation import PreAggregation, check_chain
+from strategies.rule_strategy import RootUpdate
 from strategies.rules import Rule
 
 _KEPT = ("config", "deployed", "_own_model", "_own_data")

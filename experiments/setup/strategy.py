@@ -17,7 +17,7 @@ from frl.exchange.forms import Bits, BlockSamples
 from frl.one_thread import one_thread
 from frl.randomness import Purpose, generator
 from frl.registry import Registry
-from frl.registry.call_syntax import Call, parse_calls
+from frl.registry.call_syntax import Call, parse_call, parse_calls
 from frl.task import Task
 from frl.training.ranks import Shard, Trainer
 from strategies import pre_aggregation, rules
@@ -41,10 +41,8 @@ def make_rule(config: Config) -> Rule:
         If it is unknown, takes other parameters, or is made for another kind of update.
     """
     strategy = config.strategy
-    calls = parse_calls("strategy.rule", strategy.rule)
-    if len(calls) != 1:
-        raise InputError(f"strategy.rule: got {strategy.rule!r}; takes one rule")
-    call = calls[0]._replace(params={**calls[0].params, **strategy.parameters()})
+    call = parse_call("strategy.rule", strategy.rule, "one rule")
+    call = call._replace(params={**call.params, **strategy.parameters()})
     rule: Rule = _assume(rules.registry, call, strategy.f)
     space, why = strategy.method.space, strategy.method.refuses(call.name)
     if rule.space != space:

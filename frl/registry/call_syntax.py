@@ -68,6 +68,27 @@ def parse_calls(key: str, text: str) -> list[Call]:
     return calls
 
 
+def parse_call(key: str, text: str, takes: str) -> Call:
+    """Read one name with parameters.
+
+    Parameters
+    ----------
+    key, text : str
+        See :func:`parse_calls`.
+    takes : str
+        What there may be one of, for the error: ``"one rule"``.
+
+    Raises
+    ------
+    InputError
+        If it reads otherwise, or there are none or several.
+    """
+    calls = parse_calls(key, text)
+    if len(calls) != 1:
+        raise InputError(f"{key}: got {text!r}; takes {takes}")
+    return calls[0]
+
+
 def _parsable(found: re.Match[str]) -> str:
     quoted, module, name = found.groups()
     return quoted or f"{module}{_COLON}{name}"

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 from frl.errors import InputError, unknown
 from frl.registry import plugins
+from frl.registry.call_syntax import parse_call
 from frl.registry.ranges import ranged_fields, takes
 from frl.registry.source_index import Declared, Parameter, read_package
 
@@ -130,6 +131,17 @@ class Registry(Generic[T]):
         """
         checked = self.check(name, params)
         return self.get(name)(**checked)
+
+    def from_text(self, text: str) -> T:
+        """Build the entry that a text calls, such as ``"multi_krum(f=2)"``.
+
+        Raises
+        ------
+        InputError
+            If it calls none or several, and as :meth:`make`.
+        """
+        call = parse_call(self.kind, text, f"one {self.kind}")
+        return self.make(call.name, **call.params)
 
     def check(self, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return parameters for an entry, of the types that it declares.

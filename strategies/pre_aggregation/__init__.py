@@ -13,7 +13,13 @@ from frl.registry import Registry
 from frl.registry.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from strategies.pre_aggregation.base import PreAggregation, Prepared, chain, rows_after
+    from strategies.pre_aggregation.base import (
+        PreAggregation,
+        Prepared,
+        chain,
+        check_chain,
+        rows_after,
+    )
 else:
     __getattr__ = lazy_names(
         __name__,
@@ -21,6 +27,7 @@ else:
             "PreAggregation": "strategies.pre_aggregation.base",
             "Prepared": "strategies.pre_aggregation.base",
             "chain": "strategies.pre_aggregation.base",
+            "check_chain": "strategies.pre_aggregation.base",
             "rows_after": "strategies.pre_aggregation.base",
         },
     )
@@ -36,6 +43,7 @@ __all__ = [
     "PreAggregation",
     "Prepared",
     "chain",
+    "check_chain",
     "get",
     "list",
     "make",

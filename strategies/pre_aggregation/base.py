@@ -17,7 +17,7 @@ from torch import Tensor
 from frl.errors import InputError
 from strategies.assuming import Assuming
 from strategies.pre_aggregation import registry
-from strategies.rules.base import RuleContext, Space
+from strategies.rules.base import Rule, RuleContext, Space
 
 
 class PreAggregation(Assuming, ABC):
@@ -142,6 +142,19 @@ def chain(
             context = context._replace(clients=tuple(range(len(after))))
         current = after
     return Prepared(current, context)
+
+
+def check_chain(rule: Rule, steps: Sequence[PreAggregation], clients: int) -> None:
+    """Refuse steps and a rule that cannot work one after another on updates of so many clients.
+
+    Raises
+    ------
+    InputError
+        If they take another kind of updates, or more of them.
+    """
+    for step in steps:
+        step.check_space(rule.space)
+    rule.check(rows_after(steps, clients))
 
 
 def rows_after(steps: Sequence[PreAggregation], n: int) -> int:

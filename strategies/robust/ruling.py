@@ -59,7 +59,7 @@ class Ruling:
         seed: int = 0,
         has_root: bool = False,
     ) -> None:
-        self.rule = _rule(rule) if isinstance(rule, str) else rule
+        self.rule = rules.registry.from_text(rule) if isinstance(rule, str) else rule
         self.steps = tuple(_steps(steps) if isinstance(steps, str) else steps)
         self._seed = seed
         if self.rule.space != "weights":
@@ -125,13 +125,6 @@ class Ruling:
     def is_mean(self) -> bool:
         """Whether it is the plain mean."""
         return isinstance(self.rule, Mean) and not self.steps
-
-
-def _rule(text: str) -> Rule:
-    calls = parse_calls("rule", text)
-    if len(calls) != 1:
-        raise InputError(f"rule: got {text!r}; takes one rule")
-    return rules.make(calls[0].name, **calls[0].params)
 
 
 def _steps(text: str) -> list[PreAggregation]:
