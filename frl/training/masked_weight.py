@@ -16,7 +16,8 @@ as those drawn from a seed are, so are the weights.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
@@ -107,9 +108,18 @@ class Supermask(nn.Module):
         self._share = np.float32(1 / coats)
         self._selector = TopSelector(self.kept)
         self._coat_selector = CoatSelector(self.sizes)
+        self._held: dict[bool, Tensor] | None = None
 
     def forward(self, scores: Tensor) -> Tensor:
         """Return ``theta`` where the edge is kept and 0 elsewhere; same shape as ``scores``."""
+        if self._held is None:
+            return self._masked(scores)
+        with_gradient = torch.is_grad_enabled()
+        if with_gradient not in self._held:
+            self._held[with_gradient] = self._masked(scores)
+        return self._held[with_gradient]
+
+    def _masked(self, scores: Tensor) -> Tensor:
         return cast(Tensor, _StraightThrough.apply(scores, self))  # type: ignore[no-untyped-call]
 
     def mask(self, scores: Tensor) -> Tensor:
@@ -167,8 +177,25 @@ class Supermask(nn.Module):
 
     def _ordered(self, scores: Tensor) -> NDArray[np.float32]:
         """Return flat values whose largest are kept."""
-        values = cast(NDArray[np.float32], scores.contiguous().view(-1).numpy())
+        values: NDArray[np.float32] = scores.contiguous().view(-1).numpy()
         return np.abs(values) if self.mask_by == "abs" else values
+
+
+@contextmanager
+def computed_once(masks: Iterable[Supermask]) -> Iterator[None]:
+    """Compute each masked weight once in a ``with`` block in which no score moves.
+
+    A layer may read its weight several times in a forward pass (attention does), and a module may
+    use a layer several times. Weights without a gradient are kept apart from those with one.
+    """
+    masks = tuple(masks)
+    for mask in masks:
+        mask._held = {}
+    try:
+        yield
+    finally:
+        for mask in masks:
+            mask._held = None
 
 
 def check_coats(coats: int, *, binarised: bool) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from frl.training.augmentation import augment
 from frl.training.batch_statistics import least_batch, use_batch_statistics
 from frl.training.forward.randomness import seeded_forward
 from frl.training.local_steps import last_pass, local_steps, micro_batches, rows_of
-from frl.training.masked_weight import MaskBy
+from frl.training.masked_weight import MaskBy, Supermask, computed_once
 from frl.training.parameters import ranked
 from frl.training.settings import TrainSettings
 from frl.training.snapshot import Snapshot
@@ -94,13 +95,14 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, task: Task) ->
     least = least_batch(module)
     steps = local_steps(count, settings, task, least)
     device = shard.labels.device
+    masks = [mask for mask in module.modules() if isinstance(mask, Supermask)]
     total = torch.zeros((), device=device)
     with seeded_forward(task.seed, round=task.round, client=task.client, device=device):
         for step, batch in zip(steps, rows_of(steps, shard), strict=True):
             optimiser.param_groups[0]["lr"] = step.rate
             inputs = augment(shard.inputs[batch], settings.augmentation, changes)
             optimiser.zero_grad()
-            loss = _descent(module, Shard(inputs, shard.labels[batch]), settings, least)
+            loss = _descent(module, masks, Shard(inputs, shard.labels[batch]), settings, least)
             if settings.clip:
                 nn.utils.clip_grad_norm_(moved, settings.clip)
             optimiser.step()
@@ -111,7 +113,13 @@ def fit(module: nn.Module, shard: Shard, settings: TrainSettings, task: Task) ->
     return Fit(loss=mean, steps=len(steps), seconds=time.perf_counter() - begun)
 
 
-def _descent(module: nn.Module, batch: Shard, settings: TrainSettings, least: int) -> Tensor:
+def _descent(
+    module: nn.Module,
+    masks: Sequence[Supermask],
+    batch: Shard,
+    settings: TrainSettings,
+    least: int,
+) -> Tensor:
     """Add the gradient of a batch's mean loss to the parameters, and return that loss.
 
     Pieces of a batch share the weights that the parameters stand for, computed once; the norms of
@@ -120,7 +128,8 @@ def _descent(module: nn.Module, batch: Shard, settings: TrainSettings, least: in
     count = len(batch.labels)
     pieces = micro_batches(count, settings, least)
     if len(pieces) == 1:
-        loss = _loss(module, batch, settings.precision)
+        with computed_once(masks):
+            loss = _loss(module, batch, settings.precision)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
     mean = torch.zeros((), device=batch.labels.device)
@@ -251,10 +260,7 @@ class RankTrainer:
 
     def ranking(self) -> Ranking:
         """Rank the edges by the scores as they are now."""
-        return {
-            name: rank(cast(NDArray[np.float32], scores.detach().cpu().numpy()))
-            for name, scores in self.trained.items()
-        }
+        return {name: rank(scores.detach().cpu().numpy()) for name, scores in self.trained.items()}
 
     def train(self, ranking: Ranking, shard: Shard, task: Task) -> tuple[Ranking, Fit]:
         """Train from a ranking on one shard and return the new ranking.

@@ -52,7 +52,7 @@ class _Band:
     def move(self, threshold: np.float32, inside: int, n: int) -> None:
         """Centre the band on the new threshold; widen or narrow it towards that share."""
         width = (self.high - self.low) / np.float32(2.0)
-        width *= np.float32(np.clip(_BAND_SHARE * n / inside, 0.5, 2.0))
+        width *= np.float32(min(max(_BAND_SHARE * n / inside, 0.5), 2.0))
         self.low, self.high = threshold - width, threshold + width
 
 
@@ -97,7 +97,7 @@ class TopSelector:
         threshold = np.partition(values, n - self.k)[n - self.k]
         self._band.centre(values, threshold)
         selected = values > threshold
-        return self._settle_ties(selected, np.flatnonzero(values == threshold))
+        return self._settle_ties(selected, (values == threshold).nonzero()[0])
 
     def _from_band(self, values: NDArray[np.float32]) -> NDArray[np.bool_] | None:
         selected, near = np.empty(values.size, dtype=np.bool_), np.empty(_BLOCK, dtype=np.bool_)
@@ -109,7 +109,7 @@ class TopSelector:
             np.greater_equal(part, self._band.low, out=near)
             near ^= above
             missing -= int(np.count_nonzero(above))
-            found.append(np.flatnonzero(near) + start)
+            found.append(near.nonzero()[0] + start)
         if missing <= 0:
             return None
         inside = np.concatenate(found)
@@ -197,12 +197,12 @@ def _count_in_bands(
             least += over.view(np.uint8)
             np.greater_equal(part, band.low, out=over)
             most += over.view(np.uint8)
-        found.append(np.flatnonzero(least != most) + start)
+        found.append((least != most).nonzero()[0] + start)
     inside = np.concatenate(found)
     candidates = values[inside]
     missed = []
     for (size, band), begun in zip(sought, above, strict=True):
-        own = np.flatnonzero((candidates >= band.low) & (candidates <= band.high))
+        own = ((candidates >= band.low) & (candidates <= band.high)).nonzero()[0]
         if 0 < size - begun <= own.size:
             best, threshold = _largest(candidates[own], size - begun)
             band.move(threshold, own.size, n)
@@ -216,7 +216,7 @@ def _count_in_bands(
 def _largest(values: NDArray[np.float32], k: int) -> tuple[NDArray[np.intp], np.float32]:
     """Return where the ``k`` largest of some values are, and the least of them."""
     threshold = np.partition(values, values.size - k)[values.size - k]
-    above, tied = np.flatnonzero(values > threshold), np.flatnonzero(values == threshold)
+    above, tied = (values > threshold).nonzero()[0], (values == threshold).nonzero()[0]
     return np.concatenate([above, tied[tied.size - (k - above.size) :]]), threshold
 
 

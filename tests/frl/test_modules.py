@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from functools import partial
 
 import numpy as np
@@ -410,6 +411,48 @@ def test_a_recurrent_layer_reads_each_weight_once_and_can_be_copied_afterwards(
 
     assert sorted(calls) == sorted(ours.initial)
     detach(copy.deepcopy(ours.module))
+
+
+@every_module
+def test_a_step_computes_each_mask_once_however_often_it_is_read(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, computed = trainer(name), Counter[str]()
+    masked = Supermask._masked
+
+    def counted(self: Supermask, scores: torch.Tensor) -> torch.Tensor:
+        computed[self.layer] += 1
+        return masked(self, scores)
+
+    monkeypatch.setattr(Supermask, "_masked", counted)
+    _, result = ours.train(ours.initial, shard_for(name, 20), Task(1, 0, 0))
+
+    assert result.steps > 1
+    assert computed == dict.fromkeys(ours.initial, result.steps)
+
+
+class Target(nn.Module):
+    """Looks at its own output without a gradient before it computes it with one."""
+
+    def __init__(self, *, look: bool) -> None:
+        super().__init__()
+        self.head, self.look = nn.Linear(32, 3, bias=False), look
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.look:
+            with torch.no_grad():
+                self.head(x)
+        return self.head(x)
+
+
+def test_a_weight_read_without_a_gradient_does_not_stand_for_one_with() -> None:
+    updates = []
+    for look in (False, True):
+        ours = RankTrainer(Target(look=look), SETTINGS, seed=0, keep=0.4, mask_by="score")
+        updates.append(ours.train(ours.initial, shard_for("bias", 20), Task(1, 0, 0))[0])
+
+    assert_equal(*updates)
+    assert (updates[0]["head"] != ours.initial["head"]).any()
 
 
 def test_shards_of_tokens_and_of_rows_differ() -> None:
