@@ -11,6 +11,8 @@ import pytest
 
 from docs.evidence import evidence, table
 from docs.pictures import kept_results
+from docs.searches import searches
+from docs.searches import table as table_of_searches
 from experiments.report.metrics import exchanged, measure
 from frl.errors import InputError
 
@@ -58,6 +60,12 @@ def test_kept_totals_of_bytes_are_those_that_are_drawn() -> None:
 
 def test_the_table_of_ranks_and_weights_is_that_of_the_page() -> None:
     assert table(evidence()) in (ROOT / "docs" / "masks.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_searches_is_that_of_the_page() -> None:
+    page = (ROOT / "docs" / "robustness.md").read_text(encoding="utf-8")
+
+    assert table_of_searches(searches()) in page
 
 
 def test_ranks_are_chosen_on_held_out_examples_and_compared_seed_by_seed() -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from docs.searches import searches
 from experiments.sweep.grid import read_grid
+from strategies import rules
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "experiments" / "results"
@@ -57,23 +59,24 @@ def test_the_comparison_in_the_docs_is_that_of_the_results() -> None:
 
 def test_the_advice_is_made_of_the_results() -> None:
     page = (ROOT / "docs" / "which_defence.md").read_text(encoding="utf-8")
-    searched = recorded("digits_redteam").query("rounds == 24")
-    found = {
-        (defence, attack): 100 * rows["accuracy"].mean()
-        for (defence, attack), rows in searched.groupby(["defence", "attack"])  # type: ignore[misc]
-        if len(rows) == 2
-    }
+    found = [
+        [
+            search.defence,
+            rules.get(search.defence).space,
+            f"{search.malicious:.0%}",
+            f"{search.clean.mean():.1f}",
+            search.attack,
+            f"{search.worst.mean():.1f}",
+        ]
+        for search in searches()
+    ]
     compared = {
         tuple(run.rsplit("-", 1)): statistics.mean(values)
         for run, values in finals("mnist_defences").items()
     }
 
     search, mnist = (cells(part) for part in page.split("\n## ")[1:3])
-    for defence, _, clean, attack, attacked in search:
-        assert f"{found[defence, 'none']:.1f}" == clean
-        worst = min((mean, name) for (of, name), mean in found.items() if of == defence)
-        assert (f"{worst[0]:.1f}", worst[1]) == (attacked, attack)
-    assert {row[0] for row in search} == set(searched["defence"])
+    assert search == found
     for run, clean, attack, attacked in mnist:
         assert (f"{compared[run, 'clean']:.1f}", f"{compared[run, attack]:.1f}") == (
             clean,
@@ -86,6 +89,25 @@ def cells(text: str) -> list[list[str]]:
     """Return the rows of the table in a part of a page."""
     lines = [line for line in text.splitlines() if line[:1] == "|"][2:]
     return [[cell.strip("` ") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_worst_of_a_search_is_the_lowest_mean_of_those_with_every_seed() -> None:
+    rows = recorded("digits_redteam")
+    means: dict[tuple[str, float, str], list[float]] = {}
+    for row in rows[rows["rounds"] == 36].itertuples():
+        means.setdefault((row.defence, row.malicious, row.attack), []).append(100 * row.accuracy)
+
+    for search in searches():
+        of = search.defence, search.malicious
+        whole = {
+            key[2]: statistics.mean(values)
+            for key, values in means.items()
+            if key[:2] == of and len(values) == 2
+        }
+        clean = whole.pop("none")
+        assert search.attack == min(whole, key=whole.__getitem__)
+        assert search.lost == pytest.approx(clean - whole[search.attack])
+        assert search.runs == 72
 
 
 def told(values: list[float]) -> str:
