@@ -18,6 +18,10 @@ def sweep(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the runs; default: runs/ and the file's name.")
     ] = None,
+    run: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only runs of this name; * matches any letters."),
+    ] = None,
     jobs: Jobs = 0,
     override: Overrides = None,
     track: Track = None,
@@ -29,7 +33,7 @@ def sweep(
     prepare()
     from experiments.commands.options import show
     from experiments.records.json_text import json_text
-    from experiments.sweep.grid import read_grid
+    from experiments.sweep.grid import chosen, read_grid
     from experiments.sweep.summary import markdown, summarise
     from experiments.sweep.sweep import sweep as run_points
     from experiments.sweep.view import sweep_view
@@ -38,6 +42,8 @@ def sweep(
 
     folder = out or Path("runs") / grid.stem
     points = read_grid(grid, folder, override or ())
+    if run:
+        points = chosen(points, run)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with sweep_view(points, folder, jobs or usable_cores(), quiet=as_json) as watch:

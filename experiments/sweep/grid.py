@@ -27,6 +27,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,6 +100,20 @@ def read_grid(path: Path, out: Path, overrides: Sequence[str] = ()) -> list[Poin
             points.setdefault(config, Point(len(points), name, config, directory))
     _refuse_clashes(list(points.values()))
     return list(points.values())
+
+
+def chosen(points: Sequence[Point], names: Sequence[str]) -> list[Point]:
+    """Return the points that have one of these names, or match one, as ``*-clean`` does.
+
+    Raises
+    ------
+    InputError
+        If a name is nobody's.
+    """
+    for name in names:
+        if not any(fnmatchcase(point.name, name) for point in points):
+            raise unknown("run of the grid", name, tuple({point.name: None for point in points}))
+    return [point for point in points if any(fnmatchcase(point.name, name) for name in names)]
 
 
 def _tables(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from experiments import config as configuration
 from experiments.records import RunDirectory
-from experiments.sweep.grid import read_grid
+from experiments.sweep.grid import chosen, read_grid
 from frl.errors import InputError
 
 GRID = """
@@ -143,6 +143,30 @@ def test_equal_configurations_are_one_point(tmp_path: Path) -> None:
 def test_bad_grids(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_grid(grid_file(tmp_path, text), tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (
+            ["*-loud-*=1.0-*True"],
+            ["frl-loud-alpha=1.0-augment=True", "median-loud-alpha=1.0-augment=True"],
+        ),
+        (
+            ["median-clean-alpha=0.1-augment=True", "frl-clean-alpha=0.1-*"],
+            [
+                "frl-clean-alpha=0.1-augment=True",
+                "frl-clean-alpha=0.1-augment=False",
+                "median-clean-alpha=0.1-augment=True",
+            ],
+        ),
+    ],
+)
+def test_runs_are_chosen_by_name(tmp_path: Path, names: list[str], expected: list[str]) -> None:
+    points = read_grid(grid_file(tmp_path, PRODUCT), tmp_path / "runs")
+    assert [point.name for point in chosen(points, names)] == expected
+    with pytest.raises(InputError, match=r"unknown run of the grid 'frl' \(takes: frl-clean-"):
+        chosen(points, [*names, "frl"])
 
 
 @pytest.mark.parametrize(
