@@ -63,12 +63,14 @@ def test_defaults_of_the_library_are_those_of_the_tables() -> None:
             if parameter.default is not inspect.Parameter.empty
         },
         "train.lr": 0.0,
+        "strategy.rule": "",
     }
 
     shared = keys.keys() & library.keys()
     assert len(shared) >= 11
     assert {key: keys[key] for key in shared} == {key: library[key] for key in shared}
     assert Config().train.lr == TrainSettings().lr == methods.make("frl").learning_rate
+    assert inspect.signature(RuleStrategy).parameters["rule"].default == methods.make("frl").rule
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from frl import methods
 from frl.errors import InputError
 from frl.exchange.channel import Channel
 from frl.exchange.forms import Ballots, Form, Top
@@ -307,9 +306,3 @@ def test_a_rule_is_named_with_its_parameters() -> None:
     assert named.rule == rules.make("trimmed_mean", f=1)
     with pytest.raises(InputError, match=r"rule: got 'mean, median'; takes one rule"):
         RuleStrategy(clients=CLIENTS, clients_per_round=CLIENTS, rule="mean, median")
-
-
-def test_the_rule_where_none_is_named_is_that_of_a_configuration() -> None:
-    unnamed = RuleStrategy(clients=CLIENTS, clients_per_round=CLIENTS)
-
-    assert unnamed.rule == rules.make(methods.make("frl").rule)
