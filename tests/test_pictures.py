@@ -80,5 +80,8 @@ def test_ranks_are_chosen_on_held_out_examples_and_compared_seed_by_seed() -> No
 
     assert (row.chosen == "published") == (best["published"] > best["coats7"])
     assert row.ahead["coats-7"].to_dict() == pytest.approx(
-        {0: 100 * (last["coats-7", "0"] - last["weights", "0"])}
+        {
+            int(seed): 100 * (last["coats-7", seed] - last["weights", seed])
+            for seed in ("0", "1", "2")
+        }
     )

@@ -133,7 +133,7 @@ def _descent(
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
     mean = torch.zeros((), device=batch.labels.device)
-    with parametrize.cached():
+    with computed_once(masks) if masks else parametrize.cached():
         for start, stop in pieces:
             piece = Shard(batch.inputs[start:stop], batch.labels[start:stop])
             loss = _loss(module, piece, settings.precision) * ((stop - start) / count)

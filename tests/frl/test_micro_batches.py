@@ -14,6 +14,7 @@ from frl import models
 from frl.models import DataShape
 from frl.task import Task
 from frl.training.local_steps import micro_batches
+from frl.training.masked_weight import Supermask
 from frl.training.one_bit.noise_masks import NoiseMaskTrainer
 from frl.training.one_bit.probabilities import ProbabilityTrainer
 from frl.training.ranks import RankTrainer, Shard, Trainer
@@ -77,15 +78,21 @@ def test_a_piece_that_holds_the_batch_changes_no_bit() -> None:
         assert torch.equal(pieces[name], values)
 
 
-def test_the_network_sees_a_piece_at_once_and_masks_once_a_step() -> None:
+def test_the_network_sees_a_piece_at_once_and_masks_once_a_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     module = models.make("conv2", SHAPE)
     trainer = TRAINERS["by score"](module, TrainSettings(**ONE_STEP, micro_batch=3))
     seen: list[int] = []
     masked: list[str] = []
     trainer.module.register_forward_hook(lambda _, given, __: seen.append(len(given[0])))
-    for name, part in trainer.module.named_modules():
-        if name.endswith("parametrizations.weight.0"):
-            part.register_forward_hook(lambda *_, name=name: masked.append(name))
+    compute = Supermask._masked
+
+    def counted(self: Supermask, scores: torch.Tensor) -> torch.Tensor:
+        masked.append(self.layer)
+        return compute(self, scores)
+
+    monkeypatch.setattr(Supermask, "_masked", counted)
 
     trainer.train(trainer.initial, shard(20), TASK)
 

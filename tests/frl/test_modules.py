@@ -445,10 +445,11 @@ class Target(nn.Module):
         return self.head(x)
 
 
-def test_a_weight_read_without_a_gradient_does_not_stand_for_one_with() -> None:
-    updates = []
+@pytest.mark.parametrize("micro_batch", [0, 3])
+def test_a_weight_read_without_a_gradient_does_not_stand_for_one_with(micro_batch: int) -> None:
+    updates, settings = [], SETTINGS._replace(micro_batch=micro_batch)
     for look in (False, True):
-        ours = RankTrainer(Target(look=look), SETTINGS, seed=0, keep=0.4, mask_by="score")
+        ours = RankTrainer(Target(look=look), settings, seed=0, keep=0.4, mask_by="score")
         updates.append(ours.train(ours.initial, shard_for("bias", 20), Task(1, 0, 0))[0])
 
     assert_equal(*updates)
