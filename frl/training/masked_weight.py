@@ -16,7 +16,7 @@ as those drawn from a seed are, so are the weights.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, cast
 
@@ -182,13 +182,12 @@ class Supermask(nn.Module):
 
 
 @contextmanager
-def computed_once(masks: Iterable[Supermask]) -> Iterator[None]:
+def computed_once(masks: Sequence[Supermask]) -> Iterator[None]:
     """Compute each masked weight once in a ``with`` block in which no score moves.
 
     A layer may read its weight several times in a forward pass (attention does), and a module may
     use a layer several times. Weights without a gradient are kept apart from those with one.
     """
-    masks = tuple(masks)
     for mask in masks:
         mask._held = {}
     try:
